@@ -1,0 +1,89 @@
+//! What goes into a decoder and what comes out of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ChainId, Event, RawRecord};
+
+/// All watched records of one transaction of one venue (of one block on HyperCore), in canonical order.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeUnit<'a> {
+    /// The chain.
+    pub chain: ChainId,
+    /// Height of the block.
+    pub height: u64,
+    /// Time of the block in unix milliseconds.
+    pub time_ms: i64,
+    /// Transaction id; the block number on HyperCore.
+    pub tx_id: &'a str,
+    /// The records, never empty.
+    pub records: &'a [RawRecord],
+}
+
+/// What became of one unit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded {
+    /// Events in canonical order.
+    pub events: Vec<Event>,
+    /// Records of known kind that could not be read; stored with their bytes, counted, never dropped.
+    pub failures: Vec<Failure>,
+    /// Records of a kind the venue's layout does not list: contracts are upgraded without notice.
+    pub unknown: Vec<Failure>,
+}
+
+impl Decoded {
+    /// Adds what came of another unit.
+    pub fn append(&mut self, mut other: Decoded) {
+        self.events.append(&mut other.events);
+        self.failures.append(&mut other.failures);
+        self.unknown.append(&mut other.unknown);
+    }
+}
+
+/// One record that a decoder could not use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Height of the record.
+    pub height: u64,
+    /// Key of the record inside its height.
+    pub rec: i64,
+    /// Where inside the record (an event of a batch, a line of a block); empty for the whole.
+    pub part: String,
+    /// What kind of trouble.
+    pub kind: FailureKind,
+    /// One sentence: what, where, what was expected.
+    pub error: String,
+}
+
+/// Kinds of trouble with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The bytes do not have the layout of their selector.
+    Malformed,
+    /// The layout is right but a value is outside what the venue can mean.
+    Invalid,
+    /// The selector is not in the venue's layout file.
+    UnknownEvent,
+}
+
+impl FailureKind {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureKind::Malformed => "malformed",
+            FailureKind::Invalid => "invalid",
+            FailureKind::UnknownEvent => "unknown_event",
+        }
+    }
+}
+
+/// What becomes of an event of a venue's layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// It becomes events.
+    Mapped,
+    /// It is read to complete other events of its transaction, and makes none of its own.
+    StateOnly,
+    /// It makes nothing, for this reason.
+    Ignored(&'static str),
+}

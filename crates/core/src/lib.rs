@@ -1,0 +1,37 @@
+//! The vocabulary of perpdex: chains, venues, amounts, blocks, raw records, events and the three traits
+//! ([`Source`], [`Venue`], [`Store`]) that the rest of the workspace is built around.
+//!
+//! Promises: no IO, no SQL, no clock. Every type that crosses a crate boundary is defined here once.
+//! Does not: know any concrete chain client, any venue's layout, or any database.
+
+mod amount;
+mod block;
+mod catalog;
+mod chain;
+mod coverage;
+mod decode;
+mod event;
+mod key;
+mod raw;
+mod source;
+mod store;
+mod venue;
+
+pub use amount::{Amount, AmountError, Decimal, TokenAmount, Unit};
+pub use block::{BlockRange, BlockRef, Link};
+pub use catalog::{AliasDef, AssetDef, Catalog, CatalogError, MarketDef, Resolved, TokenDef};
+pub use chain::{CHAINS, ChainId, ChainInfo, ChainKind};
+pub use coverage::{Covered, Evidence, Hole, HoleReason, RangeSet, StreamId, Target};
+pub use decode::{DecodeUnit, Decoded, Disposition, Failure, FailureKind};
+pub use event::{
+    Action, Close, CloseReason, CollateralFlow, Event, EventBody, EventKey, Fill, FlowDirection, FlowScope, Forced, FundingIndex,
+    FundingKind, FundingPayment, FundingRate, IndexBasis, Liquidation, LiquidationKind, MarketListed, OiAnchor, Period, PositionSide,
+    Price, PriceKind, Side, Size, TokenPrice,
+};
+pub use key::{derived_id, market_id};
+pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
+pub use source::{Batch, Filter, Headers, Heads, MalformedRecord, Source, SourceError, SourceErrorKind};
+pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, StoreError};
+pub use venue::{
+    Basis, Deployment, EventSpec, EvmFilter, OiBasis, StreamSpec, VENUE_SLUGS, Venue, VenueInfo, VenueModel, VenueSlug, Watch,
+};

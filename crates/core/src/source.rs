@@ -1,0 +1,152 @@
+//! What a chain crate gives the engine: three calls, and no retry policy, no loop and no reorg logic of its own.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::{BlockRange, BlockRef, ChainId, Evidence, Hole, RawRecord, StreamId, Watch};
+
+/// Reads one chain through one endpoint (or one folder).
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The chain.
+    fn chain(&self) -> ChainId;
+
+    /// Scheme and host, or the last part of a path; never a key. This is what logs and errors carry.
+    fn label(&self) -> &str;
+
+    /// The tip and what is final, from one endpoint at one moment. Also checks, once, that the endpoint serves the
+    /// chain it is meant to serve ([`SourceErrorKind::WrongChain`]).
+    async fn heads(&self) -> Result<Heads, SourceError>;
+
+    /// All records that match the filter in the range, with the proof that the endpoint has the range.
+    ///
+    /// A source may answer for a shorter range that starts at the same height (a file's end, a page's end);
+    /// `Batch::range` says which.
+    async fn fetch(&self, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError>;
+
+    /// The canonical block at a height; `None` where there is none (a skipped slot).
+    async fn block_ref(&self, height: u64) -> Result<Option<BlockRef>, SourceError>;
+
+    /// The first block at or after `time_ms` (unix milliseconds), by bisection over block times; `None` above the tip.
+    async fn height_at(&self, time_ms: i64) -> Result<Option<u64>, SourceError>;
+}
+
+/// The state of a chain as one endpoint sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// First height the endpoint can serve, where it says so (files).
+    pub earliest: Option<u64>,
+    /// The newest block.
+    pub latest: BlockRef,
+    /// Height of the newest final block, inclusive. Falls back to a depth where the node knows no such tag.
+    pub finalized: u64,
+}
+
+/// Which headers a fetch brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Headers {
+    /// Those of both ends, and of blocks with records whose time the records do not carry. For final history.
+    Needed,
+    /// Of every block. For the unfinal tail, where hashes decide.
+    All,
+}
+
+/// What to fetch.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// The streams; the source merges their watches into as few requests as it can.
+    pub streams: Vec<(StreamId, Watch)>,
+    /// Which headers to bring.
+    pub headers: Headers,
+}
+
+/// What came back for a range.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The heights this batch answers for.
+    pub range: BlockRange,
+    /// Blocks of the range, ascending and unique: both ends where they exist, every block with a record, and every
+    /// block at all under [`Headers::All`].
+    pub blocks: Vec<BlockRef>,
+    /// Records in canonical order: height, then `ord`.
+    pub records: Vec<RawRecord>,
+    /// Records of the right address that could not be read as records at all.
+    pub malformed: Vec<MalformedRecord>,
+    /// Parts of the range that could not be had. They are not covered.
+    pub holes: Vec<Hole>,
+    /// How well the range is known.
+    pub evidence: Evidence,
+}
+
+/// Something that should have been a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MalformedRecord {
+    /// The stream it belongs to.
+    pub stream: StreamId,
+    /// Height, as far as known: else the start of the range.
+    pub height: u64,
+    /// What was wrong.
+    pub error: String,
+    /// The bytes as they came.
+    pub text: String,
+}
+
+/// A failed call.
+#[derive(Clone, Debug, Error)]
+#[error("{label}: {message}")]
+pub struct SourceError {
+    /// Label of the endpoint, never its address.
+    pub label: String,
+    /// What to do about it.
+    pub kind: SourceErrorKind,
+    /// What happened, lower-case, with range and method.
+    pub message: String,
+}
+
+/// Classes of failure, each with its own cure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceErrorKind {
+    /// The range has more blocks than the endpoint takes. Ask again at once, narrower, and never wider again.
+    Range {
+        /// The cap the endpoint named, in blocks counted inclusively.
+        blocks_max: Option<u64>,
+    },
+    /// The answer would be too large. Ask again at once, narrower, for this range only.
+    Density,
+    /// Too many requests. Wait; the range is fine.
+    Rate {
+        /// How long the endpoint asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The endpoint does not have the block yet. Wait or ask another; the range is fine.
+    Lagging,
+    /// Time-out, server error, broken answer. Try again.
+    Transient,
+    /// Nothing listens there.
+    Unreachable,
+    /// The endpoint will never answer this.
+    Permanent,
+    /// The endpoint serves another chain than configured.
+    WrongChain {
+        /// What it serves.
+        found: u64,
+    },
+}
+
+impl SourceErrorKind {
+    /// The name in summaries.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            SourceErrorKind::Range { .. } => "range",
+            SourceErrorKind::Density => "density",
+            SourceErrorKind::Rate { .. } => "rate",
+            SourceErrorKind::Lagging => "lagging",
+            SourceErrorKind::Transient => "transient",
+            SourceErrorKind::Unreachable => "unreachable",
+            SourceErrorKind::Permanent => "permanent",
+            SourceErrorKind::WrongChain { .. } => "wrong chain",
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Venues: who they are, what they watch, and the trait a decoder implements.
+
+use std::fmt;
+
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+
+use crate::{ChainId, DecodeUnit, Decoded, HyperliquidStream, RawBody, RawRecord};
+
+/// The short name of a venue; the only way to make one is [`VenueSlug::from_slug`] or a constant in the registry.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VenueSlug(&'static str);
+
+/// All venue slugs with their stable numbers; a number is never used twice.
+pub const VENUE_SLUGS: &[(i64, VenueSlug)] = &[
+    (1, VenueSlug("gmx_v2")),
+    (2, VenueSlug("gmx_v1")),
+    (3, VenueSlug("gtrade")),
+    (4, VenueSlug("ostium")),
+    (5, VenueSlug("aster_1001x")),
+    (6, VenueSlug("aster_pro")),
+    (7, VenueSlug("aster_vault")),
+    (8, VenueSlug("kiloex")),
+    (9, VenueSlug("mux_v1")),
+    (10, VenueSlug("myx_v1")),
+    (11, VenueSlug("myx_v2")),
+    (12, VenueSlug("level")),
+    (13, VenueSlug("dydx_v1")),
+    (14, VenueSlug("mcdex_v2")),
+    (15, VenueSlug("fx_v2")),
+    (16, VenueSlug("lighter")),
+    (17, VenueSlug("dydx_v3")),
+    (18, VenueSlug("edgex")),
+    (19, VenueSlug("phoenix_eternal")),
+    (20, VenueSlug("jupiter_perps")),
+    (21, VenueSlug("drift_v2")),
+    (22, VenueSlug("velocity")),
+    (23, VenueSlug("gmtrade")),
+    (24, VenueSlug("flash_trade")),
+    (25, VenueSlug("adrena")),
+    (26, VenueSlug("hyperliquid")),
+];
+
+impl VenueSlug {
+    /// The slug with this text, or `None`.
+    pub fn from_slug(text: &str) -> Option<VenueSlug> {
+        VENUE_SLUGS.iter().map(|(_, slug)| *slug).find(|slug| slug.0 == text)
+    }
+
+    /// The slug as a constant; fails the build's own tests, not a run, if the text is not in [`VENUE_SLUGS`].
+    pub const fn known(text: &'static str) -> VenueSlug {
+        VenueSlug(text)
+    }
+
+    /// The text.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    /// The venue's stable number, as databases store it.
+    pub fn id(self) -> i64 {
+        VENUE_SLUGS.iter().find(|(_, slug)| *slug == self).map(|(id, _)| *id).expect("every slug constant is listed in VENUE_SLUGS")
+    }
+}
+
+impl fmt::Display for VenueSlug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for VenueSlug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Serialize for VenueSlug {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for VenueSlug {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        VenueSlug::from_slug(&text).ok_or_else(|| serde::de::Error::custom(format!("unknown venue {text:?}")))
+    }
+}
+
+/// How trades of a venue are matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VenueModel {
+    /// An order book: every trade has a long and a short user.
+    Book,
+    /// Users trade against a liquidity pool.
+    Pool,
+    /// A book with a house market maker.
+    Amm,
+    /// Collateral flows only.
+    Custody,
+}
+
+impl VenueModel {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VenueModel::Book => "book",
+            VenueModel::Pool => "pool",
+            VenueModel::Amm => "amm",
+            VenueModel::Custody => "custody",
+        }
+    }
+}
+
+/// What a venue's own open interest figure counts (metrics: OI).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OiBasis {
+    /// Quantity of the asset.
+    Qty,
+    /// Dollars at entry price.
+    EntryUsd,
+    /// Collateral units at entry.
+    EntryCollateral,
+}
+
+impl OiBasis {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OiBasis::Qty => "qty",
+            OiBasis::EntryUsd => "entry_usd",
+            OiBasis::EntryCollateral => "entry_collateral",
+        }
+    }
+}
+
+/// Which notional a venue counts as volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// Size times execution price.
+    Exec,
+    /// Closes count at the entry price of what they close.
+    Entry,
+}
+
+impl Basis {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Basis::Exec => "exec",
+            Basis::Entry => "entry",
+        }
+    }
+}
+
+/// One contract or program of a venue on one chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Deployment {
+    /// The chain.
+    pub chain: ChainId,
+    /// Contract (hex) or program id (base58); a stream's name on HyperCore.
+    pub address: &'static str,
+    /// The first height at which it can have emitted anything. History covered from here means that every level
+    /// starts at zero. `None` where no source gives it: levels then need an anchor.
+    pub first_height: Option<u64>,
+    /// Where address and height were read.
+    pub source: &'static str,
+}
+
+/// One event of a venue's ABI or layout file and what becomes of it. A test walks the ABI: an event without a row fails.
+#[derive(Clone, Copy, Debug)]
+pub struct EventSpec {
+    /// The event's name; for overloads, name and parameter types as in the ABI's signature.
+    pub name: &'static str,
+    /// What becomes of it.
+    pub disposition: crate::Disposition,
+}
+
+/// What a venue is, for `perpdex venues`, the registry test and the reference tables.
+#[derive(Clone, Copy, Debug)]
+pub struct VenueInfo {
+    /// Short name.
+    pub slug: VenueSlug,
+    /// The group it belongs to; its own slug where there is none.
+    pub group: &'static str,
+    /// Human name.
+    pub name: &'static str,
+    /// How trades are matched.
+    pub model: VenueModel,
+    /// Contracts and programs.
+    pub deployments: &'static [Deployment],
+    /// Path of the ABI or layout file, from the repository's root.
+    pub layout: &'static str,
+    /// Every event of the layout file.
+    pub events: &'static [EventSpec],
+    /// What it gives, in the words of `perpdex venues`: trades, liquidations, funding, borrow, oi, flows, prices.
+    pub gives: &'static [&'static str],
+    /// What its sources leave unverified; shown as it stands.
+    pub unverified: &'static [&'static str],
+}
+
+/// Logs of an EVM chain to ask for. Empty lists match anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvmFilter {
+    /// Emitting contracts, OR-ed.
+    pub addresses: Vec<Address>,
+    /// For each topic position the accepted values, OR-ed; positions are AND-ed.
+    pub topics: [Vec<B256>; 4],
+}
+
+/// What a stream watches; the source turns it into requests, the engine routes records by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Watch {
+    /// Logs that match any of the filters.
+    Evm(Vec<EvmFilter>),
+    /// Events of a Solana program.
+    Solana {
+        /// Program id, base58.
+        program: String,
+        /// Address whose signatures list every transaction that can carry events (program or event authority).
+        list_by: String,
+    },
+    /// A stream of a Hyperliquid node.
+    HyperCore(HyperliquidStream),
+}
+
+impl Watch {
+    /// Whether a record belongs to this watch.
+    pub fn matches(&self, record: &RawRecord) -> bool {
+        match (self, &record.body) {
+            (Watch::Evm(filters), RawBody::EvmLog(log)) => filters.iter().any(|filter| {
+                (filter.addresses.is_empty() || filter.addresses.contains(&log.address))
+                    && filter.topics.iter().enumerate().all(|(position, accepted)| {
+                        accepted.is_empty() || log.topics.get(position).is_some_and(|topic| accepted.contains(topic))
+                    })
+            }),
+            (Watch::Solana { program, .. }, RawBody::SolanaEvent(event)) => event.program == *program,
+            (Watch::HyperCore(stream), RawBody::HyperliquidLine(line)) => line.stream == *stream,
+            _ => false,
+        }
+    }
+}
+
+/// One unit of coverage of a venue on a chain.
+#[derive(Clone, Debug)]
+pub struct StreamSpec {
+    /// Distinguishes several streams of one venue (`fills`, `misc`); empty where there is one.
+    pub part: &'static str,
+    /// Version of the filter and decoder; raised when either changes.
+    pub version: u32,
+    /// What to ask for.
+    pub watch: Watch,
+    /// First height at which the stream can hold anything, see [`Deployment::first_height`].
+    pub first_height: Option<u64>,
+    /// Whether unknown events of the emitter are seen too (an address-only filter), or only named topics.
+    pub sees_unknown: bool,
+}
+
+/// A venue's decoder: pure and stateless. It reads no clock and makes no call.
+pub trait Venue: Sync + Send {
+    /// What the venue is.
+    fn info(&self) -> &'static VenueInfo;
+
+    /// Its streams on this chain; empty where it is not deployed there.
+    fn streams(&self, chain: ChainId) -> Vec<StreamSpec>;
+
+    /// Decodes all of the venue's records of one transaction (of one block of one stream on HyperCore).
+    ///
+    /// Never fails as a whole: a record that cannot be read becomes a [`crate::Failure`], an unknown one is counted.
+    fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded;
+}
