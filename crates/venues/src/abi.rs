@@ -1,0 +1,215 @@
+//! Reading ABI-encoded data and topics with bounds checks.
+//!
+//! Promises: a wrong length, offset or padding is an error that names the field, never a panic. Values are not copied
+//! before they are asked for. Does not: know any event; the order of calls on a [`Reader`] is the layout.
+
+use alloy_primitives::{Address, B256, I256, U256};
+use perpdex_core::EvmLog;
+use thiserror::Error;
+
+/// What is wrong with the bytes of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum DataError {
+    /// The data end before the field does.
+    #[error("{field} lies outside of the {bytes} bytes of data")]
+    Outside {
+        /// The field.
+        field: String,
+        /// Length of the data.
+        bytes: usize,
+    },
+    /// Bytes are left after the last field.
+    #[error("{bytes} bytes of data, expected {expected}")]
+    Length {
+        /// Length of the data.
+        bytes: usize,
+        /// What the layout says.
+        expected: usize,
+    },
+    /// A word is not a value of the field's type.
+    #[error("{field} does not hold {kind}: {word}")]
+    Value {
+        /// The field.
+        field: String,
+        /// The type.
+        kind: &'static str,
+        /// The word.
+        word: B256,
+    },
+    /// A text is not UTF-8.
+    #[error("{field} is not text")]
+    Text {
+        /// The field.
+        field: String,
+    },
+    /// The log has more or fewer topics than the event has indexed fields.
+    #[error("{found} topics, expected {expected}")]
+    Topics {
+        /// In the log.
+        found: usize,
+        /// As the layout says.
+        expected: usize,
+    },
+}
+
+/// Reads the fields of one log one after the other, in the order of its layout.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    data: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the first field.
+    pub(crate) fn new(data: &'a [u8]) -> Reader<'a> {
+        Reader { data, at: 0 }
+    }
+
+    /// `address`.
+    pub(crate) fn address(&mut self, field: &str) -> Result<Address, DataError> {
+        address(self.word(field)?, field)
+    }
+
+    /// `bool`.
+    pub(crate) fn boolean(&mut self, field: &str) -> Result<bool, DataError> {
+        boolean(self.word(field)?, field)
+    }
+
+    /// `uintN` of at most 248 bits, or a `uint256` below 2^255, which every amount is.
+    pub(crate) fn uint(&mut self, bits: usize, field: &str) -> Result<I256, DataError> {
+        uint(self.word(field)?, bits, field)
+    }
+
+    /// `intN`.
+    pub(crate) fn int(&mut self, bits: usize, field: &str) -> Result<I256, DataError> {
+        int(self.word(field)?, bits, field)
+    }
+
+    /// `string`: the offset stands here, the text behind the last field.
+    pub(crate) fn string(&mut self, field: &str) -> Result<&'a str, DataError> {
+        let offset = length(self.word(field)?).ok_or_else(|| outside(self.data, field))?;
+        let bytes = bytes_at(self.data, offset, field)?;
+        std::str::from_utf8(bytes).map_err(|_| DataError::Text { field: field.to_owned() })
+    }
+
+    /// Nothing may follow the last field.
+    pub(crate) fn end(&self) -> Result<(), DataError> {
+        if self.at == self.data.len() { Ok(()) } else { Err(DataError::Length { bytes: self.data.len(), expected: self.at }) }
+    }
+
+    fn word(&mut self, field: &str) -> Result<&'a [u8; 32], DataError> {
+        let word = word_at(self.data, self.at, field)?;
+        self.at += 32;
+        Ok(word)
+    }
+}
+
+/// The topics behind the selector, of which there must be `N`.
+pub(crate) fn indexed<const N: usize>(log: &EvmLog) -> Result<[&B256; N], DataError> {
+    let found = log.topics.len();
+    let topics = log.topics.get(1..).unwrap_or_default();
+    let topics: Vec<&B256> = topics.iter().collect();
+    topics.try_into().map_err(|_| DataError::Topics { found, expected: N + 1 })
+}
+
+/// The word at a byte offset.
+pub(crate) fn word_at<'a>(data: &'a [u8], at: usize, field: &str) -> Result<&'a [u8; 32], DataError> {
+    data.get(at..).and_then(|rest| rest.first_chunk::<32>()).ok_or_else(|| outside(data, field))
+}
+
+/// The word at a byte offset as an offset or length; `None` where it exceeds any possible data.
+pub(crate) fn length(word: &[u8; 32]) -> Option<usize> {
+    let (high, low) = word.split_at(28);
+    let low: [u8; 4] = low.try_into().ok()?;
+    if high.iter().all(|byte| *byte == 0) { usize::try_from(u32::from_be_bytes(low)).ok() } else { None }
+}
+
+/// `bytes` or `string` whose length word stands at `at`.
+pub(crate) fn bytes_at<'a>(data: &'a [u8], at: usize, field: &str) -> Result<&'a [u8], DataError> {
+    let length = length(word_at(data, at, field)?).ok_or_else(|| outside(data, field))?;
+    let start = at + 32;
+    start.checked_add(length).and_then(|end| data.get(start..end)).ok_or_else(|| outside(data, field))
+}
+
+/// A word as an `address`.
+pub(crate) fn address(word: &[u8; 32], field: &str) -> Result<Address, DataError> {
+    let (padding, bytes) = word.split_at(12);
+    if padding.iter().all(|byte| *byte == 0) { Ok(Address::from_slice(bytes)) } else { Err(bad(word, "an address", field)) }
+}
+
+/// A word as a `bool`.
+pub(crate) fn boolean(word: &[u8; 32], field: &str) -> Result<bool, DataError> {
+    match (word[..31].iter().all(|byte| *byte == 0), word[31]) {
+        (true, 0) => Ok(false),
+        (true, 1) => Ok(true),
+        _ => Err(bad(word, "a bool", field)),
+    }
+}
+
+/// A word as a `uintN`. A `uint256` must be below 2^255.
+pub(crate) fn uint(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, DataError> {
+    let value = U256::from_be_bytes(*word);
+    if value.bit_len() > bits.min(255) {
+        return Err(bad(word, "an unsigned integer of its width", field));
+    }
+    Ok(I256::from_raw(value))
+}
+
+/// A word as an `intN`: the bits above the width repeat the sign.
+pub(crate) fn int(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, DataError> {
+    let value = I256::from_raw(U256::from_be_bytes(*word));
+    let magnitude = if value.is_negative() { !value.into_raw() } else { value.into_raw() };
+    if magnitude.bit_len() >= bits {
+        return Err(bad(word, "a signed integer of its width", field));
+    }
+    Ok(value)
+}
+
+/// An address as all tables hold it: lower-case hex.
+pub(crate) fn hex(address: Address) -> String {
+    format!("{address:#x}")
+}
+
+fn bad(word: &[u8; 32], kind: &'static str, field: &str) -> DataError {
+    DataError::Value { field: field.to_owned(), kind, word: B256::from(*word) }
+}
+
+fn outside(data: &[u8], field: &str) -> DataError {
+    DataError::Outside { field: field.to_owned(), bytes: data.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(values: &[I256]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_be_bytes::<32>()).collect()
+    }
+
+    #[test]
+    fn widths_are_checked() {
+        let n = |value: i64| I256::try_from(value).unwrap();
+        let data = words(&[n(255), n(256), n(-128), n(-129), n(127), n(128), n(-1), n(2)]);
+        let at = |i: usize| word_at(&data, i * 32, "x").unwrap();
+        assert_eq!(uint(at(0), 8, "x"), Ok(n(255)));
+        assert!(uint(at(1), 8, "x").is_err());
+        assert_eq!(int(at(2), 8, "x"), Ok(n(-128)));
+        assert!(int(at(3), 8, "x").is_err());
+        assert_eq!(int(at(4), 8, "x"), Ok(n(127)));
+        assert!(int(at(5), 8, "x").is_err());
+        assert!(uint(at(6), 256, "x").is_err(), "2^256 - 1 is no amount");
+        assert_eq!(int(at(6), 256, "x"), Ok(n(-1)));
+        assert!(boolean(at(7), "x").is_err());
+        assert!(address(at(6), "x").is_err());
+    }
+
+    #[test]
+    fn nothing_is_read_outside() {
+        let data = words(&[I256::try_from(64).unwrap(), I256::ZERO, I256::try_from(5).unwrap()]);
+        assert_eq!(Reader::new(&data).string("name").unwrap_err().to_string(), "name lies outside of the 96 bytes of data");
+        let mut reader = Reader::new(&data[..40]);
+        reader.uint(256, "first").unwrap();
+        assert!(reader.uint(256, "second").is_err());
+        assert_eq!(reader.end(), Err(DataError::Length { bytes: 40, expected: 32 }));
+    }
+}

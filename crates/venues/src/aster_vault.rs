@@ -1,0 +1,156 @@
+//! Aster treasury vaults: deposits and withdrawals of Aster Pro's traders. The chain shows nothing of what they trade.
+//!
+//! Two generations of `Deposit` and `Withdraw` stand side by side, told apart by their selectors. The selectors are shared
+//! with other protocols, so streams always name the vault's address. Plain token transfers to a vault leave no event of
+//! it and are not seen here.
+
+use alloy_primitives::{B256, I256, b256};
+use perpdex_core::{
+    ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EvmLog, FlowDirection, FlowScope, StreamSpec,
+    TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+};
+
+use crate::{
+    abi::{self, Reader, hex, indexed},
+    emit::{DecodeError, Emitter, EvmEvent, event, evm_streams, specs},
+};
+
+/// The decoder.
+pub(crate) static ASTER_VAULT: AsterVault = AsterVault;
+
+/// Decoder of the treasury vaults.
+#[derive(Debug)]
+pub(crate) struct AsterVault;
+
+const SLUG: VenueSlug = VenueSlug::known("aster_vault");
+
+static INFO: VenueInfo = VenueInfo {
+    slug: SLUG,
+    group: "aster",
+    name: "Aster treasury vault",
+    model: VenueModel::Custody,
+    deployments: &[
+        deployment(ChainId::BNB, "0x128463a60784c4d3f46c23af3f65ed859ba87974"),
+        deployment(ChainId::ETHEREUM, "0x604dd02d620633ae427888d41bfd15e38483736e"),
+        deployment(ChainId::ARBITRUM, "0x9e36cb86a159d479ced94fa05036f235ac40e1d5"),
+    ],
+    layout: "abi/aster_vault/vault.json",
+    events: &specs(LAYOUT),
+    gives: &["flows"],
+    unverified: &[
+        "whether the amount of a five-word withdrawal includes its fee is not established: both are stored",
+        "plain token transfers to the vault are credited too and leave no event of it: inflow is a lower bound",
+        "the event of depositFor is not established",
+        "creation blocks are not known",
+    ],
+};
+
+const fn deployment(chain: ChainId, address: &'static str) -> Deployment {
+    Deployment { chain, address, first_height: None, source: "docs.asterdex.com, overview/what-is-aster/our-smart-contracts" }
+}
+
+const DEPOSIT_FLAGGED: B256 = b256!("18081cde2fa64894914e1080b98cca17bb6d1acf633e57f6e26ebdb945ad830b");
+const DEPOSIT: B256 = b256!("dcbc1c05240f31ff3ad067ef1ee35ce4997762752e3a095284754544f4c709d7");
+const WITHDRAW_FLAGGED: B256 = b256!("81b8021db23057eb1dfd88796511e506e0a736c5d4758e29c39aa74b8509bcee");
+const WITHDRAW: B256 = b256!("fe7813e2866053d5c3938554e517b554fce6666a6561bed9eaa7419b29fa9b68");
+
+const LAYOUT: &[EvmEvent; 9] = &[
+    event(DEPOSIT_FLAGGED, "Deposit(address,address,bool,uint256,uint256)", Disposition::Mapped),
+    event(DEPOSIT, "Deposit(address,address,uint256,uint256)", Disposition::Mapped),
+    event(WITHDRAW_FLAGGED, "Withdraw(uint256,address,address,bool,uint256)", Disposition::Mapped),
+    event(WITHDRAW, "Withdraw(uint256,address,address,uint256,uint256)", Disposition::Mapped),
+    event(
+        b256!("e25b4595fcf79866f7cbb640445a5235d8b71d78ebf254ac1d69619028a05722"),
+        "DepositFailed",
+        Disposition::Ignored("nothing was credited"),
+    ),
+    event(
+        b256!("88655d4ce709d20f0d4615ecbb09d91c03964e7c93cf29be9912b6467d8449d1"),
+        "WithdrawPaused",
+        Disposition::Ignored("nothing left the vault"),
+    ),
+    event(
+        b256!("1a5f279a9c22a4ad34f4070b85334882f8a945656329d87746c0f2c8806ba00e"),
+        "ReceiveETH",
+        Disposition::Ignored("native coin moved between contracts; a trader's deposit has its own event"),
+    ),
+    event(b256!("5e44b8d769cde64991e4725cd0276d385af04c64b64cba70267e0ed4d42350a0"), "AddToken", Disposition::Ignored("configuration")),
+    event(b256!("4eb129c82dcd3eedb52df2b0e6fb4cfa41ac64ee9d63ff081acbb1877e85d79b"), "RemoveToken", Disposition::Ignored("configuration")),
+];
+
+impl Venue for AsterVault {
+    fn info(&self) -> &'static VenueInfo {
+        &INFO
+    }
+
+    fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
+        evm_streams(&INFO, chain, Default::default())
+    }
+
+    fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
+        let mut emitter = Emitter::new(unit, SLUG);
+        for record in unit.records {
+            let Some((log, topic0)) = emitter.log(record) else { continue };
+            let Some(known) = LAYOUT.iter().find(|event| event.topic0 == topic0) else {
+                emitter.unknown(record, format!("topic {topic0} is not in {}", INFO.layout));
+                continue;
+            };
+            match flow(log, topic0) {
+                Ok(Some(flow)) => emitter.event(record, None, EventBody::CollateralFlow(flow)),
+                Ok(None) => {}
+                Err(error) => emitter.failure(record, known.spec.name, error),
+            }
+        }
+        emitter.finish()
+    }
+}
+
+/// The flow of a log, `None` for events that move no trader's money.
+fn flow(log: &EvmLog, topic0: B256) -> Result<Option<CollateralFlow>, DecodeError> {
+    let mut data = Reader::new(&log.data);
+    let (direction, account, currency, amount, fee_native) = match topic0 {
+        DEPOSIT_FLAGGED | DEPOSIT => {
+            let [account, currency] = indexed(log)?;
+            if topic0 == DEPOSIT_FLAGGED {
+                data.boolean("isNative")?;
+            }
+            let amount = data.uint(256, "amount")?;
+            data.uint(256, "broker")?;
+            (FlowDirection::In, account, currency, amount, None)
+        }
+        WITHDRAW_FLAGGED | WITHDRAW => {
+            let [_, to, currency] = indexed(log)?;
+            let (amount, fee) = withdrawn(&mut data, topic0 == WITHDRAW_FLAGGED)?;
+            (FlowDirection::Out, to, currency, amount, fee)
+        }
+        _ => return Ok(None),
+    };
+    data.end()?;
+    Ok(Some(CollateralFlow {
+        account: hex(abi::address(account, "account")?),
+        scope: FlowScope::Margin,
+        direction,
+        amount: TokenAmount { native: amount, token: hex(abi::address(currency, "currency")?) },
+        fee_native,
+    }))
+}
+
+fn withdrawn(data: &mut Reader<'_>, flagged: bool) -> Result<(I256, Option<I256>), DecodeError> {
+    if flagged {
+        data.boolean("isNative")?;
+        Ok((data.uint(256, "amount")?, None))
+    } else {
+        Ok((data.uint(256, "amount")?, Some(data.uint(256, "fee")?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_those_of_the_abi() {
+        let layout: Vec<_> = LAYOUT.iter().map(|event| (event.spec.name, event.topic0)).collect();
+        crate::testing::assert_selectors(&layout, include_str!("../../../abi/aster_vault/vault.json"));
+    }
+}

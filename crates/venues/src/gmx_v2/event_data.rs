@@ -1,0 +1,137 @@
+//! Walking the key-value data of an event without copying it.
+//!
+//! `(address msgSender, string eventName, EventLogData eventData)`, where `EventLogData` is one group of items per type,
+//! each a list of `(string key, value)` and a list of arrays. Values are looked up by key, never by position: releases
+//! add and rename keys. Arrays, `bytes` and `string` items are not read; no event needs them.
+
+use alloy_primitives::{Address, B256, I256};
+
+use crate::{
+    abi::{self, DataError},
+    emit::DecodeError,
+};
+
+/// Most items of one group; the longest event has about forty.
+const ITEMS_MAX: usize = 256;
+
+/// Groups that are read, in the order in which they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// `address`.
+    Address,
+    /// `uint256`.
+    Uint,
+    /// `int256`.
+    Int,
+    /// `bool`.
+    Bool,
+    /// `bytes32`.
+    Bytes32,
+}
+
+const GROUPS: [Group; 5] = [Group::Address, Group::Uint, Group::Int, Group::Bool, Group::Bytes32];
+
+/// The items of one event.
+#[derive(Debug)]
+pub(super) struct EventData<'a> {
+    /// Name of the event as it stands in the data.
+    pub(super) name: &'a [u8],
+    items: Vec<Item<'a>>,
+}
+
+#[derive(Debug)]
+struct Item<'a> {
+    group: Group,
+    key: &'a [u8],
+    value: &'a [u8; 32],
+}
+
+impl<'a> EventData<'a> {
+    /// Reads the structure; values are checked when asked for.
+    pub(super) fn parse(data: &'a [u8]) -> Result<EventData<'a>, DataError> {
+        let name = abi::bytes_at(data, pointer(data, 0, 32, "eventName")?, "eventName")?;
+        let base = pointer(data, 0, 64, "eventData")?;
+        let mut items = Vec::with_capacity(64);
+        for (i, group) in GROUPS.into_iter().enumerate() {
+            let field = group.field();
+            let group_base = pointer(data, base, base + 32 * i, field)?;
+            read_items(data, pointer(data, group_base, group_base, field)?, group, &mut items)?;
+        }
+        Ok(EventData { name, items })
+    }
+
+    /// An `address`.
+    pub(super) fn address(&self, key: &str) -> Result<Address, DecodeError> {
+        Ok(abi::address(self.value(Group::Address, key)?, key)?)
+    }
+
+    /// A `uint256` below 2^255.
+    pub(super) fn uint(&self, key: &str) -> Result<I256, DecodeError> {
+        Ok(abi::uint(self.value(Group::Uint, key)?, 256, key)?)
+    }
+
+    /// A `uint256` that not every generation or not every event of its name has.
+    pub(super) fn optional_uint(&self, key: &str) -> Result<Option<I256>, DecodeError> {
+        Ok(self.find(Group::Uint, key).map(|word| abi::uint(word, 256, key)).transpose()?)
+    }
+
+    /// An `int256` that not every event of its name has.
+    pub(super) fn optional_int(&self, key: &str) -> Result<Option<I256>, DecodeError> {
+        Ok(self.find(Group::Int, key).map(|word| abi::int(word, 256, key)).transpose()?)
+    }
+
+    /// A `bool`.
+    pub(super) fn boolean(&self, key: &str) -> Result<bool, DecodeError> {
+        Ok(abi::boolean(self.value(Group::Bool, key)?, key)?)
+    }
+
+    /// A `bytes32`.
+    pub(super) fn bytes32(&self, key: &str) -> Result<B256, DecodeError> {
+        Ok(B256::from(*self.value(Group::Bytes32, key)?))
+    }
+
+    fn value(&self, group: Group, key: &str) -> Result<&'a [u8; 32], DecodeError> {
+        self.find(group, key).ok_or_else(|| DecodeError::malformed(format!("no item {key:?} among {}", group.field())))
+    }
+
+    fn find(&self, group: Group, key: &str) -> Option<&'a [u8; 32]> {
+        self.items.iter().find(|item| item.group == group && item.key == key.as_bytes()).map(|item| item.value)
+    }
+}
+
+impl Group {
+    fn field(self) -> &'static str {
+        match self {
+            Group::Address => "addressItems",
+            Group::Uint => "uintItems",
+            Group::Int => "intItems",
+            Group::Bool => "boolItems",
+            Group::Bytes32 => "bytes32Items",
+        }
+    }
+}
+
+fn read_items<'a>(data: &'a [u8], list: usize, group: Group, items: &mut Vec<Item<'a>>) -> Result<(), DataError> {
+    let field = group.field();
+    let too_many = || DataError::Outside { field: field.to_owned(), bytes: data.len() };
+    let count = abi::length(abi::word_at(data, list, field)?).filter(|count| *count <= ITEMS_MAX).ok_or_else(too_many)?;
+    let first = list + 32;
+    for i in 0..count {
+        let item = pointer(data, first, first + 32 * i, field)?;
+        let key = abi::bytes_at(data, pointer(data, item, item, field)?, field)?;
+        items.push(Item { group, key, value: abi::word_at(data, item + 32, field)? });
+    }
+    Ok(())
+}
+
+/// The position that the offset at `at` points to, counted from `base`. It lies inside the data, so that sums of it and a
+/// few words cannot overflow.
+fn pointer(data: &[u8], base: usize, at: usize, field: &str) -> Result<usize, DataError> {
+    abi::length(abi::word_at(data, at, field)?)
+        .and_then(|offset| base.checked_add(offset))
+        .filter(|position| *position < data.len())
+        .ok_or_else(|| DataError::Outside { field: field.to_owned(), bytes: data.len() })
+}
+
+#[cfg(test)]
+mod tests;

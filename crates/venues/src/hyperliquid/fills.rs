@@ -1,0 +1,334 @@
+//! Fills: each event is one leg of a trade.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use perpdex_core::{
+    Action, Amount, Decimal, DecodeUnit, Decoded, Event, EventBody, EventKey, Failure, Fill, Forced, Liquidation, LiquidationKind,
+    PositionSide, RawRecord, Side, Size, TokenAmount, derived_id,
+};
+use serde::Deserialize;
+
+use super::lines::{Trouble, decimal, events, failure, lower, name};
+use super::{SLUG, TOKEN_DECIMALS};
+
+/// Digits of a position: `startPosition` is printed from a double (`3135809.3999999999`), sizes have at most six.
+const POSITION_DECIMALS: u8 = 6;
+
+/// Accounts that take positions over from liquidated users, besides those seen doing so in the same block.
+/// The child vault of HLP that is the liquidated account of the auto-deleveraging of 2025-10-10.
+const LIQUIDATOR_VAULTS: &[&str] = &["0x2e3d94f0562703b25c83308a05046ddaf9a8dd14"];
+
+const ADL: &str = "Auto-Deleveraging";
+const SETTLEMENT: &str = "Settlement";
+const NET_CHILD_VAULTS: &str = "Net Child Vaults";
+
+/// A fill as the node prints it. Keys that are not read here are ignored.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FillRow<'a> {
+    #[serde(borrow)]
+    coin: Cow<'a, str>,
+    #[serde(borrow)]
+    px: Cow<'a, str>,
+    #[serde(borrow)]
+    sz: Cow<'a, str>,
+    #[serde(borrow)]
+    side: Cow<'a, str>,
+    time: i64,
+    #[serde(borrow)]
+    start_position: Cow<'a, str>,
+    #[serde(borrow, default)]
+    dir: Cow<'a, str>,
+    closed_pnl: Option<String>,
+    hash: Option<String>,
+    oid: Option<u64>,
+    crossed: bool,
+    fee: Option<String>,
+    tid: u64,
+    fee_token: Option<String>,
+    liquidation: Option<LiquidationRow>,
+}
+
+/// The object on both legs of a liquidation or auto-deleveraging.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LiquidationRow {
+    liquidated_user: String,
+    mark_px: String,
+    method: String,
+}
+
+/// One leg with its numbers read.
+struct Leg<'a> {
+    /// Index of the event in the block.
+    index: usize,
+    user: String,
+    /// Which of several legs with the same coin, trade, user and side.
+    nth: u32,
+    side: Side,
+    qty: Decimal,
+    price: Decimal,
+    before: Decimal,
+    after: Decimal,
+    row: FillRow<'a>,
+}
+
+/// What the legs of a trade say of it together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trade {
+    is_adl: bool,
+    is_liquidation: bool,
+    is_backstop: bool,
+}
+
+/// Decodes the fills of one block.
+pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
+    let (raw, failures) = events(record, text);
+    let mut out = Decoded { failures, ..Decoded::default() };
+    let mut legs = Vec::with_capacity(raw.len());
+    let mut seen: HashMap<(String, u64, String, bool), u32> = HashMap::new();
+    for (index, raw) in raw.iter().enumerate() {
+        match read_leg(index, raw.get()) {
+            Ok(Some(mut leg)) => {
+                let nth = seen.entry((leg.row.coin.to_string(), leg.row.tid, leg.user.clone(), leg.side == Side::Buy)).or_default();
+                leg.nth = *nth;
+                *nth += 1;
+                legs.push(leg);
+            }
+            Ok(None) => {}
+            Err(trouble) => out.failures.push(failure(record, index.to_string(), trouble)),
+        }
+    }
+    let block = Block::over(&legs);
+    for leg in &legs {
+        match leg_event(unit, leg, &block) {
+            Ok(event) => out.events.push(event),
+            Err(trouble) => out.failures.push(failure(record, leg.index.to_string(), trouble)),
+        }
+    }
+    out.unknown = unknown_methods(record, &legs);
+    out
+}
+
+/// Whether a coin is a perpetual: `BTC`, `xyz:NVDA`; not `@107`, `PURR/USDC` (spot) or `#1890` (outcome token).
+fn is_perpetual(coin: &str) -> bool {
+    !coin.starts_with(['@', '#']) && !coin.contains('/')
+}
+
+fn read_leg(index: usize, raw: &str) -> Result<Option<Leg<'_>>, Trouble> {
+    let (user, row): (Cow<'_, str>, FillRow<'_>) = match serde_json::from_str(raw) {
+        Ok(pair) => pair,
+        Err(_) if names_no_perpetual(raw) => return Ok(None),
+        Err(error) => return Err(Trouble::malformed(format!("fill: {error}"))),
+    };
+    if !is_perpetual(&row.coin) {
+        return Ok(None);
+    }
+    name("coin", &row.coin)?;
+    let user = lower(name("user", &user)?).into_owned();
+    let side = match &*row.side {
+        "B" => Side::Buy,
+        "A" => Side::Sell,
+        other => return Err(Trouble::invalid(format!("fill of {}: side {other:?} is neither B nor A", row.coin))),
+    };
+    let (qty, price) = (decimal("sz", &row.sz)?, decimal("px", &row.px)?);
+    if qty.is_zero() || qty.is_negative() || price.is_negative() {
+        return Err(Trouble::invalid(format!("fill of {}: size {qty} at price {price}", row.coin)));
+    }
+    let before = decimal("startPosition", &row.start_position)?.rescale(POSITION_DECIMALS).map_err(Trouble::invalid)?;
+    let change = if side == Side::Buy { qty } else { qty.neg() };
+    let after = before.add(&change).map_err(Trouble::invalid)?;
+    Ok(Some(Leg { index, user, nth: 0, side, qty, price, before, after, row }))
+}
+
+/// Whether a fill that cannot be read is at least known to be none of a perpetual.
+fn names_no_perpetual(raw: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Coin {
+        coin: String,
+    }
+    serde_json::from_str::<(String, Coin)>(raw).is_ok_and(|(_, row)| !is_perpetual(&row.coin))
+}
+
+/// What the whole block tells about its trades.
+struct Block<'a> {
+    trades: HashMap<(&'a str, u64), Trade>,
+    /// Users of each forced trade, so that a leg can name its counterparty.
+    users: HashMap<(&'a str, u64), Vec<&'a str>>,
+    /// Accounts that take positions over.
+    vaults: BTreeSet<&'a str>,
+}
+
+impl<'a> Block<'a> {
+    fn over(legs: &'a [Leg<'a>]) -> Block<'a> {
+        let mut block = Block { trades: HashMap::new(), users: HashMap::new(), vaults: LIQUIDATOR_VAULTS.iter().copied().collect() };
+        for leg in legs {
+            let trade = block.trades.entry(leg.trade()).or_default();
+            trade.is_adl |= leg.row.dir == ADL;
+            trade.is_liquidation |= leg.row.liquidation.is_some() || leg.row.dir.starts_with("Liquidated ");
+            trade.is_backstop |= leg.row.liquidation.as_ref().is_some_and(|row| row.method == "backstop");
+        }
+        for leg in legs {
+            let trade = block.trades[&leg.trade()];
+            if trade.is_liquidation || trade.is_adl {
+                block.users.entry(leg.trade()).or_default().push(&leg.user);
+            }
+            if trade.is_backstop && !trade.is_adl && !leg.is_liquidated() && leg.row.liquidation.is_some() {
+                block.vaults.insert(&leg.user);
+            }
+        }
+        block
+    }
+
+    fn counterparty(&self, leg: &Leg<'_>) -> Option<String> {
+        self.users.get(&leg.trade())?.iter().find(|user| **user != leg.user).map(|user| (*user).to_owned())
+    }
+}
+
+impl Leg<'_> {
+    fn trade(&self) -> (&str, u64) {
+        (&self.row.coin, self.row.tid)
+    }
+
+    /// Whether this leg's account is the one that is liquidated.
+    fn is_liquidated(&self) -> bool {
+        self.row.liquidation.as_ref().is_some_and(|row| *lower(&row.liquidated_user) == *self.user)
+    }
+
+    /// The side of the position that this leg reduces.
+    fn closed_side(&self) -> PositionSide {
+        if self.side == Side::Sell { PositionSide::Long } else { PositionSide::Short }
+    }
+
+    /// What the leg does to the position, by its size before and after.
+    fn plain_action(&self) -> Action {
+        let (before, after) = (self.before, self.after);
+        let grows = !before.is_zero() && before.is_negative() == (self.side == Side::Sell);
+        if before.is_zero() {
+            Action::Open
+        } else if after.is_zero() {
+            Action::Close
+        } else if grows {
+            Action::Increase
+        } else if before.is_negative() != after.is_negative() {
+            Action::Flip
+        } else {
+            Action::Decrease
+        }
+    }
+}
+
+/// What a leg is, beyond buying and selling.
+struct Nature {
+    action: Action,
+    forced: Forced,
+    in_volume: bool,
+    is_directional: bool,
+    liquidation: Option<LiquidationKind>,
+}
+
+fn nature(leg: &Leg<'_>, block: &Block<'_>) -> Nature {
+    let trade = block.trades[&leg.trade()];
+    let forced = match (trade.is_adl, trade.is_liquidation) {
+        (true, _) => Forced::Adl,
+        (false, true) => Forced::Liq,
+        (false, false) => Forced::None,
+    };
+    let outside_volume = |action| Nature { action, forced, in_volume: false, is_directional: false, liquidation: None };
+    match &*leg.row.dir {
+        SETTLEMENT => return outside_volume(Action::Settlement),
+        NET_CHILD_VAULTS => return outside_volume(Action::Transfer),
+        _ => {}
+    }
+    let by_method = if trade.is_backstop { LiquidationKind::Backstop } else { LiquidationKind::Market };
+    let (action, liquidation) = if leg.is_liquidated() {
+        // The vault beside an auto-deleveraged user only hands on what it took over: that was counted at the takeover.
+        let counted = !trade.is_adl || !block.vaults.contains(&*leg.user);
+        if counted { (Action::Liquidation, Some(by_method)) } else { (leg.plain_action(), None) }
+    } else if leg.row.dir == ADL {
+        (Action::Adl, Some(LiquidationKind::Adl))
+    } else {
+        (leg.plain_action(), None)
+    };
+    let is_directional = !trade.is_adl && !trade.is_backstop;
+    Nature { action, forced, in_volume: true, is_directional, liquidation }
+}
+
+fn leg_event(unit: &DecodeUnit<'_>, leg: &Leg<'_>, block: &Block<'_>) -> Result<Event, Trouble> {
+    let row = &leg.row;
+    let nature = nature(leg, block);
+    let size = |position: Decimal| Size { qty: Amount::decimals(position.value, position.scale), entry_usd: None };
+    let tid = row.tid.to_string();
+    let side_name = if leg.side == Side::Buy { "B" } else { "A" };
+    let rec = derived_id(&["fill", &row.coin, &tid, &leg.user, side_name, &leg.nth.to_string()]);
+    let fill = Fill {
+        account: leg.user.clone(),
+        position_key: format!("{}/{}", leg.user, row.coin),
+        position_side: None,
+        collateral_token: None,
+        trade_key: format!("{}/{}/{tid}", unit.height, row.coin),
+        order_key: row.oid.map(|oid| oid.to_string()),
+        is_taker: row.crossed,
+        is_directional: nature.is_directional,
+        in_volume: nature.in_volume,
+        forced: nature.forced,
+        side: leg.side,
+        action: nature.action,
+        qty: Amount::decimals(leg.qty.value, leg.qty.scale),
+        price: Amount::decimals(leg.price.value, leg.price.scale),
+        venue_notional_usd: None,
+        before: Some(size(leg.before)),
+        after: Some(size(leg.after)),
+        fee: fee(row)?,
+        fee_token_price_usd: None,
+        realized_pnl_usd: row.closed_pnl.as_deref().map(|text| decimal("closedPnl", text)).transpose()?,
+        liquidation: nature.liquidation.map(|kind| liquidation(leg, block, kind)).transpose()?,
+    };
+    Ok(Event {
+        key: EventKey { height: unit.height, rec, sub: 0 },
+        ord: i64::try_from(leg.index).map_err(Trouble::invalid)?,
+        chain: unit.chain,
+        venue: SLUG,
+        market: Some(row.coin.to_string()),
+        time_ms: row.time,
+        tx_id: tx_id(unit, row),
+        body: EventBody::Fill(Box::new(fill)),
+    })
+}
+
+/// The transaction's hash; fills of the system (TWAP slices, liquidations by the vault) have none but zeros.
+fn tx_id(unit: &DecodeUnit<'_>, row: &FillRow<'_>) -> String {
+    let hash = row.hash.as_deref().unwrap_or_default();
+    let is_zero = hash.strip_prefix("0x").unwrap_or(hash).bytes().all(|byte| byte == b'0');
+    if is_zero { unit.tx_id.to_owned() } else { hash.to_owned() }
+}
+
+fn fee(row: &FillRow<'_>) -> Result<Option<TokenAmount>, Trouble> {
+    let (Some(fee), Some(token)) = (&row.fee, &row.fee_token) else { return Ok(None) };
+    let native = decimal("fee", fee)?.rescale(TOKEN_DECIMALS).map_err(Trouble::invalid)?.value;
+    Ok(Some(TokenAmount { native, token: token.clone() }))
+}
+
+fn liquidation(leg: &Leg<'_>, block: &Block<'_>, kind: LiquidationKind) -> Result<Liquidation, Trouble> {
+    let mark = leg.row.liquidation.as_ref().map(|row| decimal("markPx", &row.mark_px)).transpose()?;
+    Ok(Liquidation {
+        kind,
+        side: leg.closed_side(),
+        liquidator: if kind == LiquidationKind::Backstop && !block.trades[&leg.trade()].is_adl { block.counterparty(leg) } else { None },
+        mark_price: mark.map(|mark| Amount::decimals(mark.value, mark.scale)),
+        fee: None,
+        is_partial: Some(!leg.after.is_zero()),
+    })
+}
+
+/// Methods of liquidation that the layout does not know, once each; their legs count as closed on the book.
+fn unknown_methods(record: &RawRecord, legs: &[Leg<'_>]) -> Vec<Failure> {
+    let mut seen = BTreeSet::new();
+    let known = |method: &str| method == "market" || method == "backstop";
+    let unknown = legs.iter().filter_map(|leg| Some((leg, &leg.row.liquidation.as_ref()?.method))).filter(|(_, method)| !known(method));
+    unknown
+        .filter(|(_, method)| seen.insert((*method).clone()))
+        .map(|(leg, method)| failure(record, leg.index.to_string(), Trouble::unknown(format!("liquidation method {method:?}"))))
+        .collect()
+}

@@ -1,0 +1,32 @@
+//! Pure decoders: the records of one transaction of a venue become events.
+//!
+//! Promises: no IO, no clock, no state; the same records give the same events. A record that cannot be read becomes a
+//! failure with its reason, one of a kind the layout does not list is counted as unknown; nothing is dropped.
+//! Does not: fetch, scale to stored integers, or join a close to its open.
+//!
+//! A venue is a file or folder here, one line in [`VENUES`], its layout under `abi/`, a page under `docs/venues/` and at
+//! least one golden case for each chain under `tests/golden/`; the registry test fails where one of them is missing.
+
+mod abi;
+mod aster_1001x;
+mod aster_vault;
+mod emit;
+mod gmx_v2;
+mod hyperliquid;
+mod phoenix_eternal;
+mod reference;
+#[cfg(test)]
+mod testing;
+
+use perpdex_core::Venue;
+
+pub use reference::{CatalogFileError, CatalogRows, builtin_catalog, parse_catalog};
+
+/// Every venue perpdex decodes, one line each.
+pub static VENUES: &[&dyn Venue] =
+    &[&gmx_v2::GMX_V2, &aster_1001x::ASTER_1001X, &aster_vault::ASTER_VAULT, &phoenix_eternal::PHOENIX_ETERNAL, &hyperliquid::HYPERLIQUID];
+
+/// The venue with this slug, or `None`.
+pub fn venue(slug: &str) -> Option<&'static dyn Venue> {
+    VENUES.iter().copied().find(|venue| venue.info().slug.as_str() == slug)
+}
