@@ -1,0 +1,178 @@
+//! Batches of calls to one endpoint, with errors that say what to do.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use alloy::rpc::client::{RpcClient, Waiter};
+use alloy::transports::{RpcError, TransportError, TransportErrorKind};
+use perpdex_core::{BlockRange, SourceError, SourceErrorKind};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::http::{Http, HttpFailure, STATUS_OK};
+use crate::refusal::Refusal;
+use crate::source::EvmEndpoint;
+
+/// Calls in one JSON-RPC batch, at most. Nodes work a batch off one call after the other.
+const BATCH_CALLS_MAX: usize = 100;
+
+/// Characters of a provider's text that an error repeats.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+/// Parts of the address shorter than this are no secret: replacing them would garble ordinary words.
+const SECRET_CHARS_MIN: usize = 8;
+
+/// One call of a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// Method name.
+    pub(crate) method: &'static str,
+    /// Positional parameters.
+    pub(crate) params: Value,
+    /// The heights the call is about, for errors and for reading a provider's cap.
+    pub(crate) asked: Option<BlockRange>,
+}
+
+/// The answer of one call.
+pub(crate) type Answer = Result<Box<RawValue>, SourceError>;
+
+/// alloy's JSON-RPC client over our transport, without any retry layer.
+pub(crate) struct Client {
+    rpc: RpcClient,
+    label: String,
+    secrets: Vec<String>,
+    /// Calls the endpoint takes in one request, as far as it complained.
+    batch_calls_max: AtomicUsize,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of this endpoint; nothing is sent yet.
+    pub(crate) fn new(endpoint: &EvmEndpoint) -> Result<Client, SourceError> {
+        let http = Http::new(&endpoint.url, endpoint.timeout, endpoint.response_bytes_max).map_err(|message| SourceError {
+            label: endpoint.label.clone(),
+            kind: SourceErrorKind::Permanent,
+            message,
+        })?;
+        Ok(Client {
+            rpc: RpcClient::new(http, false),
+            label: endpoint.label.clone(),
+            secrets: secrets(&endpoint.url),
+            batch_calls_max: AtomicUsize::new(BATCH_CALLS_MAX),
+        })
+    }
+
+    /// The endpoint's label.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Calls to put into one batch, where they can be spread over several.
+    pub(crate) fn batch_calls_max(&self) -> usize {
+        self.batch_calls_max.load(Ordering::Relaxed)
+    }
+
+    /// Sends the calls as one batch and returns one answer for each, in their order. The outer error is one of the whole
+    /// batch.
+    pub(crate) async fn batch(&self, calls: &[Call]) -> Result<Vec<Answer>, SourceError> {
+        debug_assert!(calls.len() <= BATCH_CALLS_MAX, "{} calls in a batch", calls.len());
+        let Some(main) = calls.last() else { return Ok(Vec::new()) };
+        let mut batch = self.rpc.new_batch();
+        let mut waiters: Vec<Waiter<Box<RawValue>>> = Vec::with_capacity(calls.len());
+        for call in calls {
+            waiters.push(batch.add_call(call.method, &call.params).map_err(|error| self.failure(call, calls.len(), error))?);
+        }
+        // The last call is the one the batch is made for; its range is the one a refusal is about.
+        batch.send().await.map_err(|error| self.failure(main, calls.len(), error))?;
+        let mut answers = Vec::with_capacity(calls.len());
+        for (call, waiter) in calls.iter().zip(waiters) {
+            answers.push(waiter.await.map_err(|error| self.failure(call, calls.len(), error)));
+        }
+        Ok(answers)
+    }
+
+    /// An error of this endpoint.
+    pub(crate) fn error(&self, kind: SourceErrorKind, message: impl fmt::Display) -> SourceError {
+        let mut message = message.to_string();
+        for secret in &self.secrets {
+            message = message.replace(secret.as_str(), "***");
+        }
+        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
+            message.truncate(end);
+        }
+        SourceError { label: self.label.clone(), kind, message }
+    }
+
+    /// The error of one call of a batch of so many.
+    fn failure(&self, call: &Call, calls: usize, error: TransportError) -> SourceError {
+        let failure = http_failure(error);
+        if matches!(&failure, HttpFailure::Refused(refusal) if refusal.is_batch_limit()) {
+            self.batch_calls_max.fetch_min((calls / 2).max(1), Ordering::Relaxed);
+        }
+        let kind = http_kind(&failure, call.asked);
+        match call.asked {
+            Some(range) => self.error(kind, format_args!("{} {range}: {failure}", call.method)),
+            None => self.error(kind, format_args!("{}: {failure}", call.method)),
+        }
+    }
+}
+
+fn http_failure(error: TransportError) -> HttpFailure {
+    match error {
+        RpcError::ErrorResp(payload) => HttpFailure::Refused(Refusal {
+            status: STATUS_OK,
+            code: Some(payload.code),
+            message: payload.message.into_owned(),
+            data: payload.data.map(|data| data.get().to_owned()).unwrap_or_default(),
+            retry_after: None,
+        }),
+        RpcError::Transport(TransportErrorKind::Custom(inner)) => match inner.downcast::<HttpFailure>() {
+            Ok(failure) => *failure,
+            Err(_) => HttpFailure::Broken("the batch was dropped".to_owned()),
+        },
+        RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => {
+            HttpFailure::Broken("the batch's answer has none for this call".to_owned())
+        }
+        _ => HttpFailure::Broken("unreadable".to_owned()),
+    }
+}
+
+fn http_kind(failure: &HttpFailure, asked: Option<BlockRange>) -> SourceErrorKind {
+    match failure {
+        HttpFailure::Unreachable(_) => SourceErrorKind::Unreachable,
+        HttpFailure::Timeout(_) | HttpFailure::Broken(_) => SourceErrorKind::Transient,
+        HttpFailure::TooLarge { .. } => SourceErrorKind::Density,
+        HttpFailure::Refused(refusal) => refusal.kind(asked),
+    }
+}
+
+/// The parts of an address that may be keys and that a provider's text could repeat: the address itself, its user part,
+/// path segments and query; longest first.
+fn secrets(url: &str) -> Vec<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, path) = rest.split_once(['/', '?']).unwrap_or((rest, ""));
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let parts = path.split(['/', '?', '&', '=']).chain(user.split(':')).filter(|part| part.len() >= SECRET_CHARS_MIN);
+    let mut secrets: Vec<String> = std::iter::once(url).chain(parts).map(str::to_owned).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_in_addresses() {
+        let found = secrets("https://user:pass-word-1@host.example/v2/0123456789abcdef?token=fedcba9876");
+        for key in ["0123456789abcdef", "fedcba9876", "pass-word-1"] {
+            assert!(found.iter().any(|secret| secret == key), "{key} in {found:?}");
+        }
+        assert!(!found.iter().any(|secret| secret == "host.example" || secret == "v2"));
+    }
+}

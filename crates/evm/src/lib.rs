@@ -1,0 +1,23 @@
+//! [`EvmSource`]: one Ethereum JSON-RPC endpoint as a [`perpdex_core::Source`].
+//!
+//! Promises: a range is answered only together with the header of its last block, read in the same request; every log is
+//! checked against the headers that are known, and under [`perpdex_core::Headers::All`] every header's bloom is tested.
+//! An answer that contradicts itself is an error, never a batch. What an endpoint's refusal means is decided by the table
+//! `provider_errors.tsv` alone. The endpoint's address appears in no error, log line or `Debug` output.
+//!
+//! Does not: retry, wait, choose between endpoints, remember ranges or detect reorgs. That is the engine's work.
+
+mod bisect;
+mod bloom;
+mod client;
+mod fetch;
+mod headers;
+mod http;
+mod logs;
+mod pattern;
+mod query;
+mod refusal;
+mod source;
+mod times;
+
+pub use source::{EvmEndpoint, EvmSource};

@@ -1,0 +1,226 @@
+//! Logs as they come, checked one by one and against each other.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use alloy::primitives::{Address, B256};
+use alloy::rpc::types::Log;
+use perpdex_core::{BlockRange, ChainId, EvmLog, MalformedRecord, RawBody, RawRecord, StreamId, Watch};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::headers::{Headers, two_hashes};
+use crate::query::LogQuery;
+
+/// Topics a log can have.
+const TOPICS_MAX: usize = 4;
+
+/// Block number and log index: where a log stands in its chain.
+pub(crate) type Place = (u64, u64);
+
+/// A log whose hashes were all present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlacedLog {
+    /// Hash of its block.
+    pub(crate) block_hash: B256,
+    /// Hash of its transaction.
+    pub(crate) tx_hash: B256,
+    /// Unix seconds, where the node adds them and they are not zero.
+    pub(crate) time_secs: Option<u64>,
+    /// The log as alloy read it.
+    pub(crate) log: Log,
+}
+
+/// Logs of a range by (block number, log index), and what could not be read as a log.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    by_place: BTreeMap<Place, PlacedLog>,
+    malformed: Vec<Malformed>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Malformed {
+    error: String,
+    text: String,
+}
+
+impl Logs {
+    /// Takes one answer of `eth_getLogs`. What cannot be read as a log is set aside; a log that cannot belong to the answer
+    /// makes the whole answer worthless.
+    pub(crate) fn take(&mut self, query: &LogQuery, range: BlockRange, raw: &RawValue) -> Result<(), String> {
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|error| format!("answer is no list of logs: {error}"))?;
+        let mut answered = Vec::with_capacity(items.len());
+        for item in items {
+            match read_log(item.get()) {
+                Ok((place, log)) => answered.push((place, log)),
+                Err(error) => self.keep_malformed(error, item.get()),
+            }
+        }
+        check_unique(&mut answered)?;
+        answered.into_iter().try_for_each(|(place, log)| self.insert(query, range, place, log))
+    }
+
+    /// Sets aside a log of a block's receipts that cannot be read, unless it is one of a contract the query does not name.
+    pub(crate) fn set_aside(&mut self, query: &LogQuery, text: &str) {
+        let is_other = Remains::read(text).address().is_some_and(|address| !query.may_be_of(&address));
+        if let (false, Err(error)) = (is_other, read_log(text)) {
+            self.keep_malformed(error, text);
+        }
+    }
+
+    fn keep_malformed(&mut self, error: String, text: &str) {
+        let malformed = Malformed { error, text: text.to_owned() };
+        if !self.malformed.contains(&malformed) {
+            self.malformed.push(malformed);
+        }
+    }
+
+    /// Takes one log found in a block's receipts.
+    pub(crate) fn insert(&mut self, query: &LogQuery, range: BlockRange, place: Place, log: PlacedLog) -> Result<(), String> {
+        let (block, index) = place;
+        if !range.contains(block) {
+            return Err(format!("log {index} of block {block} is outside of the range"));
+        }
+        if log.log.removed {
+            return Err(format!("log {index} of block {block} is marked as removed"));
+        }
+        if !query.matches(&log.log) {
+            return Err(format!("log {index} of block {block} by {} was not asked for", log.log.address()));
+        }
+        match self.by_place.entry(place) {
+            Entry::Vacant(free) => {
+                free.insert(log);
+                Ok(())
+            }
+            // Filters may overlap; the same log twice is one log.
+            Entry::Occupied(known) if *known.get() == log => Ok(()),
+            Entry::Occupied(known) if known.get().block_hash != log.block_hash => {
+                Err(two_hashes(block, known.get().block_hash, log.block_hash))
+            }
+            Entry::Occupied(_) => Err(format!("log {index} of block {block} came twice with different content")),
+        }
+    }
+
+    /// Whether every log of a block names one hash, and that of the header where it is known.
+    pub(crate) fn check_hashes(&self, headers: &Headers) -> Result<(), String> {
+        let mut last: Option<(u64, B256)> = None;
+        for ((block, _), log) in &self.by_place {
+            let expected =
+                headers.get(*block).map(|header| header.hash).or_else(|| last.filter(|(at, _)| at == block).map(|(_, hash)| hash));
+            if let Some(expected) = expected.filter(|expected| *expected != log.block_hash) {
+                return Err(two_hashes(*block, expected, log.block_hash));
+            }
+            last = Some((*block, log.block_hash));
+        }
+        Ok(())
+    }
+
+    /// All logs in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Place, &PlacedLog)> {
+        self.by_place.iter()
+    }
+
+    /// The logs of one block in order.
+    pub(crate) fn of_block(&self, block: u64) -> impl Iterator<Item = (&Place, &PlacedLog)> {
+        self.by_place.range((block, 0)..=(block, u64::MAX))
+    }
+
+    /// Heights that have a log, ascending, each once.
+    pub(crate) fn blocks(&self) -> Vec<u64> {
+        let mut blocks: Vec<u64> = self.by_place.keys().map(|(block, _)| *block).collect();
+        blocks.dedup();
+        blocks
+    }
+
+    /// The logs as records; `time_ms` gives the time of a block with logs.
+    pub(crate) fn into_records(
+        self,
+        chain: ChainId,
+        range: BlockRange,
+        streams: &[(StreamId, Watch)],
+        time_ms: impl Fn(u64) -> i64,
+    ) -> (Vec<RawRecord>, Vec<MalformedRecord>) {
+        let malformed = self.malformed.into_iter().filter_map(|malformed| malformed.into_record(range, streams)).collect();
+        let records = self.by_place.into_iter().map(|((height, index), log)| record(chain, height, index, time_ms(height), log)).collect();
+        (records, malformed)
+    }
+}
+
+fn record(chain: ChainId, height: u64, index: u64, time_ms: i64, log: PlacedLog) -> RawRecord {
+    let rec = i64::try_from(index).expect("reading a log bounds its index");
+    let tx_index = log.log.transaction_index.and_then(|index| u32::try_from(index).ok());
+    let (topics, data) = log.log.inner.data.split();
+    let body = EvmLog { address: log.log.inner.address, topics, data, block_hash: log.block_hash };
+    RawRecord { chain, height, rec, ord: rec, tx_id: format!("{:#x}", log.tx_hash), tx_index, time_ms, body: RawBody::EvmLog(body) }
+}
+
+/// Reads one log object; the error says what is wrong with it.
+pub(crate) fn read_log(text: &str) -> Result<(Place, PlacedLog), String> {
+    let log: Log = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let missing = |field: &str| format!("{field} is missing or null");
+    let block = log.block_number.ok_or_else(|| missing("blockNumber"))?;
+    let index = log.log_index.ok_or_else(|| missing("logIndex"))?;
+    let block_hash = log.block_hash.ok_or_else(|| missing("blockHash"))?;
+    let tx_hash = log.transaction_hash.ok_or_else(|| missing("transactionHash"))?;
+    if i64::try_from(index).is_err() {
+        return Err(format!("logIndex {index} is out of range"));
+    }
+    if log.topics().len() > TOPICS_MAX {
+        return Err(format!("{} topics", log.topics().len()));
+    }
+    let time_secs = log.block_timestamp.filter(|secs| *secs > 0);
+    Ok(((block, index), PlacedLog { block_hash, tx_hash, time_secs, log }))
+}
+
+fn check_unique(answered: &mut [(Place, PlacedLog)]) -> Result<(), String> {
+    answered.sort_by_key(|(place, _)| *place);
+    match answered.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        None => Ok(()),
+        Some([(place, one), (_, other)]) if one.block_hash != other.block_hash => {
+            Err(two_hashes(place.0, one.block_hash, other.block_hash))
+        }
+        Some(pair) => Err(format!("log {} of block {} came twice in one answer", pair[0].0.1, pair[0].0.0)),
+    }
+}
+
+/// What can be known of a log that cannot be read.
+#[derive(Default, Deserialize)]
+struct Remains<'a> {
+    #[serde(borrow, default)]
+    address: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "blockNumber")]
+    block_number: Option<&'a RawValue>,
+}
+
+impl<'a> Remains<'a> {
+    fn read(text: &'a str) -> Remains<'a> {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    fn address(&self) -> Option<Address> {
+        text_of(self.address)?.parse().ok()
+    }
+
+    fn block_number(&self) -> Option<u64> {
+        u64::from_str_radix(text_of(self.block_number)?.strip_prefix("0x")?, 16).ok()
+    }
+}
+
+fn text_of(value: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(value?.get()).ok()
+}
+
+impl Malformed {
+    /// The stream is the first that watches the address, else the first of all.
+    fn into_record(self, range: BlockRange, streams: &[(StreamId, Watch)]) -> Option<MalformedRecord> {
+        let remains = Remains::read(&self.text);
+        let address = remains.address();
+        let height = remains.block_number().filter(|height| range.contains(*height));
+        let watches = |watch: &Watch| match watch {
+            Watch::Evm(filters) => filters.iter().any(|filter| address.is_some_and(|address| filter.addresses.contains(&address))),
+            _ => false,
+        };
+        let (stream, _) = streams.iter().find(|(_, watch)| watches(watch)).or_else(|| streams.first())?;
+        Some(MalformedRecord { stream: stream.clone(), height: height.unwrap_or(range.from()), error: self.error, text: self.text })
+    }
+}

@@ -1,0 +1,188 @@
+//! The source: heads, blocks and ranges of one endpoint.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use alloy::primitives::U64;
+use async_trait::async_trait;
+use perpdex_core::{Batch, BlockRange, BlockRef, ChainId, Filter, Heads, Source, SourceError, SourceErrorKind};
+use serde_json::json;
+
+use crate::bisect::{header, height_at};
+use crate::bloom::BloomTest;
+use crate::client::{Answer, Call, Client};
+use crate::fetch::fetch;
+use crate::headers::{Header, read_header};
+
+/// Where a chain is read and within which limits.
+#[derive(Clone)]
+pub struct EvmEndpoint {
+    /// The chain the endpoint is meant to serve; its number is the EIP-155 chain id.
+    pub chain: ChainId,
+    /// Address, `http` or `https`. It may hold a key and is never shown.
+    pub url: String,
+    /// What errors and logs call the endpoint.
+    pub label: String,
+    /// Longest wait for one answer.
+    pub timeout: Duration,
+    /// Largest answer that is read, in bytes; a larger one counts as too dense a range.
+    pub response_bytes_max: usize,
+    /// Blocks below the tip that count as final where the endpoint knows no `finalized` block.
+    pub final_depth: u64,
+}
+
+impl EvmEndpoint {
+    /// Largest answer that is read where nothing else is configured: 16 MiB.
+    pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
+}
+
+impl fmt::Debug for EvmEndpoint {
+    /// Without the address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EvmEndpoint")
+            .field("chain", &self.chain)
+            .field("label", &self.label)
+            .field("timeout", &self.timeout)
+            .field("response_bytes_max", &self.response_bytes_max)
+            .field("final_depth", &self.final_depth)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An EVM chain through one JSON-RPC endpoint.
+#[derive(Debug)]
+pub struct EvmSource {
+    chain: ChainId,
+    final_depth: u64,
+    client: Client,
+    bloom_test: BloomTest,
+    chain_checked: AtomicBool,
+}
+
+impl EvmSource {
+    /// A source over this endpoint. Nothing is sent yet; the error is about the address itself.
+    pub fn new(endpoint: EvmEndpoint) -> Result<EvmSource, SourceError> {
+        Ok(EvmSource {
+            chain: endpoint.chain,
+            final_depth: endpoint.final_depth,
+            client: Client::new(&endpoint)?,
+            bloom_test: BloomTest::default(),
+            chain_checked: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn bloom_test(&self) -> &BloomTest {
+        &self.bloom_test
+    }
+
+    pub(crate) fn chain_id(&self) -> ChainId {
+        self.chain
+    }
+
+    /// The newest block, and the final one where the endpoint names it.
+    async fn newest(&self) -> Result<(Header, Option<u64>), SourceError> {
+        let mut calls = vec![block_call("latest"), block_call("finalized")];
+        let checks_chain = !self.chain_checked.load(Ordering::Relaxed);
+        if checks_chain {
+            calls.insert(0, Call { method: "eth_chainId", params: json!([]), asked: None });
+        }
+        let mut answers = self.client.batch(&calls).await?.into_iter();
+        let mut next = || answers.next().expect("a batch has an answer for every call");
+        if checks_chain {
+            self.check_chain(next())?;
+        }
+        let latest = self.read_block("latest", next())?;
+        let latest = latest.ok_or_else(|| self.client.error(SourceErrorKind::Lagging, "eth_getBlockByNumber: no latest block here"))?;
+        Ok((latest, self.read_tag("finalized", next())?))
+    }
+
+    fn check_chain(&self, answer: Answer) -> Result<(), SourceError> {
+        let found: U64 = serde_json::from_str(answer?.get())
+            .map_err(|error| self.client.error(SourceErrorKind::Transient, format_args!("eth_chainId: unreadable answer: {error}")))?;
+        let found = found.to::<u64>();
+        if found != self.chain.0 {
+            let message = format!("serves chain id {found} instead of {} ({})", self.chain.0, self.chain);
+            return Err(self.client.error(SourceErrorKind::WrongChain { found }, message));
+        }
+        self.chain_checked.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The height behind a tag; `None` where the endpoint does not know the tag. An endpoint that is busy or broken is no
+    /// answer to that question.
+    fn read_tag(&self, tag: &str, answer: Answer) -> Result<Option<u64>, SourceError> {
+        match answer {
+            Err(error)
+                if matches!(error.kind, SourceErrorKind::Rate { .. } | SourceErrorKind::Unreachable | SourceErrorKind::Transient) =>
+            {
+                Err(error)
+            }
+            Err(_) => Ok(None),
+            answer => Ok(self.read_block(tag, answer)?.map(|header| header.number)),
+        }
+    }
+
+    fn read_block(&self, tag: &str, answer: Answer) -> Result<Option<Header>, SourceError> {
+        read_header(&answer?)
+            .map_err(|message| self.client.error(SourceErrorKind::Transient, format_args!("eth_getBlockByNumber {tag}: {message}")))
+    }
+
+    /// Final height by depth, and not above the `safe` block where the endpoint knows that one at least.
+    async fn final_by_depth(&self, latest: u64) -> Result<u64, SourceError> {
+        let answer = self.client.batch(&[block_call("safe")]).await?.into_iter().next();
+        let safe = match answer {
+            Some(answer) => self.read_tag("safe", answer)?,
+            None => None,
+        };
+        let by_depth = latest.saturating_sub(self.final_depth);
+        Ok(safe.map_or(by_depth, |safe| safe.min(by_depth)))
+    }
+}
+
+#[async_trait]
+impl Source for EvmSource {
+    fn chain(&self) -> ChainId {
+        self.chain
+    }
+
+    fn label(&self) -> &str {
+        self.client.label()
+    }
+
+    async fn heads(&self) -> Result<Heads, SourceError> {
+        let (latest, finalized) = self.newest().await?;
+        let finalized = match finalized {
+            Some(finalized) => finalized.min(latest.number),
+            None => self.final_by_depth(latest.number).await?,
+        };
+        Ok(Heads { earliest: None, latest: latest.block_ref(), finalized })
+    }
+
+    async fn fetch(&self, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
+        let batch = fetch(self, range, filter).await?;
+        tracing::debug!(label = self.label(), %range, records = batch.records.len(), evidence = batch.evidence.as_str(), "range fetched");
+        Ok(batch)
+    }
+
+    async fn block_ref(&self, height: u64) -> Result<Option<BlockRef>, SourceError> {
+        // Heights have no gaps here: an endpoint without the block is behind, which is no word about the chain.
+        let header = header(&self.client, height).await?;
+        let header = header
+            .ok_or_else(|| self.client.error(SourceErrorKind::Lagging, format_args!("eth_getBlockByNumber: no block {height} here")))?;
+        Ok(Some(header.block_ref()))
+    }
+
+    async fn height_at(&self, time_ms: i64) -> Result<Option<u64>, SourceError> {
+        let (latest, _) = self.newest().await?;
+        height_at(&self.client, latest, time_ms).await
+    }
+}
+
+fn block_call(tag: &'static str) -> Call {
+    Call { method: "eth_getBlockByNumber", params: json!([tag, false]), asked: None }
+}
