@@ -1,0 +1,218 @@
+//! Calls of one endpoint, with errors that say what to do.
+
+use std::fmt;
+
+use perpdex_core::{SourceError, SourceErrorKind};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use solana_client::nonblocking::rpc_client::RpcClient;
+use solana_client::rpc_client::RpcClientConfig;
+use solana_commitment_config::CommitmentConfig;
+use solana_rpc_client_api::client_error::{Error as ClientError, ErrorKind};
+use solana_rpc_client_api::request::RpcRequest;
+
+use crate::http::{Http, HttpFailure};
+use crate::source::SolanaEndpoint;
+use crate::transaction::Transaction;
+
+/// Signatures in one page of a listing, the protocol's own limit.
+pub(crate) const PAGE_SIGNATURES_MAX: usize = 1_000;
+
+/// Version of transactions that is understood: without it a node refuses every newer transaction and its whole block.
+const TRANSACTION_VERSION_MAX: u8 = 1;
+
+/// Characters of a provider's text that an error repeats.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+/// Parts of the address shorter than this are no secret: replacing them would garble ordinary words.
+const SECRET_CHARS_MIN: usize = 8;
+
+/// A failed call, with what the endpoint said where it said something.
+#[derive(Clone, Debug)]
+pub(crate) struct CallError {
+    /// The error for the engine.
+    pub(crate) error: SourceError,
+    /// Why there is no result.
+    pub(crate) failure: Option<HttpFailure>,
+}
+
+impl From<CallError> for SourceError {
+    fn from(error: CallError) -> SourceError {
+        error.error
+    }
+}
+
+/// One line of a listing of signatures.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedSignature {
+    /// The transaction's first signature, base58.
+    pub(crate) signature: String,
+    /// Slot it was processed in.
+    pub(crate) slot: u64,
+    /// Not null: the transaction failed.
+    pub(crate) err: Option<serde::de::IgnoredAny>,
+    /// Place in the block, where the node gives it.
+    #[serde(default)]
+    pub(crate) transaction_index: Option<u32>,
+}
+
+/// A block without its transactions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BlockHeader {
+    /// Hash, base58.
+    pub(crate) blockhash: String,
+    /// Hash of the block of the parent slot, base58.
+    pub(crate) previous_blockhash: String,
+    /// Unix seconds; null where the node does not know.
+    pub(crate) block_time: Option<i64>,
+}
+
+/// solana-client's RPC client over our transport.
+pub(crate) struct Client {
+    rpc: RpcClient,
+    label: String,
+    secrets: Vec<String>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of this endpoint; nothing is sent yet.
+    pub(crate) fn new(endpoint: &SolanaEndpoint) -> Result<Client, SourceError> {
+        let http = Http::new(&endpoint.url, &endpoint.label, endpoint.timeout, endpoint.response_bytes_max)
+            .map_err(|message| SourceError { label: endpoint.label.clone(), kind: SourceErrorKind::Permanent, message })?;
+        let config = RpcClientConfig::with_commitment(CommitmentConfig::finalized());
+        Ok(Client { rpc: RpcClient::new_sender(http, config), label: endpoint.label.clone(), secrets: secrets(&endpoint.url) })
+    }
+
+    /// The endpoint's label.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The newest slot at this commitment.
+    pub(crate) async fn slot(&self, commitment: CommitmentConfig) -> Result<u64, SourceError> {
+        let slot = self.rpc.get_slot_with_commitment(commitment).await;
+        Ok(slot.map_err(|error| self.failure("getSlot", error))?)
+    }
+
+    /// Hash of the first block, base58: the name of the cluster.
+    pub(crate) async fn genesis_hash(&self) -> Result<String, SourceError> {
+        let hash = self.rpc.get_genesis_hash().await.map_err(|error| self.failure("getGenesisHash", error))?;
+        Ok(hash.to_string())
+    }
+
+    /// The lowest slot the endpoint has a block of.
+    pub(crate) async fn first_available_block(&self) -> Result<u64, SourceError> {
+        let slot = self.rpc.get_first_available_block().await;
+        Ok(slot.map_err(|error| self.failure("getFirstAvailableBlock", error))?)
+    }
+
+    /// A block without its transactions; `None` where the node does not know it yet.
+    pub(crate) async fn block(&self, slot: u64, commitment: CommitmentConfig) -> Result<Option<BlockHeader>, CallError> {
+        let config = json!({
+            "encoding": "json", "transactionDetails": "none", "rewards": false, "commitment": commitment.commitment,
+            "maxSupportedTransactionVersion": TRANSACTION_VERSION_MAX,
+        });
+        self.call(RpcRequest::GetBlock, json!([slot, config])).await
+    }
+
+    /// Estimated production time of a block, unix seconds; `None` where it is not known.
+    pub(crate) async fn block_time(&self, slot: u64) -> Result<Option<i64>, CallError> {
+        self.call(RpcRequest::GetBlockTime, json!([slot])).await
+    }
+
+    /// One page of an address's signatures, newest first: below `before`, above `until`. The node must have evaluated it at
+    /// `slot_min` or later, so that nothing up to there can be missing.
+    pub(crate) async fn signatures(&self, page: &Page<'_>) -> Result<Vec<ListedSignature>, SourceError> {
+        let mut config = json!({
+            "limit": PAGE_SIGNATURES_MAX, "commitment": page.commitment.commitment, "minContextSlot": page.slot_min,
+        });
+        for (name, signature) in [("before", page.before), ("until", page.until)] {
+            if let Some(signature) = signature {
+                config[name] = Value::from(signature);
+            }
+        }
+        Ok(self.call(RpcRequest::GetSignaturesForAddress, json!([page.address, config])).await?)
+    }
+
+    /// A transaction with its metadata; `None` where the node does not have it, or not yet.
+    pub(crate) async fn transaction(&self, signature: &str, commitment: CommitmentConfig) -> Result<Option<Transaction>, CallError> {
+        let config = json!({
+            "encoding": "json", "commitment": commitment.commitment, "maxSupportedTransactionVersion": TRANSACTION_VERSION_MAX,
+        });
+        self.call(RpcRequest::GetTransaction, json!([signature, config])).await
+    }
+
+    /// An error of this endpoint.
+    pub(crate) fn error(&self, kind: SourceErrorKind, message: impl fmt::Display) -> SourceError {
+        let mut message = message.to_string();
+        for secret in &self.secrets {
+            message = message.replace(secret.as_str(), "***");
+        }
+        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
+            message.truncate(end);
+        }
+        SourceError { label: self.label.clone(), kind, message }
+    }
+
+    /// A call whose first parameter says what it is about.
+    async fn call<T: DeserializeOwned>(&self, request: RpcRequest, params: Value) -> Result<T, CallError> {
+        let subject = match &params[0] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        self.rpc.send(request, params).await.map_err(|error| self.failure(format_args!("{request} {subject}"), error))
+    }
+
+    fn failure(&self, about: impl fmt::Display, error: ClientError) -> CallError {
+        let failure = match *error.kind {
+            ErrorKind::Io(error) => error.downcast::<HttpFailure>().ok(),
+            ErrorKind::SerdeJson(error) => Some(HttpFailure::Broken(error.to_string())),
+            _ => None,
+        };
+        let (kind, message) = match &failure {
+            Some(HttpFailure::Unreachable(_)) => (SourceErrorKind::Unreachable, None),
+            Some(HttpFailure::TooLarge { .. }) => (SourceErrorKind::Density, None),
+            Some(HttpFailure::Refused(refusal)) => (refusal.kind(), None),
+            Some(HttpFailure::Timeout(_) | HttpFailure::Broken(_)) => (SourceErrorKind::Transient, None),
+            None => (SourceErrorKind::Transient, Some("the answer cannot be read".to_owned())),
+        };
+        let message = message.or_else(|| failure.as_ref().map(HttpFailure::to_string)).unwrap_or_default();
+        CallError { error: self.error(kind, format_args!("{about}: {message}")), failure }
+    }
+}
+
+/// Which page of which listing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page<'a> {
+    /// Program or account, base58.
+    pub(crate) address: &'a str,
+    /// List what is older than this signature.
+    pub(crate) before: Option<&'a str>,
+    /// Stop at this signature, without it.
+    pub(crate) until: Option<&'a str>,
+    /// Lowest slot the node may have evaluated the listing at.
+    pub(crate) slot_min: u64,
+    /// How settled a transaction must be to be listed.
+    pub(crate) commitment: CommitmentConfig,
+}
+
+/// The parts of an address that may be keys and that a provider's text could repeat: the address itself, its user part,
+/// path segments and query; longest first.
+fn secrets(url: &str) -> Vec<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, path) = rest.split_once(['/', '?']).unwrap_or((rest, ""));
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let parts = path.split(['/', '?', '&', '=']).chain(user.split(':')).filter(|part| part.len() >= SECRET_CHARS_MIN);
+    let mut secrets: Vec<String> = std::iter::once(url).chain(parts).map(str::to_owned).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}

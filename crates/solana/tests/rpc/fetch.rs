@@ -1,0 +1,125 @@
+//! Records, blocks and holes of a range.
+
+use perpdex_core::{Batch, Carrier, Evidence, Headers, HoleReason, RawBody, Source, derived_id};
+use serde_json::{Value, json};
+
+use crate::node::{Act, CONFIRMED, EVENT, EVERY, Edit, FIRST, Node, chain, filter, program, range, signature, time_ms};
+
+fn numbers(batch: &Batch) -> Vec<u8> {
+    let number = |body: &RawBody| match body {
+        RawBody::SolanaEvent(event) => event.payload[EVENT.len()],
+        other => panic!("{other:?}"),
+    };
+    batch.records.iter().map(|record| number(&record.body)).collect()
+}
+
+fn heights(batch: &Batch) -> Vec<(u64, bool)> {
+    batch.blocks.iter().map(|block| (block.height, block.link.is_some())).collect()
+}
+
+#[tokio::test]
+async fn records_of_a_final_range() {
+    let node = Node::start(chain()).await;
+    let batch = node.source().fetch(range(FIRST, 1_011), &filter(Headers::Needed)).await.unwrap();
+    assert_eq!((batch.range, batch.evidence, numbers(&batch)), (range(FIRST, 1_011), Evidence::Witnessed, vec![2, 4, 6]));
+    assert_eq!(heights(&batch), [(FIRST, true), (1_002, false), (1_004, false), (1_009, true)], "the range ends in skipped slots");
+    assert_eq!((batch.holes.len(), batch.malformed.len()), (0, 0));
+
+    let record = &batch.records[1];
+    assert_eq!((record.height, record.ord, record.time_ms), (1_002, (1 << 32) | (1 << 16) | 1, time_ms(1_002)));
+    assert_eq!((record.rec, record.tx_id.as_str()), (derived_id(&[&signature(4), "cpi", "1.0"]), signature(4).as_str()));
+    let RawBody::SolanaEvent(event) = &record.body else { panic!("{record:?}") };
+    assert_eq!((event.program.as_str(), event.carrier), (program().as_str(), Carrier::Cpi));
+    assert_eq!((event.position.as_str(), event.parent.as_str()), ("1.0", "1"));
+    assert_eq!(node.calls("getTransaction"), 3, "failed transactions are not fetched");
+}
+
+#[tokio::test]
+async fn the_tail_brings_hashes() {
+    let node = Node::start(chain()).await;
+    let batch = node.source().fetch(range(1_031, CONFIRMED), &filter(Headers::All)).await.unwrap();
+    assert_eq!((numbers(&batch), heights(&batch)), (vec![12], vec![(1_031, true), (1_033, true), (1_039, true)]));
+    assert_eq!(node.requests("getSignaturesForAddress")[0][1]["commitment"], json!("confirmed"));
+}
+
+#[tokio::test]
+async fn the_place_in_the_block_is_used_where_it_is_given() {
+    let node = Node::start(chain()).await;
+    node.rule("getTransaction", EVERY, Act::Edit(|transaction| transaction["transactionIndex"] = json!(1_162)));
+    let batch = node.source().fetch(range(1_012, 1_012), &filter(Headers::Needed)).await.unwrap();
+    assert_eq!((batch.records[0].tx_index, batch.records[0].ord >> 32), (Some(1_162), 1_162));
+}
+
+#[tokio::test]
+async fn events_in_the_log() {
+    let node = Node::start(chain()).await;
+    node.rule(
+        "getTransaction",
+        EVERY,
+        Act::Edit(|transaction| {
+            let id = crate::node::program();
+            transaction["version"] = json!(1);
+            transaction["meta"]["innerInstructions"] = json!([]);
+            transaction["meta"]["logMessages"] =
+                json!([format!("Program {id} invoke [1]"), "Program data: AQIDBAUGBwgJ", format!("Program {id} success")]);
+        }),
+    );
+    let batch = node.source().fetch(range(1_012, 1_012), &filter(Headers::Needed)).await.unwrap();
+    let record = &batch.records[0];
+    let RawBody::SolanaEvent(event) = &record.body else { panic!("{record:?}") };
+    assert_eq!((event.carrier, event.position.as_str(), record.ord), (Carrier::Log, "1", 1));
+    assert_eq!(event.payload.as_ref(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+#[tokio::test]
+async fn what_was_not_recorded_is_a_hole() {
+    let edits: [(&str, Edit); 3] = [
+        ("its metadata was not recorded", |transaction| transaction["meta"] = Value::Null),
+        ("inner instructions were not recorded", |transaction| transaction["meta"]["innerInstructions"] = Value::Null),
+        ("log messages were truncated", |transaction| {
+            transaction["meta"]["innerInstructions"] = json!([]);
+            transaction["meta"]["logMessages"] = json!(["Log truncated"]);
+        }),
+    ];
+    for (why, edit) in edits {
+        let node = Node::start(chain()).await;
+        node.rule("getTransaction", 1, Act::Edit(edit));
+        let batch = node.source().fetch(range(1_003, 1_013), &filter(Headers::Needed)).await.unwrap();
+        assert_eq!((batch.records.len(), batch.holes.len()), (1, 1), "{why}");
+        let hole = &batch.holes[0];
+        assert_eq!((hole.range.blocks(), hole.reason), (1, HoleReason::NotRecorded));
+        assert!(hole.detail.ends_with(why), "{}", hole.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_kind_of_transaction_is_a_hole() {
+    let node = Node::start(chain()).await;
+    node.rule("getTransaction", 1, Act::Error(-32015, "Transaction version (2) is not supported by the requesting client"));
+    let batch = node.source().fetch(range(1_012, 1_012), &filter(Headers::Needed)).await.unwrap();
+    assert_eq!((batch.records.len(), batch.holes[0].reason), (0, HoleReason::NotRecorded));
+    assert_eq!(batch.holes[0].detail, format!("{}: the transaction's version is not supported", signature(8)));
+}
+
+#[tokio::test]
+async fn a_transaction_that_failed_after_all_gives_nothing() {
+    let node = Node::start(chain()).await;
+    node.rule("getTransaction", 1, Act::Edit(|transaction| transaction["meta"]["err"] = json!({"InstructionError": [0, {"Custom": 1}]})));
+    let batch = node.source().fetch(range(1_012, 1_012), &filter(Headers::Needed)).await.unwrap();
+    assert_eq!((batch.records.len(), batch.holes.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_transaction_without_time() {
+    let node = Node::start(chain()).await;
+    node.rule("getTransaction", 1, Act::Edit(|transaction| transaction["blockTime"] = Value::Null));
+    let batch = node.source().fetch(range(1_012, 1_012), &filter(Headers::Needed)).await.unwrap();
+    assert_eq!((batch.records[0].time_ms, node.calls("getBlockTime")), (time_ms(1_012), 1));
+}
+
+#[tokio::test]
+async fn a_range_of_skipped_slots() {
+    let node = Node::start(chain()).await;
+    let batch = node.source().fetch(range(1_010, 1_011), &filter(Headers::Needed)).await.unwrap();
+    assert_eq!((batch.records.len(), batch.blocks.len(), batch.holes.len()), (0, 0, 0));
+}
