@@ -1,0 +1,245 @@
+//! The blocks of a stream in order, over all of its files: lines of one block put together, and what is missing between
+//! two blocks found.
+
+use perpdex_core::{BlockRange, Hole, HoleReason, HyperliquidStream};
+
+use crate::envelope::Envelope;
+use crate::error::FolderError;
+use crate::files::StreamFiles;
+use crate::layout::Form;
+use crate::lines::{LINE_BYTES_MAX, LineReader, Next};
+
+/// Longest quiet stretch between two files of misc events that is taken for one without events, milliseconds. The
+/// writer skips blocks without events, so numbers alone cannot tell a missing file.
+pub(crate) const MISC_QUIET_MS_MAX: i64 = 5 * 60 * 1_000;
+
+/// Bytes kept of a malformed line.
+const MALFORMED_BYTES_MAX: usize = 64 * 1024;
+
+/// One block of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) number: u64,
+    /// Unix milliseconds.
+    pub(crate) time_ms: i64,
+    /// Its lines, joined by line feeds; empty where only the block's place was asked for.
+    pub(crate) text: String,
+    pub(crate) has_events: bool,
+    /// What is missing between the block before and this one.
+    pub(crate) hole_before: Option<Hole>,
+}
+
+/// Something in a file that is no line of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MalformedLine {
+    /// The block before it; the file's first block if none stands before it.
+    pub(crate) height: u64,
+    /// What, with file and line.
+    pub(crate) error: String,
+    pub(crate) text: String,
+}
+
+/// Reads the blocks of a stream from the start of one of its files onward.
+pub(crate) struct BlockReader {
+    file: usize,
+    lines: LineReader,
+    /// The block whose lines are being put together.
+    pending: Option<Block>,
+    /// Number and time of the newest block seen, complete or not.
+    newest: Option<(u64, i64)>,
+    /// The newest block handed out.
+    given: Option<u64>,
+    /// Where a file ended too early, until a hole names it.
+    cut: Option<String>,
+    /// The reader moved to another file since the newest block.
+    switched: bool,
+    /// Blocks that stand in the files a second time: first, last, and where they begin.
+    repeated: Option<(u64, u64, String)>,
+    /// The last file cannot be read any further.
+    closed: bool,
+    /// Text of blocks below is not kept.
+    text_from: u64,
+    /// Malformed lines met so far, oldest first.
+    pub(crate) malformed: Vec<MalformedLine>,
+}
+
+impl BlockReader {
+    /// Starts at the beginning of a file. Texts of blocks below `text_from` are left out.
+    pub(crate) fn open(files: &StreamFiles, file: usize, text_from: u64) -> Result<BlockReader, FolderError> {
+        Ok(BlockReader {
+            file,
+            lines: open_lines(files, file)?,
+            pending: None,
+            newest: None,
+            given: None,
+            cut: None,
+            switched: false,
+            repeated: None,
+            closed: false,
+            text_from,
+            malformed: Vec::new(),
+        })
+    }
+
+    /// Index of the file that is being read.
+    pub(crate) fn file(&self) -> usize {
+        self.file
+    }
+
+    /// Leaves out the texts of blocks below.
+    pub(crate) fn text_from(&mut self, height: u64) {
+        self.text_from = height;
+    }
+
+    /// The newest block handed out.
+    pub(crate) fn given(&self) -> Option<u64> {
+        self.given
+    }
+
+    /// Where the files ended too early, if they did and no block came after it.
+    pub(crate) fn cut(&self) -> Option<&str> {
+        self.cut.as_deref()
+    }
+
+    /// The next complete block; `None` at the end of the files as they are now. Of a growing file more may come later.
+    pub(crate) fn next(&mut self, files: &StreamFiles) -> Result<Option<Block>, FolderError> {
+        loop {
+            if self.closed {
+                return Ok(self.give_pending());
+            }
+            let name = &files.entries[self.file].name;
+            match self.lines.next().map_err(|source| FolderError::Io { file: name.clone(), source })? {
+                Next::Line => {
+                    if let Some(done) = self.take_line(files) {
+                        return Ok(Some(done));
+                    }
+                }
+                Next::TooLong => {
+                    let error = format!("{name}, line {}: longer than {LINE_BYTES_MAX} bytes", self.lines.number());
+                    self.report(files, error, String::new());
+                }
+                Next::End { partial } => {
+                    let is_last = self.file + 1 == files.entries.len();
+                    if is_last && files.growing {
+                        self.end_repeat(files);
+                        return Ok(if files.form == Form::ByBlock { self.give_pending() } else { None });
+                    }
+                    if partial {
+                        self.cut = Some(format!("{name}: ends inside line {}", self.lines.number() + 1));
+                    }
+                    self.end_file(files)?;
+                }
+                Next::Cut { cause } => {
+                    self.cut = Some(format!("{name}: broken off behind line {}: {cause}", self.lines.number()));
+                    self.end_file(files)?;
+                }
+            }
+        }
+    }
+
+    /// Adds the line last read; gives the block before it if the line begins a new one.
+    fn take_line(&mut self, files: &StreamFiles) -> Option<Block> {
+        let name = &files.entries[self.file].name;
+        let (envelope, text, time_ms) = match Envelope::parse(self.lines.line()) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let error = format!("{name}, line {}: {error}", self.lines.number());
+                let text = shortened(self.lines.line());
+                self.report(files, error, text);
+                return None;
+            }
+        };
+        let number = envelope.block_number;
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.number == number) {
+            pending.has_events |= envelope.has_events();
+            let is_copy = self.switched && pending.text.lines().any(|line| line == text);
+            if number >= self.text_from && !is_copy {
+                pending.text.push('\n');
+                pending.text.push_str(text);
+            }
+            return None;
+        }
+        if self.newest.is_some_and(|(newest, _)| number <= newest) {
+            let here = format!("{name}, line {}", self.lines.number());
+            let (_, last, _) = self.repeated.get_or_insert((number, number, here));
+            *last = number;
+            return None;
+        }
+        let block = Block {
+            number,
+            time_ms,
+            text: if number >= self.text_from { text.to_owned() } else { String::new() },
+            has_events: envelope.has_events(),
+            hole_before: None,
+        };
+        let hole_before = self.hole_before(files, number, time_ms);
+        self.end_repeat(files);
+        self.newest = Some((number, time_ms));
+        self.switched = false;
+        let done = self.give_pending();
+        self.pending = Some(Block { hole_before, ..block });
+        done
+    }
+
+    /// What is missing between the newest block and the one that begins now.
+    fn hole_before(&mut self, files: &StreamFiles, number: u64, time_ms: i64) -> Option<Hole> {
+        let cut = self.cut.take();
+        let (newest, newest_ms) = self.newest?;
+        let range = BlockRange::new(newest + 1, number - 1)?;
+        let here = format!("{}, line {}", files.entries[self.file].name, self.lines.number());
+        match (cut, files.stream) {
+            (Some(detail), _) => Some(Hole { range, reason: HoleReason::Truncated, detail }),
+            (None, HyperliquidStream::Fills) => {
+                Some(Hole { range, reason: HoleReason::Missing, detail: format!("{here}: no line for the blocks before") })
+            }
+            (None, HyperliquidStream::MiscEvents) if self.switched && time_ms - newest_ms > MISC_QUIET_MS_MAX => {
+                Some(Hole { range, reason: HoleReason::Missing, detail: format!("{here}: no file for the time before") })
+            }
+            (None, HyperliquidStream::MiscEvents) => None,
+        }
+    }
+
+    /// Moves to the next file; at the end of the last one the pending block is decided.
+    fn end_file(&mut self, files: &StreamFiles) -> Result<(), FolderError> {
+        if self.file + 1 < files.entries.len() {
+            self.file += 1;
+            self.lines = open_lines(files, self.file)?;
+            self.switched = true;
+            return Ok(());
+        }
+        self.end_repeat(files);
+        self.closed = true;
+        if self.cut.is_some() && files.form == Form::Streaming {
+            // Lines of the block may stand behind the cut.
+            self.pending = None;
+        }
+        Ok(())
+    }
+
+    fn give_pending(&mut self) -> Option<Block> {
+        let block = self.pending.take()?;
+        self.given = Some(block.number);
+        Some(block)
+    }
+
+    fn end_repeat(&mut self, files: &StreamFiles) {
+        if let Some((first, last, place)) = self.repeated.take() {
+            let error = format!("{place}: blocks {first} to {last} stand earlier in the files; the earlier lines are used");
+            self.report(files, error, String::new());
+        }
+    }
+
+    fn report(&mut self, files: &StreamFiles, error: String, text: String) {
+        let height = self.newest.map_or(files.entries[self.file].first, |(newest, _)| newest);
+        self.malformed.push(MalformedLine { height, error, text });
+    }
+}
+
+fn open_lines(files: &StreamFiles, file: usize) -> Result<LineReader, FolderError> {
+    let entry = &files.entries[file];
+    LineReader::open(&entry.path).map_err(|source| FolderError::Io { file: entry.name.clone(), source })
+}
+
+fn shortened(line: &[u8]) -> String {
+    String::from_utf8_lossy(&line[..line.len().min(MALFORMED_BYTES_MAX)]).into_owned()
+}
