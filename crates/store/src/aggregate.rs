@@ -1,0 +1,307 @@
+//! Sums that rows add to and, when they go, subtract from. What is added is [`perpdex_reducer::contributions`] and
+//! nothing else, on insert, removal and rebuild alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::I256;
+use perpdex_core::{Catalog, ChainId, Decimal, StoreError};
+use perpdex_reducer::{HourContribution, Row, contributions, flow_contribution};
+
+use crate::fact::{CONTRIBUTING, key_of, read};
+use crate::sql::{Bulk, Fault, Param, Result, Tx};
+
+/// Rows read at once where sums are made anew.
+const REBUILD_ROWS_MAX: i64 = 10_000;
+
+const HOUR_COLUMNS: &[&str] = &[
+    "market_id",
+    "hour_id",
+    "rows",
+    "trades",
+    "volume_usd_e6",
+    "exec_volume_usd_e6",
+    "taker_buy_usd_e6",
+    "taker_sell_usd_e6",
+    "closing_legs_usd_e6",
+    "liq_volume_usd_e6",
+    "adl_volume_usd_e6",
+    "liq_rows",
+    "liq_long_usd_e6",
+    "liq_short_usd_e6",
+    "adl_rows",
+    "adl_usd_e6",
+    "long_delta_q",
+    "short_delta_q",
+    "long_delta_usd_e6",
+    "short_delta_usd_e6",
+    "fees_usd_e6",
+    "fees_unpriced",
+    "funding_received_usd_e6",
+    "funding_charged_usd_e6",
+    "borrow_charged_usd_e6",
+];
+
+/// The sums of a contribution, in the order of [`HOUR_COLUMNS`] behind the key.
+fn hour_sums(c: &HourContribution) -> [i64; 23] {
+    // Taken apart by name: a new sum does not compile until it has a column.
+    let HourContribution {
+        rows,
+        trades,
+        volume_usd_e6,
+        exec_volume_usd_e6,
+        taker_buy_usd_e6,
+        taker_sell_usd_e6,
+        closing_legs_usd_e6,
+        liq_volume_usd_e6,
+        adl_volume_usd_e6,
+        liq_rows,
+        liq_long_usd_e6,
+        liq_short_usd_e6,
+        adl_rows,
+        adl_usd_e6,
+        long_delta_q,
+        short_delta_q,
+        long_delta_usd_e6,
+        short_delta_usd_e6,
+        fees_usd_e6,
+        fees_unpriced,
+        funding_received_usd_e6,
+        funding_charged_usd_e6,
+        borrow_charged_usd_e6,
+    } = *c;
+    [
+        rows,
+        trades,
+        volume_usd_e6,
+        exec_volume_usd_e6,
+        taker_buy_usd_e6,
+        taker_sell_usd_e6,
+        closing_legs_usd_e6,
+        liq_volume_usd_e6,
+        adl_volume_usd_e6,
+        liq_rows,
+        liq_long_usd_e6,
+        liq_short_usd_e6,
+        adl_rows,
+        adl_usd_e6,
+        long_delta_q,
+        short_delta_q,
+        long_delta_usd_e6,
+        short_delta_usd_e6,
+        fees_usd_e6,
+        fees_unpriced,
+        funding_received_usd_e6,
+        funding_charged_usd_e6,
+        borrow_charged_usd_e6,
+    ]
+}
+
+/// What is to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// The row came.
+    Plus,
+    /// The row went.
+    Minus,
+}
+
+type FlowKey = (i64, i64, String, &'static str, i64);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct FlowSums {
+    /// deposits, withdrawals, deposits_usd_e6, withdrawals_usd_e6.
+    sums: [i64; 4],
+    deposits_native: I256,
+    withdrawals_native: I256,
+}
+
+/// Contributions of many rows, added up before they touch the database.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    hours: BTreeMap<(i64, i64), [i64; 23]>,
+    minutes: BTreeMap<(i64, i64, &'static str), [i64; 2]>,
+    flows: BTreeMap<FlowKey, FlowSums>,
+    /// Markets whose rows came or went, with contributions or without.
+    markets: BTreeSet<i64>,
+    has_minus: bool,
+}
+
+impl Sums {
+    /// Adds what rows contribute.
+    pub(crate) fn add(&mut self, rows: &[Row], sign: Sign) -> Result<()> {
+        self.has_minus |= sign == Sign::Minus && !rows.is_empty();
+        for row in rows {
+            self.add_one(row, sign).ok_or_else(|| overflow(row))?;
+        }
+        Ok(())
+    }
+
+    fn add_one(&mut self, row: &Row, sign: Sign) -> Option<()> {
+        self.markets.extend(market_of(row));
+        let (hour, minute) = contributions(row);
+        if let Some((market_id, hour_id, contribution)) = hour {
+            accumulate(self.hours.entry((market_id, hour_id)).or_insert([0; 23]), &hour_sums(&contribution), sign)?;
+        }
+        if let Some(minute) = minute {
+            let key = (minute.market_id, minute.minute_id, minute.side.as_str());
+            accumulate(self.minutes.entry(key).or_default(), &[minute.rows, minute.usd_e6], sign)?;
+        }
+        if let Row::Flow(flow) = row {
+            let c = flow_contribution(flow);
+            let key = (c.venue.id(), c.chain.as_i64(), c.token, c.scope.as_str(), c.hour_id);
+            let sums = self.flows.entry(key).or_default();
+            accumulate(&mut sums.sums, &[c.deposits, c.withdrawals, c.deposits_usd_e6, c.withdrawals_usd_e6], sign)?;
+            sums.deposits_native = shift(sums.deposits_native, c.deposits_native, sign)?;
+            sums.withdrawals_native = shift(sums.withdrawals_native, c.withdrawals_native, sign)?;
+        }
+        Some(())
+    }
+
+    /// Adds all of it to the tables and marks the markets for the reducer.
+    pub(crate) async fn apply(self, tx: &mut Tx, catalog: &Catalog) -> Result<()> {
+        mark_dirty(tx, &self.markets).await?;
+        let mut hours = Bulk::new("agg_market_hour", HOUR_COLUMNS);
+        for ((market_id, hour_id), sums) in &self.hours {
+            hours.cells.extend([Param::Int(*market_id), Param::Int(*hour_id)]);
+            hours.cells.extend(sums.iter().map(|sum| Param::Int(*sum)));
+        }
+        tx.upsert(hours, &add_on_conflict("agg_market_hour", HOUR_COLUMNS, 2)).await?;
+        const MINUTE_COLUMNS: &[&str] = &["market_id", "minute_id", "side", "rows", "usd_e6"];
+        let mut minutes = Bulk::new("liq_minute", MINUTE_COLUMNS);
+        for ((market_id, minute_id, side), [rows, usd_e6]) in &self.minutes {
+            minutes.push([(*market_id).into(), (*minute_id).into(), Param::Name(side), (*rows).into(), (*usd_e6).into()]);
+        }
+        tx.upsert(minutes, &add_on_conflict("liq_minute", MINUTE_COLUMNS, 3)).await?;
+        for (key, sums) in &self.flows {
+            apply_flow(tx, catalog, key, sums).await?;
+        }
+        if self.has_minus {
+            self.remove_empty(tx).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_empty(&self, tx: &mut Tx) -> Result<()> {
+        for (market_id, hour_id) in self.hours.keys() {
+            let sql = "DELETE FROM agg_market_hour WHERE market_id = $1 AND hour_id = $2 AND rows = 0";
+            tx.execute(sql, vec![(*market_id).into(), (*hour_id).into()]).await?;
+        }
+        for (market_id, minute_id, side) in self.minutes.keys() {
+            let sql = "DELETE FROM liq_minute WHERE market_id = $1 AND minute_id = $2 AND side = $3 AND rows = 0";
+            tx.execute(sql, vec![(*market_id).into(), (*minute_id).into(), Param::Name(side)]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Marks markets whose levels and windows must be recomputed.
+pub(crate) async fn mark_dirty(tx: &mut Tx, markets: &BTreeSet<i64>) -> Result<()> {
+    let mut bulk = Bulk::new("dirty", &["market_id"]);
+    bulk.cells.extend(markets.iter().map(|market| Param::Int(*market)));
+    tx.upsert(bulk, "ON CONFLICT (market_id) DO NOTHING").await
+}
+
+/// Makes all sums anew from the rows. It must never change one; it is the check that it does not.
+pub(crate) async fn rebuild(tx: &mut Tx, catalog: &Catalog) -> Result<()> {
+    for table in ["agg_market_hour", "liq_minute", "collateral_flow_hour"] {
+        tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
+    }
+    for (table, columns) in CONTRIBUTING {
+        let mut last = vec![Param::Int(-1), Param::Int(-1), Param::Int(i64::MIN), Param::Int(-1)];
+        loop {
+            let sql = format!(
+                "SELECT {} FROM {table} WHERE (chain_id, height, rec, sub) > ($1, $2, $3, $4) ORDER BY chain_id, height, rec, sub LIMIT {REBUILD_ROWS_MAX}",
+                columns.join(", ")
+            );
+            let records = tx.rows(&sql, last).await?;
+            let Some(record) = records.last() else { break };
+            last = (0..4).map(|at| Ok(Param::Int(record.int(at)?))).collect::<Result<_>>()?;
+            let rows = records.iter().map(|record| read(table, record)).collect::<Result<Vec<Row>>>()?;
+            let mut sums = Sums::default();
+            sums.add(&rows, Sign::Plus)?;
+            sums.apply(tx, catalog).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The double of a token's native sum; `None` where the catalog does not know its decimals.
+pub(crate) fn token_units(catalog: &Catalog, chain: ChainId, token: &str, native: I256) -> Option<f64> {
+    catalog.token(chain, token).map(|token| Decimal::new(native, token.decimals).to_f64())
+}
+
+async fn apply_flow(tx: &mut Tx, catalog: &Catalog, key: &FlowKey, sums: &FlowSums) -> Result<()> {
+    let (venue_id, chain_id, token, scope, hour_id) = key;
+    let params =
+        || vec![Param::Int(*venue_id), Param::Int(*chain_id), Param::Text(token.clone()), Param::Name(scope), Param::Int(*hour_id)];
+    const KEY: &str = "WHERE venue_id = $1 AND chain_id = $2 AND token = $3 AND scope = $4 AND hour_id = $5";
+    let sql = format!(
+        "SELECT deposits, withdrawals, deposits_usd_e6, withdrawals_usd_e6, deposits_native, withdrawals_native FROM collateral_flow_hour {KEY}"
+    );
+    // Natives are wider than any integer of SQLite: they are added here.
+    let mut total = *sums;
+    if let Some(stored) = tx.rows(&sql, params()).await?.first() {
+        let wide = || Fault::Corrupt(format!("the flows of token {token} in hour {hour_id} do not fit"));
+        let before = [stored.int(0)?, stored.int(1)?, stored.int(2)?, stored.int(3)?];
+        accumulate(&mut total.sums, &before, Sign::Plus).ok_or_else(wide)?;
+        total.deposits_native = shift(total.deposits_native, stored.exact(4)?, Sign::Plus).ok_or_else(wide)?;
+        total.withdrawals_native = shift(total.withdrawals_native, stored.exact(5)?, Sign::Plus).ok_or_else(wide)?;
+        tx.execute(&format!("DELETE FROM collateral_flow_hour {KEY}"), params()).await?;
+    }
+    let [deposits, withdrawals, deposits_usd_e6, withdrawals_usd_e6] = total.sums;
+    if deposits == 0 && withdrawals == 0 {
+        return Ok(());
+    }
+    let units = |native| token_units(catalog, ChainId(chain_id.unsigned_abs()), token, native);
+    let mut cells = params();
+    cells.extend([deposits.into(), withdrawals.into(), total.deposits_native.into(), total.withdrawals_native.into()]);
+    cells.extend([units(total.deposits_native).into(), units(total.withdrawals_native).into()]);
+    cells.extend([deposits_usd_e6.into(), withdrawals_usd_e6.into()]);
+    let sql = "INSERT INTO collateral_flow_hour (venue_id, chain_id, token, scope, hour_id, deposits, withdrawals, deposits_native, \
+               withdrawals_native, deposits_f, withdrawals_f, deposits_usd_e6, withdrawals_usd_e6) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    tx.execute(sql, cells).await?;
+    Ok(())
+}
+
+/// `ON CONFLICT` of a table whose first `keys` columns are its key and whose others are sums.
+fn add_on_conflict(table: &str, columns: &[&str], keys: usize) -> String {
+    let sums: Vec<String> = columns[keys..].iter().map(|column| format!("{column} = {table}.{column} + excluded.{column}")).collect();
+    format!("ON CONFLICT ({}) DO UPDATE SET {}", columns[..keys].join(", "), sums.join(", "))
+}
+
+fn accumulate<const N: usize>(sums: &mut [i64; N], add: &[i64; N], sign: Sign) -> Option<()> {
+    for (sum, add) in sums.iter_mut().zip(add) {
+        *sum = match sign {
+            Sign::Plus => sum.checked_add(*add)?,
+            Sign::Minus => sum.checked_sub(*add)?,
+        };
+    }
+    Some(())
+}
+
+fn shift(sum: I256, add: I256, sign: Sign) -> Option<I256> {
+    match sign {
+        Sign::Plus => sum.checked_add(add),
+        Sign::Minus => sum.checked_sub(add),
+    }
+}
+
+fn market_of(row: &Row) -> Option<i64> {
+    match row {
+        Row::Fill(row) => Some(row.market_id),
+        Row::Liquidation(row) => Some(row.market_id),
+        Row::Payment(row) => Some(row.market_id),
+        Row::Rate(row) => Some(row.market_id),
+        Row::Index(row) => Some(row.market_id),
+        Row::Anchor(row) => Some(row.market_id),
+        Row::Price(row) => Some(row.market_id),
+        Row::TokenPrice(_) | Row::Flow(_) => None,
+    }
+}
+
+fn overflow(row: &Row) -> Fault {
+    let key = key_of(row);
+    let message = "a sum of the commit does not fit in 64 bits".to_owned();
+    Fault::Store(StoreError::Number { chain: key.chain, height: key.height, message })
+}

@@ -1,0 +1,321 @@
+//! What a transaction gathers before it writes: rows that come and go, events that wait, failures.
+
+use std::collections::HashMap;
+
+use perpdex_core::{Catalog, ChainId, Event, EventBody, StreamId, VenueSlug, market_id};
+use perpdex_reducer::{Expanded, Row, TokenRow, WaitFor, expand};
+
+use crate::aggregate::{Sign, Sums};
+use crate::fact::{self, height_cell, key_cells};
+use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh, row_key};
+use crate::reference::remove_unused_assets;
+use crate::sql::{Bulk, Fault, Param, Result, Tx};
+
+/// Markets of the venues a transaction touches, by id.
+pub(crate) type Markets = HashMap<i64, Market>;
+
+/// Gathered changes of one transaction. [`Batch::write_rows`] and [`Batch::finish`] write them.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    catalog: &'a Catalog,
+    chain: ChainId,
+    sums: Sums,
+    rows: Vec<Row>,
+    waiting: Vec<(WaitFor, Event)>,
+    undescribed: Vec<Event>,
+    failures: Bulk,
+    has_redone: bool,
+    /// Events whose numbers fit no column.
+    pub(crate) failed: u64,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(catalog: &'a Catalog, chain: ChainId) -> Batch<'a> {
+        Batch {
+            catalog,
+            chain,
+            sums: Sums::default(),
+            rows: Vec::new(),
+            waiting: Vec::new(),
+            undescribed: Vec::new(),
+            failures: Bulk::new("decode_failures", FAILURES),
+            has_redone: false,
+            failed: 0,
+        }
+    }
+
+    /// Reference data of the program.
+    pub(crate) fn catalog(&self) -> &'a Catalog {
+        self.catalog
+    }
+
+    /// The row of a token of the batch's chain.
+    pub(crate) fn token(&self, address: &str) -> Option<TokenRow> {
+        self.catalog.token(self.chain, address).map(|token| TokenRow { decimals: token.decimals, usd_par: token.usd_par })
+    }
+
+    /// Makes rows of new events: listings first, so that the markets stand before anything is scaled by them. Closes
+    /// are given back: they are joined when the rows stand.
+    pub(crate) async fn take(&mut self, tx: &mut Tx, events: Vec<Event>) -> Result<Vec<Event>> {
+        let mut markets = Markets::new();
+        for venue in venues_of(&events) {
+            markets.extend(load(tx, self.chain, venue, self.catalog).await?);
+        }
+        let listings: Vec<&Event> = events.iter().filter(|event| is_listing(event).is_some()).collect();
+        insert_listings(tx, &listings).await?;
+        for (id, met) in met_markets(&events) {
+            self.meet(tx, &mut markets, id, met).await?;
+        }
+        // By key: an id is a hash, too dear to make for every event.
+        let by_key: HashMap<(VenueSlug, &str), &Market> =
+            markets.values().map(|market| ((market.row.venue, market.row.market_key.as_str()), market)).collect();
+        let mut closes = Vec::new();
+        for event in events {
+            if matches!(event.body, EventBody::Close(_)) {
+                closes.push(event);
+            } else {
+                let market = event.market.as_deref().and_then(|key| by_key.get(&(event.venue, key)).copied());
+                self.expand(event, market);
+            }
+        }
+        Ok(closes)
+    }
+
+    /// Makes the rows of one event.
+    pub(crate) fn expand(&mut self, event: Event, market: Option<&Market>) {
+        match expand(&event, market.map(|market| &market.row), &|address| self.token(address)) {
+            Ok(Expanded::Rows(rows)) => {
+                self.rows.extend(rows);
+                if market.is_some_and(|market| market.is_undescribed_at(&event)) {
+                    self.undescribed.push(event);
+                }
+            }
+            Ok(Expanded::Waiting(target)) => self.waiting.push((target, event)),
+            Err(error) => {
+                self.failed += 1;
+                let part = format!("{} {}", event_name(&event.body), event.key.sub);
+                let stream = StreamId { chain: event.chain, venue: event.venue, part: String::new(), version: 0 };
+                self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), None);
+            }
+        }
+    }
+
+    /// Adds a row of `decode_failures`.
+    #[expect(clippy::too_many_arguments, reason = "one argument a column")]
+    pub(crate) fn fail(
+        &mut self,
+        stream: &StreamId,
+        height: u64,
+        rec: i64,
+        part: String,
+        kind: &'static str,
+        error: String,
+        text: Option<String>,
+    ) {
+        self.failures.push([
+            stream.chain.as_i64().into(),
+            height_cell(height),
+            rec.into(),
+            part.into(),
+            stream.venue.id().into(),
+            i64::from(stream.version).into(),
+            Param::Name(kind),
+            error.into(),
+            text.into(),
+        ]);
+    }
+
+    /// Whether rows of events that were stored before have been made anew.
+    pub(crate) fn has_redone(&self) -> bool {
+        self.has_redone
+    }
+
+    /// Lets an event wait for the open of its position.
+    pub(crate) fn wait_for_open(&mut self, close: Event) {
+        self.waiting.push((WaitFor::Open, close));
+    }
+
+    /// Writes the row of a market that new events name, and makes anew what hung on its old one.
+    async fn meet(&mut self, tx: &mut Tx, markets: &mut Markets, id: i64, met: Met) -> Result<()> {
+        if let Some(stored) = markets.get_mut(&id).filter(|_| !met.is_listed) {
+            return lower_first(tx, stored, met.seen).await;
+        }
+        let old = markets.get(&id).cloned();
+        let new = refresh(tx, self.catalog, met.venue, self.chain, &met.key, old.as_ref(), Some(met.seen)).await?;
+        if let Some(old) = old {
+            self.redo(tx, &old, &new).await?;
+            if !new.scales_like(&old) {
+                remove_unused_assets(tx).await?;
+            }
+        }
+        markets.insert(id, new);
+        Ok(())
+    }
+
+    /// Makes the rows of a market's waiting and undescribed events anew after its row has changed.
+    pub(crate) async fn redo(&mut self, tx: &mut Tx, old: &Market, new: &Market) -> Result<()> {
+        if let Some(trouble) = new.contradicts(old) {
+            return Err(Fault::Corrupt(trouble));
+        }
+        self.has_redone = true;
+        let id = new.row.market_id;
+        let kept = tx.rows("SELECT body FROM undescribed_events WHERE market_id = $1", vec![id.into()]).await?;
+        tx.execute("DELETE FROM undescribed_events WHERE market_id = $1", vec![id.into()]).await?;
+        for record in &kept {
+            let event = parse_event(record.text(0)?)?;
+            if new.scales_like(old) {
+                self.undescribed.extend(Some(event).filter(|event| new.is_undescribed_at(event)));
+                continue;
+            }
+            if let Ok(Expanded::Rows(rows)) = expand(&event, Some(&old.row), &|address| self.token(address)) {
+                fact::remove(tx, &rows).await?;
+                self.sums.add(&rows, Sign::Minus)?;
+            }
+            self.expand(event, Some(new));
+        }
+        if new.scales_like(old) {
+            return Ok(());
+        }
+        let of_market = "market_id = $1 AND target = 'market'";
+        let waiting = tx.rows(&format!("SELECT body FROM unresolved WHERE {of_market}"), vec![id.into()]).await?;
+        tx.execute(&format!("DELETE FROM unresolved WHERE {of_market}"), vec![id.into()]).await?;
+        for record in &waiting {
+            self.expand(parse_event(record.text(0)?)?, Some(new));
+        }
+        Ok(())
+    }
+
+    /// Writes the rows gathered so far; their contributions are added at the end.
+    pub(crate) async fn write_rows(&mut self, tx: &mut Tx) -> Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        self.sums.add(&rows, Sign::Plus)?;
+        fact::insert(tx, rows).await
+    }
+
+    /// Takes the contributions of rows out; the caller removes the rows.
+    pub(crate) fn subtract(&mut self, rows: &[Row]) -> Result<()> {
+        self.sums.add(rows, Sign::Minus)
+    }
+
+    /// Writes everything that is still gathered.
+    pub(crate) async fn finish(mut self, tx: &mut Tx) -> Result<()> {
+        self.write_rows(tx).await?;
+        self.sums.apply(tx, self.catalog).await?;
+        tx.upsert(self.failures, "ON CONFLICT (chain_id, height, rec, part) DO NOTHING").await?;
+        let mut unresolved = Bulk::new("unresolved", UNRESOLVED);
+        for (target, event) in &self.waiting {
+            push_waiting(&mut unresolved, *target, event)?;
+        }
+        tx.bulk(unresolved).await?;
+        let mut undescribed = Bulk::new("undescribed_events", UNDESCRIBED);
+        for event in &self.undescribed {
+            let key = event.market.as_deref().expect("an event without a market is never undescribed");
+            let [chain, height, rec, sub] = key_cells(&row_key(event));
+            let market = market_id(event.venue, event.chain, key);
+            let name = Param::Name(event_name(&event.body));
+            undescribed.push([chain, height, rec, sub, name, event.ord.into(), market.into(), event_text(event)?.into()]);
+        }
+        tx.bulk(undescribed).await
+    }
+}
+
+const FAILURES: &[&str] = &["chain_id", "height", "rec", "part", "venue_id", "version", "kind", "error", "text"];
+
+const UNRESOLVED: &[&str] =
+    &["chain_id", "height", "rec", "sub", "event", "ord", "venue_id", "market_id", "ts_ms", "target", "account", "position_key", "body"];
+
+const UNDESCRIBED: &[&str] = &["chain_id", "height", "rec", "sub", "event", "ord", "market_id", "body"];
+
+fn push_waiting(bulk: &mut Bulk, target: WaitFor, event: &Event) -> Result<()> {
+    let (account, position_key) = match &event.body {
+        EventBody::Close(close) => (Some(&close.account), Some(&close.position_key)),
+        EventBody::Fill(fill) => (Some(&fill.account), Some(&fill.position_key)),
+        EventBody::FundingPayment(payment) => (Some(&payment.account), Some(&payment.position_key)),
+        _ => (None, None),
+    };
+    let [chain, height, rec, sub] = key_cells(&row_key(event));
+    bulk.push([
+        chain,
+        height,
+        rec,
+        sub,
+        Param::Name(event_name(&event.body)),
+        event.ord.into(),
+        event.venue.id().into(),
+        event.market.as_deref().map(|key| market_id(event.venue, event.chain, key)).into(),
+        event.time_ms.into(),
+        Param::Name(target.as_str()),
+        account.cloned().into(),
+        position_key.cloned().into(),
+        event_text(event)?.into(),
+    ]);
+    Ok(())
+}
+
+/// What new events say of one market.
+#[derive(Clone, Debug)]
+struct Met {
+    venue: VenueSlug,
+    key: String,
+    seen: FirstSeen,
+    is_listed: bool,
+}
+
+/// The markets events name, in the order they are first named.
+fn met_markets(events: &[Event]) -> Vec<(i64, Met)> {
+    let mut order: Vec<(i64, Met)> = Vec::new();
+    let mut at: HashMap<(VenueSlug, &str), usize> = HashMap::new();
+    for event in events {
+        let Some(key) = event.market.as_deref() else { continue };
+        let seen = FirstSeen { height: event.key.height, ms: event.time_ms };
+        let is_listed = is_listing(event).is_some();
+        match at.get(&(event.venue, key)) {
+            Some(index) => {
+                let met = &mut order[*index].1;
+                met.seen = met.seen.min(seen);
+                met.is_listed |= is_listed;
+            }
+            None => {
+                at.insert((event.venue, key), order.len());
+                let met = Met { venue: event.venue, key: key.to_owned(), seen, is_listed };
+                order.push((market_id(event.venue, event.chain, key), met));
+            }
+        }
+    }
+    order
+}
+
+fn venues_of(events: &[Event]) -> Vec<VenueSlug> {
+    let mut venues: Vec<VenueSlug> = Vec::new();
+    for event in events.iter().filter(|event| event.market.is_some()) {
+        if !venues.contains(&event.venue) {
+            venues.push(event.venue);
+        }
+    }
+    venues
+}
+
+/// The name of an event's kind: the tag of its text form.
+pub(crate) fn event_name(body: &EventBody) -> &'static str {
+    match body {
+        EventBody::Fill(_) => "fill",
+        EventBody::Close(_) => "close",
+        EventBody::FundingRate(_) => "funding_rate",
+        EventBody::FundingIndex(_) => "funding_index",
+        EventBody::FundingPayment(_) => "funding_payment",
+        EventBody::OiAnchor(_) => "oi_anchor",
+        EventBody::Price(_) => "price",
+        EventBody::TokenPrice(_) => "token_price",
+        EventBody::CollateralFlow(_) => "collateral_flow",
+        EventBody::MarketListed(_) => "market_listed",
+    }
+}
+
+/// Reads the body of a waiting event.
+pub(crate) fn parse_event(text: &str) -> Result<Event> {
+    serde_json::from_str(text).map_err(|error| Fault::Corrupt(format!("a waiting event cannot be read back: {error}")))
+}
+
+fn event_text(event: &Event) -> Result<String> {
+    serde_json::to_string(event).map_err(|error| Fault::Corrupt(format!("an event cannot be written as text: {error}")))
+}

@@ -1,0 +1,127 @@
+//! Raw records read back as they came: covered pieces with their blocks, records and holes.
+
+use perpdex_core::{BlockRange, BlockRef, ChainId, Covered, Evidence, Hole, RangeSet, RawRecord, StoreError, StreamId};
+
+use crate::coverage::{HOLE_COLUMNS, of_chain, read_hole, read_stream};
+use crate::fact::height_cell;
+use crate::place::Place;
+use crate::raw::{self, RAW_EVENTS};
+use crate::sql::{Db, Fault, Result, first_int};
+use crate::store::read_block;
+
+/// Records of one piece, about; a height is never cut.
+const RECORDS_PER_PIECE: i64 = 5_000;
+
+/// A range of which the same streams are known, or a part of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawCapture {
+    /// The chain.
+    pub chain: ChainId,
+    /// The heights.
+    pub range: BlockRange,
+    /// Streams that are known throughout the range.
+    pub streams: Vec<StreamId>,
+    /// The weakest evidence among them.
+    pub evidence: Evidence,
+    /// Stored blocks of the range, ascending.
+    pub blocks: Vec<BlockRef>,
+    /// Records of the range with the stream each came by, canonical order.
+    pub records: Vec<(StreamId, RawRecord)>,
+    /// Holes of the streams inside the range.
+    pub holes: Vec<(StreamId, Hole)>,
+}
+
+/// Reads a chain's captures, lowest heights first.
+#[derive(Debug)]
+pub struct RawCaptures<'a> {
+    db: &'a Db,
+    place: &'a Place,
+    chain: ChainId,
+    covered: Vec<Covered>,
+    /// Ranges with the same streams throughout, descending: the next is the last.
+    ranges: Vec<BlockRange>,
+}
+
+impl<'a> RawCaptures<'a> {
+    pub(crate) async fn begin(db: &'a Db, place: &'a Place, chain: ChainId) -> Result<RawCaptures<'a>> {
+        let covered = of_chain(db, chain.as_i64()).await?;
+        let mut ranges = uniform(&covered);
+        ranges.reverse();
+        Ok(RawCaptures { db, place, chain, covered, ranges })
+    }
+
+    /// The next piece, or `None` after the last.
+    pub async fn next(&mut self) -> std::result::Result<Option<RawCapture>, StoreError> {
+        self.read_next().await.map_err(|fault| match fault {
+            Fault::Sql(message) => StoreError::Database { database: self.place.to_string(), message },
+            Fault::Corrupt(message) => StoreError::Corrupt { database: self.place.to_string(), message },
+            Fault::Store(error) => error,
+        })
+    }
+
+    async fn read_next(&mut self) -> Result<Option<RawCapture>> {
+        let Some(range) = self.ranges.pop() else { return Ok(None) };
+        let (range, rest) = self.split(range).await?;
+        self.ranges.extend(rest);
+        let cells = || vec![self.chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
+        const INSIDE: &str = "WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
+        let sql = format!("SELECT {} FROM raw_events {INSIDE} ORDER BY height, ord, rec", RAW_EVENTS.join(", "));
+        let records = self.db.rows(&sql, cells()).await?.iter().map(raw::read).collect::<Result<_>>()?;
+        let sql = format!("SELECT height, hash, parent_hash, ts_ms FROM blocks {INSIDE} ORDER BY height");
+        let blocks = self.db.rows(&sql, cells()).await?.iter().map(read_block).collect::<Result<_>>()?;
+        let sql =
+            format!("SELECT {HOLE_COLUMNS} FROM gaps WHERE chain_id = $1 AND to_height >= $2 AND from_height <= $3 ORDER BY from_height");
+        let holes = self.db.rows(&sql, cells()).await?;
+        let holes = holes.iter().map(|row| Ok((read_stream(row)?, read_hole(row)?))).collect::<Result<_>>()?;
+        let known: Vec<&Covered> = self.covered.iter().filter(|covered| covered.range.intersect(&range).is_some()).collect();
+        let evidence = known.iter().map(|covered| covered.evidence).min().unwrap_or(Evidence::Witnessed);
+        let mut streams: Vec<StreamId> = known.iter().map(|covered| covered.stream.clone()).collect();
+        streams.dedup();
+        Ok(Some(RawCapture { chain: self.chain, range, streams, evidence, blocks, records, holes }))
+    }
+
+    /// Cuts a range behind the height at which it has records enough.
+    async fn split(&self, range: BlockRange) -> Result<(BlockRange, Option<BlockRange>)> {
+        let sql = format!(
+            "SELECT COALESCE(MAX(height), -1) FROM (SELECT height FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3 \
+             ORDER BY height LIMIT {RECORDS_PER_PIECE}) x"
+        );
+        let cells = |from: u64, to: u64| vec![self.chain.as_i64().into(), height_cell(from), height_cell(to)];
+        let last = first_int(&self.db.rows(&sql, cells(range.from(), range.to())).await?)?;
+        let Ok(last) = u64::try_from(last) else { return Ok((range, None)) };
+        let sql = "SELECT COUNT(*) FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
+        let above = first_int(&self.db.rows(sql, cells(last.saturating_add(1), range.to())).await?)?;
+        Ok(if above == 0 { (range, None) } else { range.split_at(last - range.from() + 1) })
+    }
+}
+
+/// Cuts coverage where any stream begins or ends, so that inside a range the same streams are known throughout.
+fn uniform(covered: &[Covered]) -> Vec<BlockRange> {
+    let mut starts: Vec<u64> = covered.iter().flat_map(|one| [Some(one.range.from()), one.range.to().checked_add(1)]).flatten().collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let all = RangeSet::from_ranges(covered.iter().map(|one| one.range));
+    let cut = starts.windows(2).filter_map(|pair| BlockRange::new(pair[0], pair[1] - 1));
+    cut.filter(|range| all.missing(*range).is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use perpdex_core::VenueSlug;
+
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_where_a_stream_begins_or_ends() {
+        let covered = |part: &str, from, to| Covered {
+            stream: StreamId { chain: ChainId::BNB, venue: VenueSlug::known("gmx_v2"), part: part.to_owned(), version: 1 },
+            range: BlockRange::new(from, to).unwrap(),
+            from_ms: 0,
+            to_ms: 0,
+            evidence: Evidence::Probed,
+        };
+        let ranges = uniform(&[covered("a", 1, 10), covered("a", 20, 30), covered("b", 5, 20)]);
+        let pairs: Vec<(u64, u64)> = ranges.iter().map(|range| (range.from(), range.to())).collect();
+        assert_eq!(pairs, [(1, 4), (5, 10), (11, 19), (20, 20), (21, 30)]);
+    }
+}

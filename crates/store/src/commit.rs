@@ -1,0 +1,235 @@
+//! One commit: what a batch brought becomes rows, sums and coverage in one transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use alloy_primitives::{B256, hex};
+use perpdex_core::{
+    BlockConflict, BlockRef, Catalog, ChainId, Commit, Committed, Event, FailureKind, RawBody, RawRecord, StoreError, StreamId, derived_id,
+};
+
+use crate::batch::{Batch, event_name};
+use crate::fact::{FACT_TABLES, height_cell};
+use crate::raw::{self, RAW_EVENTS};
+use crate::reference::ensure_chain;
+use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
+use crate::{coverage, join};
+
+/// Writes a commit.
+pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result<Committed> {
+    check(&commit)?;
+    let mut tx = db.begin().await?;
+    ensure_chain(&mut tx, commit.chain).await?;
+    write_blocks(&mut tx, &commit).await?;
+    let known = Known::load(&mut tx, &commit).await?;
+    let mut done = Committed::default();
+    write_records(&mut tx, &commit, &known, &mut done).await?;
+    let mut batch = Batch::new(catalog, commit.chain);
+    gather_failures(&mut batch, &commit, &known, &mut done);
+    let mut commit = commit;
+    let events: Vec<Event> = std::mem::take(&mut commit.events).into_iter().filter(|event| !known.has_event(event)).collect();
+    done.events = events.len() as u64;
+    let closes = batch.take(&mut tx, events).await?;
+    batch.write_rows(&mut tx).await?;
+    let mut reaches = Vec::with_capacity(commit.streams.len());
+    for stream in &commit.streams {
+        reaches.push(coverage::extend(&mut tx, stream, &commit).await?);
+        mark_stream_dirty(&mut tx, stream).await?;
+    }
+    join::join(&mut tx, &mut batch, closes, &reaches).await?;
+    done.failures += batch.failed;
+    batch.finish(&mut tx).await?;
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// Every height must lie inside the range, and the range below 2^63: the engine has checked, and the store does not trust.
+fn check(commit: &Commit) -> Result<()> {
+    let inside = |height: u64| commit.range.contains(height);
+    let bad = if i64::try_from(commit.range.to()).is_err() {
+        Some(commit.range.to())
+    } else {
+        let heights = commit.records.iter().map(|(_, record)| record.height);
+        heights.chain(commit.events.iter().map(|event| event.key.height)).find(|height| !inside(*height))
+    };
+    match bad {
+        Some(height) => Err(Fault::Store(StoreError::Number {
+            chain: commit.chain,
+            height,
+            message: format!("the height is outside of the committed range {}", commit.range),
+        })),
+        None => Ok(()),
+    }
+}
+
+async fn write_blocks(tx: &mut Tx, commit: &Commit) -> Result<()> {
+    let sql = "SELECT height, hash FROM blocks WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
+    let mut stored: HashMap<u64, Option<B256>> = HashMap::new();
+    for row in tx.rows(sql, range_cells(commit)).await? {
+        stored.insert(row.height(0)?, row.opt_bytes(1)?.map(B256::from_slice));
+    }
+    let mut bulk = Bulk::new("blocks", &["chain_id", "height", "hash", "parent_hash", "ts_ms"]);
+    for block in &commit.blocks {
+        match (stored.get(&block.height), block.hash()) {
+            (Some(Some(known)), Some(found)) if *known != found => {
+                return Err(conflict(commit.chain, block.height, known.as_slice(), found.as_slice()));
+            }
+            (Some(None), Some(_)) => {
+                let sql = "DELETE FROM blocks WHERE chain_id = $1 AND height = $2";
+                tx.execute(sql, vec![commit.chain.as_i64().into(), height_cell(block.height)]).await?;
+            }
+            (Some(_), _) => continue,
+            (None, _) => {}
+        }
+        stored.insert(block.height, block.hash());
+        bulk.push(block_cells(commit.chain, block));
+    }
+    for (_, record) in &commit.records {
+        let (RawBody::EvmLog(log), Some(Some(known))) = (&record.body, stored.get(&record.height)) else { continue };
+        if log.block_hash != *known {
+            return Err(conflict(commit.chain, record.height, known.as_slice(), log.block_hash.as_slice()));
+        }
+    }
+    tx.bulk(bulk).await
+}
+
+fn block_cells(chain: ChainId, block: &BlockRef) -> [Param; 5] {
+    let [hash, parent] = block.link.map_or([Param::Null, Param::Null], |link| [link.hash.to_vec().into(), link.parent.to_vec().into()]);
+    [chain.as_i64().into(), height_cell(block.height), hash, parent, block.time_ms.into()]
+}
+
+fn conflict(chain: ChainId, height: u64, stored: &[u8], found: &[u8]) -> Fault {
+    let conflict = BlockConflict { height, stored: hex::encode_prefixed(stored), found: hex::encode_prefixed(found) };
+    Fault::Store(StoreError::Conflict { chain, conflict })
+}
+
+fn range_cells(commit: &Commit) -> Vec<Param> {
+    vec![commit.chain.as_i64().into(), height_cell(commit.range.from()), height_cell(commit.range.to())]
+}
+
+/// Writes the records that are new.
+async fn write_records(tx: &mut Tx, commit: &Commit, known: &Known, done: &mut Committed) -> Result<()> {
+    let mut bulk = Bulk::new("raw_events", RAW_EVENTS);
+    let mut seen: HashSet<(u64, i64)> = HashSet::with_capacity(commit.records.len());
+    for (stream, record) in &commit.records {
+        if known.has_record(commit.chain, record)? {
+            done.records_known += 1;
+        } else if seen.insert((record.height, record.rec)) {
+            raw::push(&mut bulk, stream, record);
+            done.records += 1;
+        }
+    }
+    tx.bulk(bulk).await
+}
+
+fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: &mut Committed) {
+    for (stream, failure) in commit.failures.iter().filter(|(_, failure)| !known.records.contains_key(&(failure.height, failure.rec))) {
+        done.failures += u64::from(failure.kind != FailureKind::UnknownEvent);
+        let (part, kind) = (failure.part.clone(), failure.kind.as_str());
+        batch.fail(stream, failure.height, failure.rec, part, kind, failure.error.clone(), None);
+    }
+    for malformed in &commit.malformed {
+        // It has no key of its own: where, what and why together are one.
+        let rec = derived_id(&["malformed", &malformed.stream.name(), &hex::encode(&malformed.text), &malformed.error.replace('\0', " ")]);
+        let (error, text) = (malformed.error.clone(), malformed.text.replace('\0', "\u{fffd}"));
+        batch.fail(&malformed.stream, malformed.height, rec, String::new(), "not_a_record", error, Some(text));
+    }
+}
+
+/// What of the commit's range is stored already.
+#[derive(Debug, Default)]
+struct Known {
+    /// Transaction and block hash of each stored record, by height and `rec`.
+    records: HashMap<(u64, i64), (String, Option<B256>)>,
+    /// Kind and key of each stored event; read only where records are known.
+    events: HashSet<(&'static str, u64, i64, i64)>,
+}
+
+impl Known {
+    async fn load(tx: &mut Tx, commit: &Commit) -> Result<Known> {
+        let mut known = Known::default();
+        let sql = "SELECT height, rec, tx_id, block_hash FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
+        for row in tx.rows(sql, range_cells(commit)).await? {
+            let hash = row.opt_bytes(3)?.map(B256::from_slice);
+            known.records.insert((row.height(0)?, row.int(1)?), (row.string(2)?, hash));
+        }
+        if known.records.is_empty() {
+            return Ok(known);
+        }
+        for table in FACT_TABLES {
+            known.load_events(tx, commit, table, table).await?;
+        }
+        known.load_events(tx, commit, "market_listings", "market_listings").await?;
+        for name in WAITING_EVENTS {
+            known.load_events(tx, commit, &format!("(SELECT * FROM unresolved WHERE event = '{name}') w"), stored_in(name)).await?;
+        }
+        Ok(known)
+    }
+
+    async fn load_events(&mut self, tx: &mut Tx, commit: &Commit, from: &str, kind: &'static str) -> Result<()> {
+        let sql = format!("SELECT height, rec, sub FROM {from} WHERE chain_id = $1 AND height BETWEEN $2 AND $3");
+        for row in tx.rows(&sql, range_cells(commit)).await? {
+            self.events.insert((kind, row.height(0)?, row.int(1)?, row.int(2)?));
+        }
+        Ok(())
+    }
+
+    fn has_record(&self, chain: ChainId, record: &RawRecord) -> Result<bool> {
+        let Some((tx_id, hash)) = self.records.get(&(record.height, record.rec)) else { return Ok(false) };
+        if let (RawBody::EvmLog(log), Some(known)) = (&record.body, hash)
+            && log.block_hash != *known
+        {
+            return Err(conflict(chain, record.height, known.as_slice(), log.block_hash.as_slice()));
+        }
+        if *tx_id != record.tx_id {
+            let conflict = BlockConflict { height: record.height, stored: tx_id.clone(), found: record.tx_id.clone() };
+            return Err(Fault::Store(StoreError::Conflict { chain, conflict }));
+        }
+        Ok(true)
+    }
+
+    /// Whether the event's record, or the event itself where its key is not its record's, is stored.
+    fn has_event(&self, event: &Event) -> bool {
+        let key = event.key;
+        self.records.contains_key(&(key.height, key.rec))
+            || self.events.contains(&(stored_in(event_name(&event.body)), key.height, key.rec, i64::from(key.sub)))
+    }
+}
+
+/// Kinds of events that can stand in `unresolved`.
+const WAITING_EVENTS: [&str; 9] =
+    ["fill", "close", "funding_rate", "funding_index", "funding_payment", "oi_anchor", "price", "token_price", "collateral_flow"];
+
+/// The table whose key tells that an event of this kind is stored; a joined close is a fill.
+fn stored_in(event: &str) -> &'static str {
+    match event {
+        "fill" | "close" => "fills",
+        "funding_payment" => "funding_payments",
+        "funding_rate" => "funding_rates",
+        "funding_index" => "funding_index",
+        "oi_anchor" => "oi_anchors",
+        "price" => "prices",
+        "token_price" => "token_prices",
+        "collateral_flow" => "collateral_flows",
+        _ => "market_listings",
+    }
+}
+
+/// Marks all markets of a stream's venue: its calendar has changed.
+pub(crate) async fn mark_stream_dirty(tx: &mut Tx, stream: &StreamId) -> Result<()> {
+    let sql = "INSERT INTO dirty (market_id) SELECT market_id FROM markets WHERE chain_id = $1 AND venue_id = $2 ON CONFLICT (market_id) DO NOTHING";
+    tx.execute(sql, vec![stream.chain.as_i64().into(), stream.venue.id().into()]).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_event_is_looked_for_where_it_is_stored() {
+        for name in WAITING_EVENTS {
+            assert!(FACT_TABLES.contains(&stored_in(name)), "{name}");
+        }
+        assert_eq!(stored_in("market_listed"), "market_listings");
+    }
+}

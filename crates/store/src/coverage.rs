@@ -1,0 +1,284 @@
+//! Coverage and holes of a stream: which heights are known, how well, and which could not be had.
+
+use perpdex_core::{BlockRange, Commit, Covered, Evidence, Hole, HoleReason, RangeSet, StreamId};
+
+use crate::fact::{height_cell, named, read_chain, read_u32, read_venue};
+use crate::join::Reach;
+use crate::sql::{Bulk, Db, Param, Record, Result, Tx};
+
+/// One covered stretch of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) range: BlockRange,
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+    pub(crate) evidence: Evidence,
+}
+
+/// Columns of `covered_ranges` as [`read`] takes them.
+pub(crate) const COLUMNS: &str = "chain_id, venue_id, part, version, from_height, to_height, from_ms, to_ms, evidence";
+
+/// All covered ranges of a chain, ascending per stream.
+pub(crate) async fn of_chain(db: &Db, chain: i64) -> Result<Vec<Covered>> {
+    let sql = format!("SELECT {COLUMNS} FROM covered_ranges WHERE chain_id = $1 ORDER BY venue_id, part, version, from_height");
+    db.rows(&sql, vec![chain.into()]).await?.iter().map(read).collect()
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(crate) fn read(r: &Record) -> Result<Covered> {
+    Ok(Covered {
+        stream: read_stream(r)?,
+        range: read_range(r)?,
+        from_ms: r.int(6)?,
+        to_ms: r.int(7)?,
+        evidence: r.parsed(8, "evidence", named)?,
+    })
+}
+
+/// Reads chain, venue, part and version from the first four columns.
+pub(crate) fn read_stream(r: &Record) -> Result<StreamId> {
+    Ok(StreamId { chain: read_chain(r, 0)?, venue: read_venue(r, 1)?, part: r.string(2)?, version: read_u32(r, 3)? })
+}
+
+/// Reads a range from columns 4 and 5.
+pub(crate) fn read_range(r: &Record) -> Result<BlockRange> {
+    BlockRange::new(r.height(4)?, r.height(5)?).ok_or_else(|| r.unexpected(5, "the end of a range"))
+}
+
+/// The cells of a stream's key.
+pub(crate) fn stream_cells(stream: &StreamId) -> Vec<Param> {
+    vec![stream.chain.as_i64().into(), stream.venue.id().into(), stream.part.clone().into(), i64::from(stream.version).into()]
+}
+
+/// The condition that goes with [`stream_cells`].
+pub(crate) const STREAM: &str = "chain_id = $1 AND venue_id = $2 AND part = $3 AND version = $4";
+
+/// Adds what a commit proves to a stream's coverage and takes it off the stream's holes.
+pub(crate) async fn extend(tx: &mut Tx, stream: &StreamId, commit: &Commit) -> Result<Reach> {
+    let stored = load(tx, stream).await?;
+    let merged = overlay(stored.clone(), &proved(commit));
+    if merged != stored {
+        tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM}"), stream_cells(stream)).await?;
+        insert(tx, stream, &merged).await?;
+    }
+    let ranges = |stretches: &[Stretch]| RangeSet::from_ranges(stretches.iter().map(|stretch| stretch.range));
+    let (before, now) = (ranges(&stored), ranges(&merged));
+    add_holes(tx, stream, &commit.holes, &now).await?;
+    let grown_from = now.without(&before).ranges().first().map(BlockRange::from);
+    Ok(Reach { stream: stream.clone(), covered: now, grown_from })
+}
+
+/// The stretches of a stream, ascending.
+pub(crate) async fn load(tx: &mut Tx, stream: &StreamId) -> Result<Vec<Stretch>> {
+    let sql = format!("SELECT {COLUMNS} FROM covered_ranges WHERE {STREAM} ORDER BY from_height");
+    let rows = tx.rows(&sql, stream_cells(stream)).await?;
+    rows.iter()
+        .map(|r| {
+            let Covered { range, from_ms, to_ms, evidence, .. } = read(r)?;
+            Ok(Stretch { range, from_ms, to_ms, evidence })
+        })
+        .collect()
+}
+
+async fn insert(tx: &mut Tx, stream: &StreamId, stretches: &[Stretch]) -> Result<()> {
+    const COVERED: &[&str] =
+        &["chain_id", "venue_id", "part", "version", "from_height", "to_height", "from_ms", "to_ms", "evidence", "evidence_rank"];
+    let mut bulk = Bulk::new("covered_ranges", COVERED);
+    for stretch in stretches {
+        bulk.cells.extend(stream_cells(stream));
+        bulk.cells.extend([height_cell(stretch.range.from()), height_cell(stretch.range.to())]);
+        bulk.cells.extend([stretch.from_ms.into(), stretch.to_ms.into()]);
+        bulk.cells.extend([Param::Name(stretch.evidence.as_str()), rank(stretch.evidence).into()]);
+    }
+    tx.bulk(bulk).await
+}
+
+/// The place of evidence among all, weakest first; what SQL compares.
+pub(crate) fn rank(evidence: Evidence) -> i64 {
+    evidence as i64
+}
+
+/// The range of a commit without its holes, with the times the commit knows.
+fn proved(commit: &Commit) -> Vec<Stretch> {
+    let holes = RangeSet::from_ranges(commit.holes.iter().map(|hole| hole.range));
+    let times = || commit.blocks.iter().map(|block| (block.height, block.time_ms));
+    let pieces = RangeSet::from_ranges([commit.range]).without(&holes);
+    // A piece that begins or ends at a hole is known from its first to its last block with a known time: never more.
+    let known = |range: &BlockRange| times().filter(|(height, _)| range.contains(*height)).map(|(_, ms)| ms).collect::<Vec<i64>>();
+    pieces
+        .ranges()
+        .iter()
+        .map(|range| {
+            let known = known(range);
+            let from_ms =
+                if range.from() == commit.range.from() { commit.from_ms } else { known.iter().min().copied().unwrap_or(commit.to_ms) };
+            let to_ms = if range.to() == commit.range.to() { commit.to_ms } else { known.iter().max().copied().unwrap_or(from_ms) };
+            Stretch { range: *range, from_ms, to_ms: to_ms.max(from_ms), evidence: commit.evidence }
+        })
+        .collect()
+}
+
+/// Lays new stretches over stored ones: where both know a height, the stronger evidence stands. Neighbours of equal
+/// evidence become one.
+fn overlay(stored: Vec<Stretch>, new: &[Stretch]) -> Vec<Stretch> {
+    let mut all = stored;
+    for stretch in new {
+        let mut next = Vec::with_capacity(all.len() + 2);
+        let mut left = RangeSet::from_ranges([stretch.range]);
+        for old in all {
+            let Some(both) = old.range.intersect(&stretch.range) else {
+                next.push(old);
+                continue;
+            };
+            if old.evidence >= stretch.evidence {
+                left = left.without(&RangeSet::from_ranges([both]));
+                next.push(old);
+            } else {
+                next.extend(cut(&old, &RangeSet::from_ranges([old.range]).without(&RangeSet::from_ranges([both])), stretch));
+            }
+        }
+        let whole = *stretch;
+        next.extend(
+            left.ranges()
+                .iter()
+                .map(|range| Stretch {
+                    range: *range,
+                    from_ms: if range.from() == whole.range.from() {
+                        whole.from_ms
+                    } else {
+                        neighbour_ms(&next, range.from(), whole.from_ms)
+                    },
+                    to_ms: if range.to() == whole.range.to() { whole.to_ms } else { neighbour_ms(&next, range.to(), whole.to_ms) },
+                    evidence: whole.evidence,
+                })
+                .collect::<Vec<_>>(),
+        );
+        next.sort_by_key(|stretch| stretch.range);
+        all = join(next);
+    }
+    all
+}
+
+/// What is left of `old` where a stronger stretch took a part of it.
+fn cut(old: &Stretch, left: &RangeSet, by: &Stretch) -> Vec<Stretch> {
+    let part = |range: &BlockRange| Stretch {
+        range: *range,
+        from_ms: if range.from() == old.range.from() { old.from_ms } else { by.to_ms },
+        to_ms: if range.to() == old.range.to() { old.to_ms } else { by.from_ms },
+        evidence: old.evidence,
+    };
+    left.ranges().iter().map(part).collect()
+}
+
+/// The time at a height where a stretch was cut: that of the stretch which begins or ends beside it.
+fn neighbour_ms(stretches: &[Stretch], height: u64, otherwise: i64) -> i64 {
+    let below = stretches.iter().find(|stretch| stretch.range.to().checked_add(1) == Some(height)).map(|stretch| stretch.to_ms);
+    let above = stretches.iter().find(|stretch| stretch.range.from().checked_sub(1) == Some(height)).map(|stretch| stretch.from_ms);
+    below.or(above).unwrap_or(otherwise)
+}
+
+fn join(sorted: Vec<Stretch>) -> Vec<Stretch> {
+    let mut out: Vec<Stretch> = Vec::with_capacity(sorted.len());
+    for stretch in sorted {
+        match out.last_mut() {
+            Some(last) if last.evidence == stretch.evidence && last.range.to().checked_add(1) == Some(stretch.range.from()) => {
+                last.range = BlockRange::new(last.range.from(), stretch.range.to()).expect("a union is not empty");
+                last.to_ms = stretch.to_ms;
+            }
+            _ => out.push(stretch),
+        }
+    }
+    out
+}
+
+/// Records holes, less what is covered; of holes that overlap the newer word stands.
+pub(crate) async fn add_holes(tx: &mut Tx, stream: &StreamId, holes: &[Hole], covered: &RangeSet) -> Result<()> {
+    let stored = load_holes(tx, stream).await?;
+    let mut next: Vec<Hole> = Vec::new();
+    let mut taken = covered.clone();
+    for hole in holes.iter().chain(&stored) {
+        for range in taken.missing(hole.range).ranges() {
+            next.push(Hole { range: *range, reason: hole.reason, detail: hole.detail.clone() });
+        }
+        taken = RangeSet::from_ranges(taken.ranges().iter().copied().chain([hole.range]));
+    }
+    next.sort_by_key(|hole| hole.range);
+    if next == stored {
+        return Ok(());
+    }
+    tx.execute(&format!("DELETE FROM gaps WHERE {STREAM}"), stream_cells(stream)).await?;
+    const GAPS: &[&str] = &["chain_id", "venue_id", "part", "version", "from_height", "to_height", "reason", "detail"];
+    let mut bulk = Bulk::new("gaps", GAPS);
+    for hole in next {
+        bulk.cells.extend(stream_cells(stream));
+        bulk.cells.extend([height_cell(hole.range.from()), height_cell(hole.range.to())]);
+        bulk.cells.extend([Param::Name(hole.reason.as_str()), hole.detail.into()]);
+    }
+    tx.bulk(bulk).await
+}
+
+async fn load_holes(tx: &mut Tx, stream: &StreamId) -> Result<Vec<Hole>> {
+    let sql = format!("SELECT {HOLE_COLUMNS} FROM gaps WHERE {STREAM} ORDER BY from_height");
+    tx.rows(&sql, stream_cells(stream)).await?.iter().map(read_hole).collect()
+}
+
+/// Columns of `gaps` as [`read_hole`] takes them.
+pub(crate) const HOLE_COLUMNS: &str = "chain_id, venue_id, part, version, from_height, to_height, reason, detail";
+
+/// Reads a row of [`HOLE_COLUMNS`].
+pub(crate) fn read_hole(r: &Record) -> Result<Hole> {
+    Ok(Hole { range: read_range(r)?, reason: r.parsed(6, "a reason", named::<HoleReason>)?, detail: r.string(7)? })
+}
+
+/// Cuts all coverage and holes of a chain above the last block kept.
+pub(crate) async fn cut_above(tx: &mut Tx, chain: i64, height: u64, time_ms: i64) -> Result<()> {
+    let above = || vec![Param::Int(chain), height_cell(height)];
+    for table in ["covered_ranges", "gaps"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE chain_id = $1 AND from_height > $2"), above()).await?;
+    }
+    let sql = "UPDATE covered_ranges SET to_height = $2, to_ms = $3 WHERE chain_id = $1 AND to_height > $2";
+    tx.execute(sql, vec![chain.into(), height_cell(height), time_ms.into()]).await?;
+    tx.execute("UPDATE gaps SET to_height = $2 WHERE chain_id = $1 AND to_height > $2", above()).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stretch(from: u64, to: u64, evidence: Evidence) -> Stretch {
+        let ms = |height: u64| i64::try_from(height).unwrap() * 1_000;
+        Stretch { range: BlockRange::new(from, to).unwrap(), from_ms: ms(from), to_ms: ms(to), evidence }
+    }
+
+    /// What is stored, what comes, what is known then.
+    type Case<'a> = (&'a [Stretch], Stretch, &'a [(u64, u64, Evidence)]);
+
+    fn ranges(stretches: &[Stretch]) -> Vec<(u64, u64, Evidence)> {
+        stretches.iter().map(|stretch| (stretch.range.from(), stretch.range.to(), stretch.evidence)).collect()
+    }
+
+    #[test]
+    fn neighbours_of_equal_evidence_become_one() {
+        use Evidence::{Bloom, Probed, Witnessed};
+        let cases: &[Case<'_>] = &[
+            (&[], stretch(5, 9, Probed), &[(5, 9, Probed)]),
+            (&[stretch(1, 4, Probed)], stretch(5, 9, Probed), &[(1, 9, Probed)]),
+            (&[stretch(1, 4, Probed), stretch(8, 9, Probed)], stretch(3, 8, Probed), &[(1, 9, Probed)]),
+            (&[stretch(1, 9, Witnessed)], stretch(4, 5, Bloom), &[(1, 3, Witnessed), (4, 5, Bloom), (6, 9, Witnessed)]),
+            (&[stretch(4, 5, Bloom)], stretch(1, 9, Witnessed), &[(1, 3, Witnessed), (4, 5, Bloom), (6, 9, Witnessed)]),
+            (&[stretch(1, 9, Bloom)], stretch(4, 5, Witnessed), &[(1, 9, Bloom)]),
+            (&[stretch(1, 9, Witnessed)], stretch(1, 9, Bloom), &[(1, 9, Bloom)]),
+            (&[stretch(1, 3, Witnessed), stretch(4, 6, Bloom)], stretch(2, 5, Probed), &[(1, 1, Witnessed), (2, 3, Probed), (4, 6, Bloom)]),
+        ];
+        for (stored, new, want) in cases {
+            assert_eq!(ranges(&overlay(stored.to_vec(), &[*new])), *want, "{stored:?} with {new:?}");
+        }
+    }
+
+    #[test]
+    fn evidence_ranks_as_it_orders() {
+        let all = [Evidence::Witnessed, Evidence::Probed, Evidence::Second, Evidence::Bloom, Evidence::Receipts];
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1] && rank(pair[0]) < rank(pair[1])));
+    }
+}

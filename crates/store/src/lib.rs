@@ -1,0 +1,40 @@
+//! The only SQL of perpdex: SQLite and PostgreSQL, one logical schema, behind [`perpdex_core::Store`].
+//!
+//! Promises: rows, sums and coverage move in one transaction; a commit that is repeated changes nothing; an unwinding
+//! leaves a store as if what it removes had never come; both engines hold the same integers. The engines differ in two
+//! modules, `sqlite` and `postgres`; all other SQL is the same text on both.
+//!
+//! Does not: decode, fetch, or know a venue. What a row adds to a sum is [`perpdex_reducer::contributions`] alone, what
+//! an hour holds is [`perpdex_reducer::levels`].
+
+mod aggregate;
+mod batch;
+mod capture;
+mod commit;
+mod coverage;
+mod dictionary;
+mod dump;
+mod fact;
+mod history;
+mod join;
+mod market;
+mod migrate;
+mod options;
+mod pending;
+mod place;
+mod postgres;
+mod raw;
+mod reduce;
+mod reference;
+mod revert;
+mod sql;
+mod sqlite;
+mod status;
+mod store;
+
+pub use capture::{RawCapture, RawCaptures};
+pub use dictionary::dictionary;
+pub use options::{StoreOptions, VenueRef};
+pub use sql::{Table, Value};
+pub use status::{ChainStatus, Status, StreamStatus};
+pub use store::{DbInfo, SqlStore};

@@ -1,0 +1,98 @@
+//! Migrations: forward only, one transaction each, in a database that is not newer than the program.
+
+use perpdex_core::StoreError;
+
+use crate::place::Place;
+use crate::sql::{Db, Fault, Param, Result, first_int};
+
+/// One step: its name, and its text for each engine.
+struct Migration {
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+/// All steps; the version of a schema is the number of steps applied.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_tables",
+        sqlite: include_str!("../../../migrations/sqlite/0001_tables.sql"),
+        postgres: include_str!("../../../migrations/postgres/0001_tables.sql"),
+    },
+    Migration {
+        name: "0002_views",
+        sqlite: include_str!("../../../migrations/sqlite/0002_views.sql"),
+        postgres: include_str!("../../../migrations/postgres/0002_views.sql"),
+    },
+];
+
+/// The version this program makes.
+pub(crate) fn known_version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).expect("there are few migrations")
+}
+
+/// The version of the stored schema; 0 where there is none.
+pub(crate) async fn stored_version(db: &Db) -> Result<i64> {
+    if !db.has_table("schema_version").await? {
+        return Ok(0);
+    }
+    first_int(&db.rows("SELECT COALESCE(MAX(version), 0) FROM schema_version", Vec::new()).await?)
+}
+
+/// Brings the schema up to the program's.
+pub(crate) async fn migrate(db: &Db, place: &Place) -> Result<()> {
+    let mut tx = db.begin().await?;
+    tx.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, name TEXT NOT NULL)", Vec::new()).await?;
+    let stored = first_int(&tx.rows("SELECT COALESCE(MAX(version), 0) FROM schema_version", Vec::new()).await?)?;
+    check(place, stored)?;
+    let steps = (1..).zip(MIGRATIONS).filter(|(version, _)| *version > stored);
+    for (version, migration) in steps {
+        tx.script(if place.engine() == "sqlite" { migration.sqlite } else { migration.postgres }).await?;
+        let cells = vec![Param::Int(version), Param::Name(migration.name)];
+        tx.execute("INSERT INTO schema_version (version, name) VALUES ($1, $2)", cells).await?;
+    }
+    tx.commit().await
+}
+
+/// Refuses a schema that is newer than the program.
+pub(crate) fn check(place: &Place, found: i64) -> Result<()> {
+    if found > known_version() {
+        return Err(Fault::Store(StoreError::Newer { database: place.to_string(), found, known: known_version() }));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words of the SQLite text and of the PostgreSQL text.
+    const WORDS: &[(&str, &str)] = &[
+        (" WITHOUT ROWID, STRICT;", ";"),
+        (" STRICT;", ";"),
+        ("strftime('%Y-%m-%dT%H:%M:%SZ', ", "to_char(to_timestamp("),
+        (" / 1000, 'unixepoch')", " / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
+    ];
+    const TYPES: &[(&str, &str)] = &[("INTEGER", "BIGINT"), ("REAL", "DOUBLE PRECISION"), ("BLOB", "BYTEA"), ("EXACT", "NUMERIC(78,0)")];
+
+    fn words(text: &str, first: bool) -> String {
+        let mut text = text.to_owned();
+        for (sqlite, postgres) in WORDS.iter().chain(TYPES) {
+            text = text.replace(if first { sqlite } else { postgres }, postgres);
+        }
+        text
+    }
+
+    #[test]
+    fn both_folders_say_the_same() {
+        for migration in MIGRATIONS {
+            let (sqlite, postgres) = (words(migration.sqlite, true), words(migration.postgres, false));
+            for (at, (a, b)) in sqlite.lines().zip(postgres.lines()).enumerate() {
+                // TEXT stands for exact numbers too in SQLite.
+                let exact = a.replace("_native TEXT", "_native NUMERIC(78,0)");
+                assert!(a == b || exact == b, "{} line {}: {a:?} against {b:?}", migration.name, at + 1);
+            }
+            assert_eq!(sqlite.lines().count(), postgres.lines().count(), "{}", migration.name);
+        }
+    }
+}

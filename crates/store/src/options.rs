@@ -1,0 +1,35 @@
+//! What the store is told by its caller.
+
+use perpdex_core::{VenueInfo, VenueModel, VenueSlug};
+
+/// Settings of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// A mark older than this at an hour's end is no mark, milliseconds.
+    pub mark_age_ms_max: i64,
+    /// Venues to name in the reference tables. A venue that is not listed is its own group and of model pool.
+    pub venues: Vec<VenueRef>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions { mark_age_ms_max: 3_600_000, venues: Vec::new() }
+    }
+}
+
+/// What the reference tables say of a venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VenueRef {
+    /// Short name.
+    pub slug: VenueSlug,
+    /// The group it belongs to; its own slug where there is none.
+    pub group: &'static str,
+    /// How trades are matched.
+    pub model: VenueModel,
+}
+
+impl From<&VenueInfo> for VenueRef {
+    fn from(info: &VenueInfo) -> VenueRef {
+        VenueRef { slug: info.slug, group: info.group, model: info.model }
+    }
+}

@@ -1,0 +1,613 @@
+//! What a store promises, on both engines.
+
+mod support;
+
+use perpdex_core::{
+    BlockRange, BlockRef, Carrier, ChainId, Commit, Committed, Event, EventBody, Evidence, Failure, FailureKind, Hole, HoleReason,
+    HyperliquidLine, HyperliquidStream, MalformedRecord, RawBody, RawRecord, Size, SolanaEvent, Store, StoreError, StreamId, VenueSlug,
+};
+use perpdex_store::{SqlStore, StoreOptions, Value};
+use support::history::{self, ASTER, CHAIN, GMX, Numbers, block, blocks, commit, conflict, hash, stream, targets, time_ms};
+use support::{Database, Engine, assert_same, catalog};
+
+on_both_engines! {
+    every_raw_record_comes_back_as_it_was,
+    a_commit_twice_changes_nothing,
+    ranges_in_any_order_make_one_store,
+    a_large_commit_equals_small_ones,
+    a_conflict_writes_nothing,
+    a_revert_is_as_if_it_had_never_come,
+    a_branch_replaces_the_other,
+    rebuilding_changes_nothing,
+    coverage_merges_and_gaps_are_what_is_missing,
+    holes_stand_until_they_are_covered,
+    heads_never_fall,
+    failures_are_kept_with_their_text,
+    a_number_that_fits_no_column_is_a_failure,
+    a_newer_database_is_refused,
+    a_query_cannot_write,
+    closes_wait_for_what_could_still_come,
+    a_close_is_joined_across_no_gap,
+    an_entry_cost_that_is_not_told_is_null,
+    a_level_needs_proof_of_all_before_it,
+    a_late_listing_makes_rows_anew,
+    an_undone_listing_makes_rows_anew,
+    a_missing_database_is_said,
+}
+
+/// Commits `ranges` of the blocks, in their order, and reduces.
+async fn fill(store: &SqlStore, blocks: &[history::Block], ranges: &[(u64, u64)]) {
+    for range in ranges {
+        store.commit(commit(*range, blocks)).await.unwrap();
+    }
+    store.reduce().await.unwrap();
+}
+
+async fn ints(store: &SqlStore, sql: &str) -> Vec<Vec<i64>> {
+    let table = store.query(sql, 10_000).await.unwrap();
+    let int = |value: &Value| match value {
+        Value::Int(value) => *value,
+        Value::Null => -1,
+        other => panic!("{sql}: {other:?} is no integer"),
+    };
+    table.rows.iter().map(|row| row.iter().map(int).collect()).collect()
+}
+
+async fn every_raw_record_comes_back_as_it_was(database: Database) {
+    let store = database.open().await;
+    let record = |rec: i64, body| RawRecord {
+        chain: ChainId::SOLANA,
+        height: 7,
+        rec,
+        ord: -rec,
+        tx_id: "5sig".to_owned(),
+        tx_index: (rec % 2 == 0).then_some(3),
+        time_ms: 1_700_000_000_123,
+        body,
+    };
+    let bodies = [
+        RawBody::SolanaEvent(SolanaEvent {
+            program: "Prog".to_owned(),
+            carrier: Carrier::Cpi,
+            position: "5.1".to_owned(),
+            parent: "5".to_owned(),
+            payload: vec![0, 1, 255].into(),
+        }),
+        RawBody::SolanaEvent(SolanaEvent {
+            program: "Prog".to_owned(),
+            carrier: Carrier::Log,
+            position: "12".to_owned(),
+            parent: String::new(),
+            payload: Vec::new().into(),
+        }),
+        RawBody::HyperliquidLine(HyperliquidLine { stream: HyperliquidStream::MiscEvents, text: "{\"a\":1}\n{\"ü\":2}".to_owned() }),
+        RawBody::ApiAnswer { source: "api/x".to_owned(), body: "[]".to_owned() },
+        RawBody::StateRead {
+            address: "0x2222222222222222222222222222222222222222".parse().unwrap(),
+            calldata: vec![1, 2].into(),
+            output: vec![0; 32].into(),
+        },
+    ];
+    let solana = StreamId { chain: ChainId::SOLANA, venue: VenueSlug::known("phoenix_eternal"), part: "x".to_owned(), version: 4 };
+    let mut records: Vec<(StreamId, RawRecord)> = (0..).zip(bodies).map(|(rec, body)| (solana.clone(), record(rec, body))).collect();
+    let slot = BlockRef { height: 7, link: None, time_ms: 1_700_000_000_123 };
+    let wanted = Commit {
+        chain: ChainId::SOLANA,
+        range: BlockRange::new(5, 9).unwrap(),
+        streams: vec![solana.clone()],
+        evidence: Evidence::Witnessed,
+        from_ms: 1,
+        to_ms: 2,
+        blocks: vec![slot],
+        records: records.clone(),
+        events: Vec::new(),
+        failures: Vec::new(),
+        malformed: Vec::new(),
+        holes: Vec::new(),
+    };
+    let done = store.commit(wanted).await.unwrap();
+    assert_eq!(done, Committed { records: 5, ..Committed::default() });
+    let mut captures = store.raw_captures(ChainId::SOLANA).await.unwrap();
+    let capture = captures.next().await.unwrap().unwrap();
+    records.sort_by_key(|(_, record)| record.ord);
+    assert_eq!(capture.records, records);
+    assert_eq!((capture.range, capture.streams, capture.blocks), (BlockRange::new(5, 9).unwrap(), vec![solana], vec![slot]));
+    assert_eq!(captures.next().await.unwrap(), None);
+
+    let evm = blocks(3, 40, 0);
+    store.commit(commit((0, 39), &evm)).await.unwrap();
+    let mut captures = store.raw_captures(CHAIN).await.unwrap();
+    let mut read = Vec::new();
+    while let Some(capture) = captures.next().await.unwrap() {
+        read.extend(capture.records);
+    }
+    assert_eq!(read, evm.iter().flat_map(|block| block.records.clone()).collect::<Vec<_>>());
+}
+
+async fn a_commit_twice_changes_nothing(database: Database) {
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    let blocks = blocks(1, 60, 0);
+    let first = store.commit(commit((0, 59), &blocks)).await.unwrap();
+    store.reduce().await.unwrap();
+    let before = store.dump().await.unwrap();
+    let again = store.commit(commit((0, 59), &blocks)).await.unwrap();
+    store.reduce().await.unwrap();
+    assert_eq!(again, Committed { records_known: first.records, ..Committed::default() });
+    assert!(first.records > 50 && first.events > first.records);
+    assert_eq!(store.dump().await.unwrap(), before);
+}
+
+/// Ranges that cover 0 to `last`, some of them more than once, in any order.
+fn any_ranges(numbers: &mut Numbers, last: u64) -> Vec<(u64, u64)> {
+    let mut ranges = Vec::new();
+    let mut from = 0;
+    while from <= last {
+        let to = (from + numbers.below(15)).min(last);
+        ranges.push((from.saturating_sub(numbers.below(4)), to));
+        from = to + 1;
+    }
+    for at in (1..ranges.len()).rev() {
+        ranges.swap(at, numbers.below(at as u64 + 1) as usize);
+    }
+    ranges
+}
+
+async fn ranges_in_any_order_make_one_store(database: Database) {
+    let blocks = blocks(2, 120, 0);
+    let whole = clean_database().await;
+    let store = whole.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    fill(&store, &blocks, &[(0, 119)]).await;
+    let wanted = store.dump().await.unwrap();
+    assert!(wanted.lines().count() > 400, "the history is too thin to say anything");
+    for seed in 0..3 {
+        let other = Database::new(database.engine, "ranges_in_any_order_make_one_store").await.unwrap();
+        let store = other.open().await;
+        store.set_targets(&targets(0)).await.unwrap();
+        let ranges = any_ranges(&mut Numbers::new(seed), 119);
+        fill(&store, &blocks, &ranges).await;
+        assert_same(&store.dump().await.unwrap(), &wanted, &format!("{ranges:?}"));
+    }
+}
+
+/// A database for the straight way, whatever engine is tested: both must hold the same.
+async fn clean_database() -> Database {
+    Database::new(Engine::Sqlite, "clean").await.expect("sqlite is always at hand")
+}
+
+async fn a_large_commit_equals_small_ones(database: Database) {
+    // Large enough for the engines' bulk paths: thousands of rows at once.
+    let blocks = blocks(13, 1_200, 0);
+    let folder = clean_database().await;
+    let small = folder.open().await;
+    small.set_targets(&targets(0)).await.unwrap();
+    let ranges: Vec<(u64, u64)> = (0..12).map(|part| (part * 100, part * 100 + 99)).collect();
+    fill(&small, &blocks, &ranges).await;
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    fill(&store, &blocks, &[(0, 1_199)]).await;
+    assert!(ints(&store, "SELECT COUNT(*) FROM fills").await[0][0] > 800);
+    assert_same(&store.dump().await.unwrap(), &small.dump().await.unwrap(), "large commit");
+}
+
+async fn a_conflict_writes_nothing(database: Database) {
+    let store = database.open().await;
+    let (old, new) = (blocks(1, 30, 0), blocks(1, 30, 1));
+    fill(&store, &old, &[(0, 19)]).await;
+    let before = store.dump().await.unwrap();
+    let error = store.commit(commit((19, 25), &new)).await.unwrap_err();
+    match error {
+        StoreError::Conflict { chain, conflict } => {
+            assert_eq!((chain, conflict.height), (CHAIN, 19));
+            assert_eq!((conflict.stored, conflict.found), (hash(19, 0).to_string(), hash(19, 1).to_string()));
+        }
+        other => panic!("{other}"),
+    }
+    // Without the block, the hash its records carry tells.
+    let at = old.iter().rposition(|block| block.block.height < 20 && !block.records.is_empty()).unwrap() as u64;
+    let mut blockless = commit((at, at), &new);
+    blockless.blocks.clear();
+    blockless.records = old[at as usize].records.clone();
+    if let RawBody::EvmLog(log) = &mut blockless.records[0].1.body {
+        log.block_hash = hash(at, 1);
+    }
+    assert!(matches!(store.commit(blockless).await, Err(StoreError::Conflict { .. })));
+    assert_eq!(store.dump().await.unwrap(), before);
+}
+
+async fn a_revert_is_as_if_it_had_never_come(database: Database) {
+    let blocks = blocks(5, 100, 0);
+    for cut in [0, 37, 71, 98] {
+        let clean = Database::new(database.engine, "a_revert_is_as_if_it_had_never_come").await.unwrap();
+        let (store, undone) = (clean.open().await, Database::new(database.engine, "undone").await.unwrap());
+        store.set_targets(&targets(0)).await.unwrap();
+        fill(&store, &blocks, &[(0, cut)]).await;
+        let wanted = store.dump().await.unwrap();
+        let store = undone.open().await;
+        store.set_targets(&targets(0)).await.unwrap();
+        fill(&store, &blocks, &[(0, 50), (51, 99)]).await;
+        let reverted = store.revert(CHAIN, block(cut, 0), conflict(cut + 1)).await.unwrap();
+        store.reduce().await.unwrap();
+        assert_eq!(reverted.blocks, 99 - cut);
+        assert_same(&store.dump().await.unwrap(), &wanted, &format!("revert to {cut}"));
+        let rows = ints(&store, "SELECT fork_height, depth, records_removed FROM v_reorgs").await;
+        assert_eq!(rows, [[cut as i64, 99 - cut as i64, reverted.records as i64]]);
+        let covered = store.coverage(CHAIN).await.unwrap();
+        assert!(covered.iter().all(|covered| covered.range.to() == cut && covered.to_ms == time_ms(cut)));
+    }
+}
+
+async fn a_branch_replaces_the_other(database: Database) {
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    let (old, mut new) = (blocks(6, 60, 0), blocks(7, 60, 1));
+    new.splice(..40, old[..40].iter().cloned());
+    fill(&store, &old, &[(0, 59)]).await;
+    store.revert(CHAIN, block(39, 0), conflict(40)).await.unwrap();
+    fill(&store, &new, &[(40, 59)]).await;
+    let clean = clean_database().await;
+    let straight = clean.open().await;
+    straight.set_targets(&targets(0)).await.unwrap();
+    fill(&straight, &new, &[(0, 59)]).await;
+    assert_same(&store.dump().await.unwrap(), &straight.dump().await.unwrap(), "branch");
+}
+
+async fn rebuilding_changes_nothing(database: Database) {
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    let blocks = blocks(8, 90, 0);
+    fill(&store, &blocks, &[(60, 89), (0, 59)]).await;
+    store.revert(CHAIN, block(80, 0), conflict(81)).await.unwrap();
+    store.reduce().await.unwrap();
+    let before = store.dump().await.unwrap();
+    let stats = store.rebuild().await.unwrap();
+    assert!(stats.markets > 0);
+    assert_eq!(stats.market_hours, 0, "a rebuild writes only what differs");
+    assert_same(&store.dump().await.unwrap(), &before, "rebuild");
+    for table in ["agg_market_hour", "collateral_flow_hour", "market_hour", "funding_hour", "liq_minute"] {
+        assert!(ints(&store, &format!("SELECT COUNT(*) FROM {table}")).await[0][0] > 0, "{table} holds nothing");
+    }
+}
+
+async fn coverage_merges_and_gaps_are_what_is_missing(database: Database) {
+    let store = database.open().await;
+    let blocks = blocks(9, 100, 0);
+    store.set_targets(&targets(10)).await.unwrap();
+    let sql = "SELECT from_height, to_height FROM v_gaps WHERE venue = 'gmx_v2' ORDER BY from_height";
+    assert_eq!(ints(&store, sql).await, [[10, -1]], "no head is known yet");
+    store.set_heads(CHAIN, 90, 99).await.unwrap();
+    assert_eq!(ints(&store, sql).await, [[10, 90]]);
+    fill(&store, &blocks, &[(20, 29), (0, 9), (40, 59), (30, 39), (95, 99)]).await;
+    assert_eq!(ints(&store, sql).await, [[10, 19], [60, 90]]);
+    let mut weak = commit((60, 70), &blocks);
+    weak.evidence = Evidence::Witnessed;
+    store.commit(weak).await.unwrap();
+    assert_eq!(ints(&store, sql).await, [[10, 19], [60, 90]], "weak evidence covers nothing that is wanted");
+    fill(&store, &blocks, &[(61, 94), (10, 19)]).await;
+    assert_eq!(ints(&store, sql).await, [[60, 60]]);
+    fill(&store, &blocks, &[(60, 60)]).await;
+    assert_eq!(ints(&store, sql).await, [[0_i64; 2]; 0]);
+    let covered = store.coverage(CHAIN).await.unwrap();
+    let ranges: Vec<_> = covered.iter().map(|covered| (covered.stream.venue, covered.range, covered.from_ms, covered.to_ms)).collect();
+    let whole = BlockRange::new(0, 99).unwrap();
+    assert_eq!(ranges, [(GMX, whole, time_ms(0), time_ms(99)), (ASTER, whole, time_ms(0), time_ms(99))]);
+    let status = store.status().await.unwrap();
+    assert!(status.is_complete(), "{status:?}");
+    let gmx = status.streams.iter().find(|status| status.stream == stream(GMX)).unwrap();
+    assert_eq!((gmx.covered_blocks, gmx.watermark, gmx.wanted_to), (100, Some(99), Some(90)));
+}
+
+async fn holes_stand_until_they_are_covered(database: Database) {
+    let store = database.open().await;
+    let blocks = blocks(10, 50, 0);
+    store.set_targets(&targets(0)).await.unwrap();
+    store.set_heads(CHAIN, 49, 49).await.unwrap();
+    let hole = |from, to, reason| Hole { range: BlockRange::new(from, to).unwrap(), reason, detail: "label".to_owned() };
+    let mut holed = commit((0, 49), &blocks);
+    holed.holes = vec![hole(10, 19, HoleReason::Missing)];
+    holed.records.retain(|(_, record)| !(10..=19).contains(&record.height));
+    holed.events.retain(|event| !(10..=19).contains(&event.key.height));
+    store.commit(holed).await.unwrap();
+    let sql = "SELECT from_height, to_height, CASE WHEN reason = 'missing' THEN 1 ELSE 0 END FROM v_gaps WHERE venue = 'gmx_v2' ORDER BY 1";
+    assert_eq!(ints(&store, sql).await, [[10, 19, 1]]);
+    store.record_holes(&[stream(GMX)], &[hole(15, 25, HoleReason::Failed)]).await.unwrap();
+    assert_eq!(ints(&store, sql).await, [[10, 14, 1], [15, 19, 0]], "the newer word stands, and what is covered is no hole");
+    let status = store.status().await.unwrap();
+    assert!(!status.is_complete());
+    fill(&store, &blocks, &[(12, 30)]).await;
+    assert_eq!(ints(&store, sql).await, [[10, 11, 1]]);
+    fill(&store, &blocks, &[(0, 49)]).await;
+    let folder = clean_database().await;
+    let clean = folder.open().await;
+    clean.set_targets(&targets(0)).await.unwrap();
+    fill(&clean, &blocks, &[(0, 49)]).await;
+    assert_same(&store.dump().await.unwrap(), &clean.dump().await.unwrap(), "holes");
+}
+
+async fn heads_never_fall(database: Database) {
+    let store = database.open().await;
+    let blocks = blocks(11, 20, 0);
+    fill(&store, &blocks, &[(0, 19)]).await;
+    assert_eq!(store.unfinal_blocks(CHAIN).await.unwrap().len(), 20);
+    store.set_heads(CHAIN, 15, 19).await.unwrap();
+    store.set_heads(CHAIN, 3, 7).await.unwrap();
+    let unfinal = store.unfinal_blocks(CHAIN).await.unwrap();
+    assert_eq!(unfinal, (16..20).map(|height| block(height, 0)).collect::<Vec<_>>());
+    assert_eq!(store.block(CHAIN, 4).await.unwrap(), Some(block(4, 0)));
+    assert_eq!(store.block(CHAIN, 20).await.unwrap(), None);
+}
+
+async fn failures_are_kept_with_their_text(database: Database) {
+    let store = database.open().await;
+    let mut failing = commit((0, 9), &[]);
+    failing.records = vec![(stream(GMX), history::log(3, 1, 0)), (stream(GMX), history::log(3, 2, 0))];
+    failing.blocks = vec![block(3, 0)];
+    let failure =
+        |rec, kind| (stream(GMX), Failure { height: 3, rec, part: String::new(), kind, error: "topic 1: expected an address".to_owned() });
+    failing.failures = vec![failure(1, FailureKind::Malformed), failure(2, FailureKind::UnknownEvent)];
+    let text = "half a line \u{0} of it".to_owned();
+    failing.malformed = vec![MalformedRecord { stream: stream(ASTER), height: 5, error: "no record".to_owned(), text }];
+    let done = store.commit(failing.clone()).await.unwrap();
+    assert_eq!((done.records, done.failures), (2, 1), "what is no record is no failed record");
+    store.commit(failing).await.unwrap();
+    let sql = "SELECT height, CASE WHEN payload IS NULL THEN 0 ELSE 1 END, CASE WHEN text IS NULL THEN 0 ELSE 1 END FROM v_decode_failures ORDER BY height, rec";
+    assert_eq!(ints(&store, sql).await, [[3, 1, 0], [3, 1, 0], [5, 0, 1]]);
+    let status = store.status().await.unwrap();
+    let chain = status.chains.iter().find(|status| status.chain == CHAIN).unwrap();
+    assert_eq!((chain.records, chain.decode_failures, chain.unknown_events), (2, 2, 1));
+    assert!(!status.is_complete());
+}
+
+async fn a_number_that_fits_no_column_is_a_failure(database: Database) {
+    let store = database.open().await;
+    let one = |height, amount| history::event(height, 0, 0, GMX, None, history::flow_of("0xusdc", amount));
+    let wide = history::wide(i64::MAX) * history::wide(1_000);
+    let events = [one(3, wide), one(4, history::wide(2_000_000))];
+    let done = store.commit(told((0, 9), &events)).await.unwrap();
+    assert_eq!((done.records, done.events, done.failures), (2, 2, 1));
+    assert_eq!(ints(&store, "SELECT height FROM v_decode_failures WHERE kind = 'number'").await, [[3]]);
+    assert_eq!(ints(&store, "SELECT height, usd_e6 FROM collateral_flows").await, [[4, 2_000_000]]);
+    assert_eq!(store.commit(told((0, 9), &events)).await.unwrap().events, 0);
+}
+
+async fn a_newer_database_is_refused(database: Database) {
+    let store = database.open().await;
+    let known = store.info().await.unwrap().schema_version;
+    store.close().await;
+    raw_execute(&database, "INSERT INTO schema_version (version, name) VALUES (9000, 'later')").await;
+    for opened in [
+        SqlStore::open(&database.url, catalog(), StoreOptions::default()).await,
+        SqlStore::open_existing(&database.url, catalog(), StoreOptions::default()).await,
+    ] {
+        match opened.unwrap_err() {
+            StoreError::Newer { found, known: ours, .. } => assert_eq!((found, ours), (9000, known)),
+            other => panic!("{other}"),
+        }
+    }
+    raw_execute(&database, "DELETE FROM schema_version").await;
+    let error = SqlStore::open_existing(&database.url, catalog(), StoreOptions::default()).await.unwrap_err().to_string();
+    assert!(error.contains("perpdex db migrate"), "{error}");
+}
+
+/// Runs a statement past the store.
+async fn raw_execute(database: &Database, sql: &'static str) {
+    use sqlx::{Connection, PgConnection, SqliteConnection};
+    match database.engine {
+        Engine::Sqlite => {
+            let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+        }
+        Engine::Postgres => {
+            let mut connection = PgConnection::connect(&database.url).await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+        }
+    }
+}
+
+async fn a_query_cannot_write(database: Database) {
+    let store = database.open().await;
+    let before = store.dump().await.unwrap();
+    for sql in ["DELETE FROM chains", "INSERT INTO dirty (market_id) VALUES (1)", "DROP TABLE fills", "CREATE TABLE x (a BIGINT)"] {
+        assert!(matches!(store.query(sql, 10).await, Err(StoreError::Database { .. })), "{sql}");
+    }
+    let _ = store.query("PRAGMA query_only = OFF; DELETE FROM chains", 10).await;
+    assert_eq!(store.dump().await.unwrap(), before);
+    let table = store.query("SELECT slug, chain_id, NULL AS none_at_all, 1.5 AS half FROM chains ORDER BY chain_id", 2).await.unwrap();
+    assert_eq!(table.columns, ["slug", "chain_id", "none_at_all", "half"]);
+    assert_eq!((table.rows.len(), table.is_truncated), (2, true));
+    assert_eq!(table.rows[0][..3], [Value::Text("ethereum".to_owned()), Value::Int(1), Value::Null]);
+    assert_eq!(store.query("SELECT slug FROM chains WHERE chain_id < 0", 10).await.unwrap().columns, ["slug"]);
+    // Writing still works after reading.
+    store.set_heads(CHAIN, 1, 1).await.unwrap();
+}
+
+/// A commit of single events, each with a record of its own.
+fn told(range: (u64, u64), events: &[Event]) -> Commit {
+    let mut out = commit(range, &[]);
+    for event in events.iter().filter(|event| out.range.contains(event.key.height)) {
+        let (height, rec) = (event.key.height, event.key.rec);
+        out.blocks.push(block(height, 0));
+        out.records.push((stream(event.venue), history::log(height, rec, 0)));
+    }
+    out.blocks.dedup();
+    out.events = events.iter().filter(|event| out.range.contains(event.key.height)).cloned().collect();
+    out
+}
+
+async fn closes_wait_for_what_could_still_come(database: Database) {
+    let one = |height, market, body| history::event(height, 0, 0, ASTER, market, body);
+    // The position's name is used twice: each close belongs to the latest open before it.
+    let events = [
+        one(5, Some("0xbase"), history::open("7", 100)),
+        one(15, None, history::close("7", 11)),
+        one(25, Some("0xbase"), history::open("7", 300)),
+        one(35, None, history::close("7", 12)),
+        one(38, None, history::close("never opened", 12)),
+    ];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    let open_now = "SELECT height FROM v_unresolved WHERE target = 'open' ORDER BY height";
+    store.commit(told((30, 39), &events)).await.unwrap();
+    store.commit(told((0, 9), &events)).await.unwrap();
+    assert_eq!(ints(&store, open_now).await, [[35], [38]], "an open may still come between 10 and 29");
+    store.commit(told((10, 19), &events)).await.unwrap();
+    assert_eq!(ints(&store, open_now).await, [[35], [38]]);
+    store.commit(told((20, 29), &events)).await.unwrap();
+    assert_eq!(ints(&store, open_now).await, [[38]]);
+    let fills = "SELECT height, qty_native FROM fills ORDER BY height";
+    let quantities: Vec<Vec<Value>> = store.query(fills, 10).await.unwrap().rows;
+    let wanted = [(5, "100"), (15, "100"), (25, "300"), (35, "300")];
+    assert_eq!(quantities, wanted.map(|(height, qty)| vec![Value::Int(height), Value::Text(qty.to_owned())]));
+    store.revert(CHAIN, block(32, 0), conflict(33)).await.unwrap();
+    store.commit(told((33, 39), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    let folder = clean_database().await;
+    let clean = folder.open().await;
+    clean.set_targets(&targets(0)).await.unwrap();
+    clean.commit(told((0, 39), &events)).await.unwrap();
+    clean.reduce().await.unwrap();
+    assert_same(&store.dump().await.unwrap(), &clean.dump().await.unwrap(), "closes");
+}
+
+async fn a_close_is_joined_across_no_gap(database: Database) {
+    let one = |height, market, body| history::event(height, 0, 0, ASTER, market, body);
+    let events = [
+        one(5, Some("0xbase"), history::open("7", 100)),
+        one(15, Some("0xbase"), history::open("7", 300)),
+        one(25, None, history::close("7", 11)),
+    ];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    store.commit(told((0, 9), &events)).await.unwrap();
+    // A later run begins behind a gap: the open before the gap need not be the latest.
+    store.set_targets(&targets(20)).await.unwrap();
+    store.commit(told((20, 29), &events)).await.unwrap();
+    assert_eq!(ints(&store, "SELECT height FROM v_unresolved").await, [[25]]);
+    store.commit(told((10, 19), &events)).await.unwrap();
+    let fills = store.query("SELECT height, qty_native FROM fills ORDER BY height", 10).await.unwrap().rows;
+    let wanted = [(5, "100"), (15, "300"), (25, "300")];
+    assert_eq!(fills, wanted.map(|(height, qty)| vec![Value::Int(height), Value::Text(qty.to_owned())]));
+}
+
+async fn an_entry_cost_that_is_not_told_is_null(database: Database) {
+    let one = |height, body| history::event(height, 0, 0, ASTER, Some("0xbase"), body);
+    let mut untold = history::open("b", 200);
+    if let EventBody::Fill(fill) = &mut untold {
+        fill.after = fill.after.map(|after| Size { entry_usd: None, ..after });
+    }
+    // Even amounts are longs: the shorts' cost stays known. A block is seven minutes.
+    let events = [one(1, history::open("a", 100)), one(2, history::open("s", 101)), one(12, untold)];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    store.commit(told((0, 30), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    let sql = "SELECT COUNT(long_q), COUNT(long_entry_usd_e6), COUNT(short_entry_usd_e6) FROM market_hour";
+    assert_eq!(ints(&store, sql).await, [[3, 1, 3]]);
+    let sql = "SELECT COUNT(oi_long), COUNT(oi_gross_entry_usd) FROM v_open_interest_hourly";
+    assert_eq!(ints(&store, sql).await, [[3, 1]]);
+}
+
+async fn a_level_needs_proof_of_all_before_it(database: Database) {
+    let events = [history::event(25, 0, 0, ASTER, Some("0xbase"), history::open("a", 100))];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    let known = "SELECT COUNT(*), COUNT(long_q) FROM market_hour";
+    let whole = |range| Commit { evidence: Evidence::Witnessed, ..told(range, &events) };
+    for range in [(0, 9), (10, 19), (20, 42)] {
+        store.commit(whole(range)).await.unwrap();
+    }
+    store.reduce().await.unwrap();
+    assert_eq!(ints(&store, known).await[0][1], 0, "the evidence is weaker than the target wants");
+    for range in [(0, 9), (20, 42)] {
+        store.commit(told(range, &events)).await.unwrap();
+    }
+    store.reduce().await.unwrap();
+    assert_eq!(ints(&store, known).await[0][1], 0, "the market may have begun between 10 and 19");
+    store.commit(told((10, 19), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    assert!(ints(&store, known).await[0][1] > 0);
+}
+
+/// A market that only its listing describes, with events before and behind the listing.
+fn listed_market() -> [Event; 6] {
+    let one = |height, body| history::event(height, 0, 0, ASTER, Some("0xlate"), body);
+    [
+        one(2, history::price(5)),
+        one(3, history::payment(40)),
+        one(4, history::open("a", 50)),
+        one(6, history::listed(Some("kPEPE"), Some(4), false)),
+        one(8, history::payment(60)),
+        one(9, history::open("b", 70)),
+    ]
+}
+
+async fn a_late_listing_makes_rows_anew(database: Database) {
+    let events = listed_market();
+    let folder = clean_database().await;
+    let clean = folder.open().await;
+    clean.commit(told((0, 9), &events)).await.unwrap();
+    clean.reduce().await.unwrap();
+    let wanted = clean.dump().await.unwrap();
+    assert_eq!(ints(&clean, "SELECT COUNT(*) FROM v_unresolved").await, [[0]]);
+    assert_eq!(ints(&clean, "SELECT DISTINCT multiplier, qty_decimals FROM markets").await, [[1000, 4]]);
+    for ranges in [[(0, 4), (5, 9), (5, 9)], [(5, 9), (0, 4), (0, 4)], [(7, 9), (0, 3), (4, 6)]] {
+        let other = Database::new(database.engine, "a_late_listing_makes_rows_anew").await.unwrap();
+        let store = other.open().await;
+        for range in ranges {
+            store.commit(told(range, &events)).await.unwrap();
+        }
+        store.reduce().await.unwrap();
+        assert_same(&store.dump().await.unwrap(), &wanted, &format!("{ranges:?}"));
+    }
+}
+
+async fn an_undone_listing_makes_rows_anew(database: Database) {
+    let events = listed_market();
+    let folder = clean_database().await;
+    let clean = folder.open().await;
+    clean.commit(told((0, 5), &events)).await.unwrap();
+    clean.reduce().await.unwrap();
+    // A quantity in the market's own unit waits for its decimals; the rest stands under an asset of its own.
+    assert_eq!(ints(&clean, "SELECT height FROM v_unresolved").await, [[3]]);
+    let store = database.open().await;
+    store.commit(told((0, 9), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    store.revert(CHAIN, block(5, 0), conflict(6)).await.unwrap();
+    store.reduce().await.unwrap();
+    assert_same(&store.dump().await.unwrap(), &clean.dump().await.unwrap(), "undone listing");
+}
+
+#[tokio::test]
+async fn a_memory_database_lives_with_its_store() {
+    let store = SqlStore::open("sqlite::memory:", catalog(), StoreOptions::default()).await.unwrap();
+    store.set_targets(&targets(0)).await.unwrap();
+    fill(&store, &blocks(12, 20, 0), &[(0, 19)]).await;
+    assert_eq!(ints(&store, "SELECT COUNT(*) FROM blocks").await, [[20]]);
+    assert!(store.query("DELETE FROM blocks", 1).await.is_err());
+    fill(&store, &blocks(12, 30, 0), &[(20, 29)]).await;
+    assert_eq!(ints(&store, "SELECT COUNT(*) FROM blocks").await, [[30]]);
+}
+
+#[tokio::test]
+async fn an_unreachable_database_is_said_at_once_and_without_its_password() {
+    let url = "postgres://someone:secret@127.0.0.1:1/name";
+    let error = SqlStore::open(url, catalog(), StoreOptions::default()).await.unwrap_err().to_string();
+    assert!(error.starts_with("postgres://127.0.0.1:1/name: ") && !error.contains("secret"), "{error}");
+    let error = SqlStore::open("no/such/folder/x.db", catalog(), StoreOptions::default()).await.unwrap_err().to_string();
+    assert!(error.starts_with("sqlite:no/such/folder/x.db: "), "{error}");
+}
+
+async fn a_missing_database_is_said(database: Database) {
+    let opened = SqlStore::open_existing(&database.url, catalog(), StoreOptions::default()).await;
+    let error = opened.unwrap_err().to_string();
+    assert!(error.contains("run `perpdex sync`"), "{error}");
+    let store = database.open().await;
+    let reader = SqlStore::open_existing(&database.url, catalog(), StoreOptions::default()).await.unwrap();
+    let info = reader.info().await.unwrap();
+    assert_eq!(info.schema_version, info.schema_version_known);
+    assert!(info.tables.contains(&("fills".to_owned(), 0)));
+    assert!(info.bytes > 0 && !info.place.contains('@'));
+    store.set_heads(CHAIN, 5, 6).await.unwrap();
+    assert_eq!(ints(&reader, "SELECT finalized FROM heads").await, [[5]]);
+}

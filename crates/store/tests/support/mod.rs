@@ -1,0 +1,134 @@
+//! Databases to test on, and a small history to fill them with.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod history;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use perpdex_core::{AliasDef, AssetDef, Catalog, MarketDef, TokenDef};
+use perpdex_store::{SqlStore, StoreOptions};
+use tempfile::TempDir;
+
+/// An engine to test on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// The environment variable that holds the address of a throw-away PostgreSQL cluster's administrator.
+const POSTGRES: &str = "PERPDEX_TEST_POSTGRES";
+
+/// A database of its own for one test; gone with the value (a PostgreSQL one with its cluster).
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) engine: Engine,
+    _folder: Option<TempDir>,
+}
+
+/// Numbers the databases of this process.
+static DATABASES: AtomicU64 = AtomicU64::new(0);
+
+impl Database {
+    /// A new, empty database, or `None` where the engine is not at hand: said on stderr, and an error under CI.
+    pub(crate) async fn new(engine: Engine, test: &str) -> Option<Database> {
+        match engine {
+            Engine::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}", folder.path().join("test.db").display());
+                Some(Database { url, engine, _folder: Some(folder) })
+            }
+            Engine::Postgres => {
+                let Ok(admin) = std::env::var(POSTGRES) else {
+                    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{POSTGRES} is not set");
+                    eprintln!("skipped: {test} on postgres: {POSTGRES} is not set");
+                    return None;
+                };
+                let number = DATABASES.fetch_add(1, Ordering::Relaxed);
+                let name = format!("perpdex_{}_{number}", std::process::id());
+                create_postgres(&admin, &name).await;
+                let base = admin.rsplit_once('/').map_or(admin.as_str(), |(base, _)| base);
+                Some(Database { url: format!("{base}/{name}"), engine, _folder: None })
+            }
+        }
+    }
+
+    /// Opens it, with the catalog of the tests.
+    pub(crate) async fn open(&self) -> SqlStore {
+        SqlStore::open(&self.url, catalog(), StoreOptions::default()).await.unwrap()
+    }
+}
+
+async fn create_postgres(admin: &str, name: &str) {
+    use sqlx::{AssertSqlSafe, Connection, PgConnection};
+    let mut connection = PgConnection::connect(admin).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(&mut connection).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// Reference data of the tests: BTC and ETH with aliases, one token at par, one market known by its key.
+pub(crate) fn catalog() -> Catalog {
+    let asset = |symbol: &str, qty_scale| AssetDef { symbol: symbol.to_owned(), class: "crypto".to_owned(), qty_scale };
+    let alias = |symbol: &str, asset: &str, multiplier| AliasDef {
+        venue: "*".to_owned(),
+        symbol: symbol.to_owned(),
+        asset: asset.to_owned(),
+        multiplier,
+    };
+    let token = |address: &str, symbol: &str, decimals, usd_par| TokenDef {
+        chain: "arbitrum".to_owned(),
+        address: address.to_owned(),
+        symbol: symbol.to_owned(),
+        decimals,
+        usd_par,
+    };
+    let market = MarketDef {
+        venue: "gmx_v2".to_owned(),
+        chain: "arbitrum".to_owned(),
+        key: "0xbtc".to_owned(),
+        symbol: "BTC/USD".to_owned(),
+        qty_decimals: Some(8),
+        collateral_tokens: vec!["0xusdc".to_owned()],
+    };
+    let mut catalog = Catalog::default();
+    catalog
+        .extend(
+            vec![asset("BTC", 10), asset("ETH", 10), asset("PEPE", 3)],
+            vec![alias("BTC/USD", "BTC", 1), alias("ETH/USD", "ETH", 1), alias("kPEPE", "PEPE", 1000), alias("BTC", "BTC", 1)],
+            vec![token("0xusdc", "USDC", 6, true), token("0xweth", "WETH", 18, false)],
+            vec![market],
+        )
+        .unwrap();
+    catalog
+}
+
+/// Names the first lines that differ.
+pub(crate) fn assert_same(got: &str, wanted: &str, what: &str) {
+    if let Some((a, b)) = got.lines().zip(wanted.lines()).find(|(a, b)| a != b) {
+        panic!("{what}\n   got {a}\nwanted {b}");
+    }
+    assert_eq!(got.lines().count(), wanted.lines().count(), "{what}");
+}
+
+/// Runs each named test on both engines.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                let database = $crate::support::Database::new($crate::support::Engine::Sqlite, stringify!($test)).await;
+                super::$test(database.expect("sqlite is always at hand")).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(database) = $crate::support::Database::new($crate::support::Engine::Postgres, stringify!($test)).await {
+                    super::$test(database).await;
+                }
+            })*
+        }
+    };
+}

@@ -1,0 +1,581 @@
+-- Tables of perpdex. The folders sqlite and postgres hold the same text but for the words of docs/data-dictionary.md, section Engines.
+-- Stored numbers are integers: *_usd_e6, *_e12, *_q (digits of the asset), *_native (units of the contract), *_ppm.
+-- Doubles stand only in *_f. minute_id, hour_id, day_id = floor(unix ms / 60,000, 3,600,000, 86,400,000).
+-- Rows of events are keyed (chain_id, height, rec, sub): appended in order, removed by height.
+
+-- Reference data.
+CREATE TABLE chains (
+  chain_id BIGINT PRIMARY KEY,
+  slug TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL CHECK (kind IN ('evm','svm','hypercore','offchain')),
+  final_depth BIGINT NOT NULL
+);
+CREATE TABLE venues (
+  venue_id BIGINT PRIMARY KEY,
+  slug TEXT NOT NULL UNIQUE,
+  venue_group TEXT NOT NULL,
+  model TEXT NOT NULL CHECK (model IN ('book','pool','amm','custody'))
+);
+-- One quantity scale for all markets of an asset; qty_unit = 10^qty_scale.
+CREATE TABLE assets (
+  asset_id BIGINT PRIMARY KEY CHECK (asset_id > 0),
+  symbol TEXT NOT NULL UNIQUE,
+  class TEXT NOT NULL,
+  qty_scale BIGINT NOT NULL CHECK (qty_scale BETWEEN 0 AND 18),
+  qty_unit BIGINT NOT NULL CHECK (qty_unit > 0)
+);
+CREATE TABLE tokens (
+  chain_id BIGINT NOT NULL,
+  address TEXT NOT NULL,
+  symbol TEXT NOT NULL,
+  decimals BIGINT NOT NULL,
+  usd_par BIGINT NOT NULL CHECK (usd_par IN (0,1)),
+  PRIMARY KEY (chain_id, address)
+);
+-- A pure function of the catalog, the listings and the events of the market; first_height says when it goes with a reorg.
+CREATE TABLE markets (
+  market_id BIGINT PRIMARY KEY,
+  venue_id BIGINT NOT NULL,
+  chain_id BIGINT NOT NULL,
+  market_key TEXT NOT NULL,
+  symbol TEXT NOT NULL,
+  asset_id BIGINT NOT NULL,
+  multiplier BIGINT NOT NULL,
+  mapped BIGINT NOT NULL CHECK (mapped IN (0,1)),
+  qty_decimals BIGINT,
+  quote TEXT,
+  collateral_tokens TEXT NOT NULL,
+  oi_basis TEXT NOT NULL CHECK (oi_basis IN ('qty','entry_usd','entry_collateral')),
+  volume_basis TEXT NOT NULL CHECK (volume_basis IN ('exec','entry')),
+  first_height BIGINT NOT NULL,
+  first_ms BIGINT NOT NULL,
+  listed_ms BIGINT,
+  UNIQUE (venue_id, chain_id, market_key)
+);
+CREATE TABLE market_listings (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  ord BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  symbol TEXT,
+  index_token TEXT,
+  qty_decimals BIGINT,
+  quote TEXT NOT NULL,
+  collateral_tokens TEXT NOT NULL,
+  oi_basis TEXT NOT NULL,
+  volume_basis TEXT NOT NULL,
+  is_creation BIGINT NOT NULL CHECK (is_creation IN (0,1)),
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX market_listings_market ON market_listings (market_id, height, ord, sub);
+
+-- Chain state, coverage, health.
+CREATE TABLE heads (
+  chain_id BIGINT PRIMARY KEY,
+  finalized BIGINT NOT NULL,
+  latest BIGINT NOT NULL
+);
+CREATE TABLE blocks (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  hash BYTEA,
+  parent_hash BYTEA,
+  ts_ms BIGINT NOT NULL,
+  PRIMARY KEY (chain_id, height)
+);
+-- What is wanted of a stream; to_height NULL: follow the head.
+CREATE TABLE targets (
+  chain_id BIGINT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  part TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  from_height BIGINT NOT NULL,
+  to_height BIGINT,
+  first_height BIGINT,
+  evidence_min TEXT NOT NULL,
+  evidence_rank_min BIGINT NOT NULL,
+  sees_unknown BIGINT NOT NULL CHECK (sees_unknown IN (0,1)),
+  PRIMARY KEY (chain_id, venue_id, part)
+);
+-- Disjoint inclusive ranges proved complete; neighbours of equal evidence are one row.
+CREATE TABLE covered_ranges (
+  chain_id BIGINT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  part TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  from_height BIGINT NOT NULL,
+  to_height BIGINT NOT NULL,
+  from_ms BIGINT NOT NULL,
+  to_ms BIGINT NOT NULL,
+  evidence TEXT NOT NULL,
+  evidence_rank BIGINT NOT NULL,
+  PRIMARY KEY (chain_id, venue_id, part, version, from_height),
+  CHECK (to_height >= from_height)
+);
+-- Holes that were met and are not covered since.
+CREATE TABLE gaps (
+  chain_id BIGINT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  part TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  from_height BIGINT NOT NULL,
+  to_height BIGINT NOT NULL,
+  reason TEXT NOT NULL CHECK (reason IN ('missing','truncated','failed','not_recorded','anchor_difference')),
+  detail TEXT NOT NULL,
+  PRIMARY KEY (chain_id, venue_id, part, version, from_height),
+  CHECK (to_height >= from_height)
+);
+-- fork_height: the last block kept.
+CREATE TABLE reorgs (
+  chain_id BIGINT NOT NULL,
+  fork_height BIGINT NOT NULL,
+  conflict_height BIGINT NOT NULL,
+  old_hash TEXT NOT NULL,
+  new_hash TEXT NOT NULL,
+  depth BIGINT NOT NULL,
+  records_removed BIGINT NOT NULL,
+  detected_ms BIGINT NOT NULL,
+  PRIMARY KEY (chain_id, fork_height, old_hash, new_hash)
+);
+
+-- Raw records: payload holds the bytes of the record, the other columns the rest of it.
+CREATE TABLE raw_events (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  ord BIGINT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  part TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  tx_id TEXT NOT NULL,
+  tx_index BIGINT,
+  ts_ms BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('evm_log','solana_event','hyperliquid_line','api_answer','state_read')),
+  emitter TEXT NOT NULL,
+  block_hash BYTEA,
+  payload BYTEA NOT NULL,
+  PRIMARY KEY (chain_id, height, rec)
+);
+CREATE TABLE decode_failures (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  part TEXT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('malformed','invalid','unknown_event','not_a_record','number')),
+  error TEXT NOT NULL,
+  text TEXT,
+  PRIMARY KEY (chain_id, height, rec, part)
+);
+-- Events that wait for the open of their position, their market or a token; body is the whole event.
+CREATE TABLE unresolved (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  event TEXT NOT NULL,
+  ord BIGINT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  market_id BIGINT,
+  ts_ms BIGINT NOT NULL,
+  target TEXT NOT NULL CHECK (target IN ('open','market','token')),
+  account TEXT,
+  position_key TEXT,
+  body TEXT NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub, event)
+);
+CREATE INDEX unresolved_target ON unresolved (target, chain_id, venue_id, height);
+-- Events of a market that nothing described at their height: their rows are made anew when a listing arrives late.
+CREATE TABLE undescribed_events (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  event TEXT NOT NULL,
+  ord BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub, event)
+);
+CREATE INDEX undescribed_events_market ON undescribed_events (market_id);
+
+-- Facts.
+-- One leg of one execution, or another change of a position's size (in_volume = 0: takeover, transfer, settlement).
+CREATE TABLE fills (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  ord BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  position_key TEXT NOT NULL,
+  position_side TEXT CHECK (position_side IN ('long','short')),
+  collateral_token TEXT,
+  trade_key TEXT NOT NULL,
+  order_key TEXT,
+  is_taker BIGINT NOT NULL CHECK (is_taker IN (0,1)),
+  taker_dir BIGINT CHECK (taker_dir IN (-1,1)),
+  in_volume BIGINT NOT NULL CHECK (in_volume IN (0,1)),
+  forced TEXT NOT NULL CHECK (forced IN ('none','liq','adl')),
+  side TEXT NOT NULL CHECK (side IN ('buy','sell')),
+  action TEXT NOT NULL CHECK (action IN ('open','increase','decrease','close','flip','liquidation','adl','takeover','transfer','settlement')),
+  qty_q BIGINT NOT NULL,
+  qty_native NUMERIC(78,0) NOT NULL,
+  native_decimals BIGINT NOT NULL,
+  price TEXT NOT NULL,
+  price_f DOUBLE PRECISION NOT NULL,
+  exec_notional_usd_e6 BIGINT NOT NULL,
+  notional_usd_e6 BIGINT NOT NULL,
+  volume_basis TEXT NOT NULL CHECK (volume_basis IN ('exec','entry')),
+  before_q BIGINT,
+  after_q BIGINT,
+  before_usd_e6 BIGINT,
+  after_usd_e6 BIGINT,
+  long_delta_q BIGINT NOT NULL,
+  short_delta_q BIGINT NOT NULL,
+  long_delta_native NUMERIC(78,0) NOT NULL,
+  short_delta_native NUMERIC(78,0) NOT NULL,
+  long_delta_usd_e6 BIGINT,
+  short_delta_usd_e6 BIGINT,
+  fee_usd_e6 BIGINT,
+  fee_native NUMERIC(78,0),
+  fee_token TEXT,
+  realized_pnl_usd_e6 BIGINT,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX fills_market ON fills (market_id, ts_ms);
+-- Closes that name only their position look for its open; on books, where position_side is NULL, there are none.
+CREATE INDEX fills_open ON fills (position_key, height) WHERE position_side IS NOT NULL AND action IN ('open','increase');
+-- One liquidated (or auto-deleveraged) account and execution; the key is that of its fill.
+CREATE TABLE liquidations (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  position_key TEXT NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  kind TEXT NOT NULL CHECK (kind IN ('market','pool','backstop','takeover','adl')),
+  liquidator TEXT,
+  order_key TEXT,
+  trade_key TEXT NOT NULL,
+  in_volume BIGINT NOT NULL CHECK (in_volume IN (0,1)),
+  qty_q BIGINT NOT NULL,
+  price TEXT NOT NULL,
+  price_f DOUBLE PRECISION NOT NULL,
+  mark_price TEXT,
+  mark_price_f DOUBLE PRECISION,
+  exec_notional_usd_e6 BIGINT NOT NULL,
+  notional_usd_e6 BIGINT NOT NULL,
+  fee_usd_e6 BIGINT,
+  is_partial BIGINT CHECK (is_partial IN (0,1)),
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX liquidations_market ON liquidations (market_id, ts_ms);
+-- One payment of one position, negative = paid; hour_id is the bucket it closes.
+CREATE TABLE funding_payments (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  position_key TEXT NOT NULL,
+  side TEXT CHECK (side IN ('long','short')),
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  amount_usd_e6 BIGINT,
+  amount_native NUMERIC(78,0) NOT NULL,
+  token TEXT NOT NULL,
+  size_q BIGINT,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+-- One rate, holder's cost per hour; start_ms NULL: since the market's previous rate of the kind.
+CREATE TABLE funding_rates (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  ord BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  start_ms BIGINT,
+  end_ms BIGINT NOT NULL,
+  cost_long_1h_e12 BIGINT,
+  cost_short_1h_e12 BIGINT,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX funding_rates_market ON funding_rates (market_id, kind, end_ms);
+-- One value of a cumulative index; basis_price NULL: the index counts a fraction of notional, else quote per unit at this price.
+CREATE TABLE funding_index (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  ord BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  side TEXT CHECK (side IN ('long','short')),
+  value TEXT NOT NULL,
+  value_f DOUBLE PRECISION NOT NULL,
+  basis_price TEXT,
+  is_reset BIGINT NOT NULL CHECK (is_reset IN (0,1)),
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX funding_index_market ON funding_index (market_id, ts_ms);
+-- One stated level of open interest.
+CREATE TABLE oi_anchors (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  ord BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  collateral_token TEXT,
+  long_q BIGINT,
+  short_q BIGINT,
+  long_native NUMERIC(78,0),
+  short_native NUMERIC(78,0),
+  long_usd_e6 BIGINT,
+  short_usd_e6 BIGINT,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX oi_anchors_market ON oi_anchors (market_id, height, ord, sub);
+-- One price per ONE canonical unit.
+CREATE TABLE prices (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  ord BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('mark','oracle','index','mid')),
+  price TEXT NOT NULL,
+  price_f DOUBLE PRECISION NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX prices_market ON prices (market_id, ts_ms);
+CREATE TABLE token_prices (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  token TEXT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  price TEXT NOT NULL,
+  price_f DOUBLE PRECISION NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE TABLE collateral_flows (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  ts_ms BIGINT NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  scope TEXT NOT NULL CHECK (scope IN ('margin','pool','transfer','bridge')),
+  direction TEXT NOT NULL CHECK (direction IN ('in','out')),
+  token TEXT NOT NULL,
+  amount_native NUMERIC(78,0) NOT NULL,
+  fee_native NUMERIC(78,0),
+  usd_e6 BIGINT,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+
+-- Additive aggregates: added on insert, subtracted on removal; a row whose count falls to 0 is removed.
+CREATE TABLE agg_market_hour (
+  market_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  rows BIGINT NOT NULL,
+  trades BIGINT NOT NULL,
+  volume_usd_e6 BIGINT NOT NULL,
+  exec_volume_usd_e6 BIGINT NOT NULL,
+  taker_buy_usd_e6 BIGINT NOT NULL,
+  taker_sell_usd_e6 BIGINT NOT NULL,
+  closing_legs_usd_e6 BIGINT NOT NULL,
+  liq_volume_usd_e6 BIGINT NOT NULL,
+  adl_volume_usd_e6 BIGINT NOT NULL,
+  liq_rows BIGINT NOT NULL,
+  liq_long_usd_e6 BIGINT NOT NULL,
+  liq_short_usd_e6 BIGINT NOT NULL,
+  adl_rows BIGINT NOT NULL,
+  adl_usd_e6 BIGINT NOT NULL,
+  long_delta_q BIGINT NOT NULL,
+  short_delta_q BIGINT NOT NULL,
+  long_delta_usd_e6 BIGINT NOT NULL,
+  short_delta_usd_e6 BIGINT NOT NULL,
+  fees_usd_e6 BIGINT NOT NULL,
+  fees_unpriced BIGINT NOT NULL,
+  funding_received_usd_e6 BIGINT NOT NULL,
+  funding_charged_usd_e6 BIGINT NOT NULL,
+  borrow_charged_usd_e6 BIGINT NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+);
+CREATE TABLE liq_minute (
+  market_id BIGINT NOT NULL,
+  minute_id BIGINT NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  rows BIGINT NOT NULL,
+  usd_e6 BIGINT NOT NULL,
+  PRIMARY KEY (market_id, minute_id, side)
+);
+CREATE TABLE collateral_flow_hour (
+  venue_id BIGINT NOT NULL,
+  chain_id BIGINT NOT NULL,
+  token TEXT NOT NULL,
+  scope TEXT NOT NULL CHECK (scope IN ('margin','pool','transfer','bridge')),
+  hour_id BIGINT NOT NULL,
+  deposits BIGINT NOT NULL,
+  withdrawals BIGINT NOT NULL,
+  deposits_native NUMERIC(78,0) NOT NULL,
+  withdrawals_native NUMERIC(78,0) NOT NULL,
+  deposits_f DOUBLE PRECISION,
+  withdrawals_f DOUBLE PRECISION,
+  deposits_usd_e6 BIGINT NOT NULL,
+  withdrawals_usd_e6 BIGINT NOT NULL,
+  PRIMARY KEY (venue_id, chain_id, token, scope, hour_id)
+);
+
+-- Levels and windows: recomputed by the reducer for dirty markets.
+CREATE TABLE dirty (market_id BIGINT PRIMARY KEY);
+-- One market and hour of which anything is indexed, quiet hours too.
+CREATE TABLE market_hour (
+  market_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  fills_ppm BIGINT NOT NULL,
+  funding_ppm BIGINT NOT NULL,
+  long_q BIGINT,
+  short_q BIGINT,
+  long_entry_usd_e6 BIGINT,
+  short_entry_usd_e6 BIGINT,
+  mark TEXT,
+  mark_f DOUBLE PRECISION,
+  mark_source TEXT,
+  mark_age_ms BIGINT,
+  long_mark_usd_e6 BIGINT,
+  short_mark_usd_e6 BIGINT,
+  one_mark_usd_e6 BIGINT,
+  PRIMARY KEY (market_id, hour_id)
+);
+CREATE TABLE funding_hour (
+  market_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  cost_long_1h_e12 BIGINT,
+  cost_short_1h_e12 BIGINT,
+  covered_ms BIGINT NOT NULL CHECK (covered_ms BETWEEN 1 AND 3600000),
+  weight_usd_e6 BIGINT,
+  weighted_usd_e9 BIGINT,
+  PRIMARY KEY (market_id, hour_id, kind)
+);
+-- Change of one-sided open interest of a venue and asset over a day; quantity_usd_e6 + price_usd_e6 = the whole change.
+CREATE TABLE oi_change_day (
+  venue_id BIGINT NOT NULL,
+  asset_id BIGINT NOT NULL,
+  day_id BIGINT NOT NULL,
+  oi_one_usd_e6 BIGINT,
+  change_ppm BIGINT,
+  quantity_usd_e6 BIGINT,
+  price_usd_e6 BIGINT,
+  PRIMARY KEY (venue_id, asset_id, day_id)
+);
+CREATE TABLE holding_time_day (
+  venue_id BIGINT NOT NULL,
+  asset_id BIGINT NOT NULL,
+  day_id BIGINT NOT NULL,
+  method TEXT NOT NULL,
+  mean_ms BIGINT,
+  closed_usd_e6 BIGINT,
+  PRIMARY KEY (venue_id, asset_id, day_id, method)
+);
+CREATE TABLE funding_extremes (
+  market_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  rate_1h_e12 BIGINT NOT NULL,
+  z_e6 BIGINT,
+  rank_ppm BIGINT,
+  points BIGINT NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+);
+CREATE TABLE liquidation_zones (
+  asset_id BIGINT NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  day_id BIGINT NOT NULL,
+  zone BIGINT NOT NULL,
+  price_from TEXT NOT NULL,
+  price_from_f DOUBLE PRECISION NOT NULL,
+  price_to TEXT NOT NULL,
+  price_to_f DOUBLE PRECISION NOT NULL,
+  liq_rows BIGINT NOT NULL,
+  usd_e6 BIGINT NOT NULL,
+  PRIMARY KEY (asset_id, side, day_id, zone)
+);
+CREATE TABLE concentration_day (
+  asset_id BIGINT NOT NULL,
+  day_id BIGINT NOT NULL,
+  basis TEXT NOT NULL CHECK (basis IN ('oi_one','volume')),
+  total_usd_e6 BIGINT NOT NULL,
+  hhi_e6 BIGINT,
+  effective_venues_e6 BIGINT,
+  venues BIGINT NOT NULL,
+  venue_list TEXT NOT NULL,
+  PRIMARY KEY (asset_id, day_id, basis)
+);
+CREATE TABLE cascades (
+  asset_id BIGINT NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short','both')),
+  start_ms BIGINT NOT NULL,
+  params TEXT NOT NULL,
+  end_ms BIGINT NOT NULL,
+  usd_e6 BIGINT NOT NULL,
+  long_usd_e6 BIGINT NOT NULL,
+  burst_minutes BIGINT NOT NULL,
+  peak_minute_id BIGINT NOT NULL,
+  peak_minute_usd_e6 BIGINT NOT NULL,
+  price_move_ppm BIGINT,
+  oi_destroyed_usd_e6 BIGINT,
+  venues BIGINT NOT NULL,
+  venue_list TEXT NOT NULL,
+  first_venue_id BIGINT NOT NULL,
+  cross_venue BIGINT NOT NULL CHECK (cross_venue IN (0,1)),
+  coverage_ppm BIGINT NOT NULL,
+  PRIMARY KEY (asset_id, side, start_ms, params)
+);
+CREATE TABLE signals (
+  name TEXT NOT NULL,
+  asset_id BIGINT NOT NULL,
+  venue_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  window_hours BIGINT NOT NULL,
+  value_e6 BIGINT,
+  threshold_e6 BIGINT,
+  inputs TEXT NOT NULL,
+  coverage_ppm BIGINT NOT NULL,
+  PRIMARY KEY (name, asset_id, venue_id, hour_id)
+);
+CREATE TABLE price_divergence (
+  market_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  mark_f DOUBLE PRECISION NOT NULL,
+  median_f DOUBLE PRECISION NOT NULL,
+  divergence_ppm BIGINT NOT NULL,
+  venues BIGINT NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+);

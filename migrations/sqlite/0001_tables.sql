@@ -1,0 +1,581 @@
+-- Tables of perpdex. The folders sqlite and postgres hold the same text but for the words of docs/data-dictionary.md, section Engines.
+-- Stored numbers are integers: *_usd_e6, *_e12, *_q (digits of the asset), *_native (units of the contract), *_ppm.
+-- Doubles stand only in *_f. minute_id, hour_id, day_id = floor(unix ms / 60,000, 3,600,000, 86,400,000).
+-- Rows of events are keyed (chain_id, height, rec, sub): appended in order, removed by height.
+
+-- Reference data.
+CREATE TABLE chains (
+  chain_id INTEGER PRIMARY KEY,
+  slug TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL CHECK (kind IN ('evm','svm','hypercore','offchain')),
+  final_depth INTEGER NOT NULL
+) STRICT;
+CREATE TABLE venues (
+  venue_id INTEGER PRIMARY KEY,
+  slug TEXT NOT NULL UNIQUE,
+  venue_group TEXT NOT NULL,
+  model TEXT NOT NULL CHECK (model IN ('book','pool','amm','custody'))
+) STRICT;
+-- One quantity scale for all markets of an asset; qty_unit = 10^qty_scale.
+CREATE TABLE assets (
+  asset_id INTEGER PRIMARY KEY CHECK (asset_id > 0),
+  symbol TEXT NOT NULL UNIQUE,
+  class TEXT NOT NULL,
+  qty_scale INTEGER NOT NULL CHECK (qty_scale BETWEEN 0 AND 18),
+  qty_unit INTEGER NOT NULL CHECK (qty_unit > 0)
+) STRICT;
+CREATE TABLE tokens (
+  chain_id INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  symbol TEXT NOT NULL,
+  decimals INTEGER NOT NULL,
+  usd_par INTEGER NOT NULL CHECK (usd_par IN (0,1)),
+  PRIMARY KEY (chain_id, address)
+) WITHOUT ROWID, STRICT;
+-- A pure function of the catalog, the listings and the events of the market; first_height says when it goes with a reorg.
+CREATE TABLE markets (
+  market_id INTEGER PRIMARY KEY,
+  venue_id INTEGER NOT NULL,
+  chain_id INTEGER NOT NULL,
+  market_key TEXT NOT NULL,
+  symbol TEXT NOT NULL,
+  asset_id INTEGER NOT NULL,
+  multiplier INTEGER NOT NULL,
+  mapped INTEGER NOT NULL CHECK (mapped IN (0,1)),
+  qty_decimals INTEGER,
+  quote TEXT,
+  collateral_tokens TEXT NOT NULL,
+  oi_basis TEXT NOT NULL CHECK (oi_basis IN ('qty','entry_usd','entry_collateral')),
+  volume_basis TEXT NOT NULL CHECK (volume_basis IN ('exec','entry')),
+  first_height INTEGER NOT NULL,
+  first_ms INTEGER NOT NULL,
+  listed_ms INTEGER,
+  UNIQUE (venue_id, chain_id, market_key)
+) STRICT;
+CREATE TABLE market_listings (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  ord INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  symbol TEXT,
+  index_token TEXT,
+  qty_decimals INTEGER,
+  quote TEXT NOT NULL,
+  collateral_tokens TEXT NOT NULL,
+  oi_basis TEXT NOT NULL,
+  volume_basis TEXT NOT NULL,
+  is_creation INTEGER NOT NULL CHECK (is_creation IN (0,1)),
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX market_listings_market ON market_listings (market_id, height, ord, sub);
+
+-- Chain state, coverage, health.
+CREATE TABLE heads (
+  chain_id INTEGER PRIMARY KEY,
+  finalized INTEGER NOT NULL,
+  latest INTEGER NOT NULL
+) STRICT;
+CREATE TABLE blocks (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  hash BLOB,
+  parent_hash BLOB,
+  ts_ms INTEGER NOT NULL,
+  PRIMARY KEY (chain_id, height)
+) WITHOUT ROWID, STRICT;
+-- What is wanted of a stream; to_height NULL: follow the head.
+CREATE TABLE targets (
+  chain_id INTEGER NOT NULL,
+  venue_id INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  from_height INTEGER NOT NULL,
+  to_height INTEGER,
+  first_height INTEGER,
+  evidence_min TEXT NOT NULL,
+  evidence_rank_min INTEGER NOT NULL,
+  sees_unknown INTEGER NOT NULL CHECK (sees_unknown IN (0,1)),
+  PRIMARY KEY (chain_id, venue_id, part)
+) WITHOUT ROWID, STRICT;
+-- Disjoint inclusive ranges proved complete; neighbours of equal evidence are one row.
+CREATE TABLE covered_ranges (
+  chain_id INTEGER NOT NULL,
+  venue_id INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  from_height INTEGER NOT NULL,
+  to_height INTEGER NOT NULL,
+  from_ms INTEGER NOT NULL,
+  to_ms INTEGER NOT NULL,
+  evidence TEXT NOT NULL,
+  evidence_rank INTEGER NOT NULL,
+  PRIMARY KEY (chain_id, venue_id, part, version, from_height),
+  CHECK (to_height >= from_height)
+) WITHOUT ROWID, STRICT;
+-- Holes that were met and are not covered since.
+CREATE TABLE gaps (
+  chain_id INTEGER NOT NULL,
+  venue_id INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  from_height INTEGER NOT NULL,
+  to_height INTEGER NOT NULL,
+  reason TEXT NOT NULL CHECK (reason IN ('missing','truncated','failed','not_recorded','anchor_difference')),
+  detail TEXT NOT NULL,
+  PRIMARY KEY (chain_id, venue_id, part, version, from_height),
+  CHECK (to_height >= from_height)
+) WITHOUT ROWID, STRICT;
+-- fork_height: the last block kept.
+CREATE TABLE reorgs (
+  chain_id INTEGER NOT NULL,
+  fork_height INTEGER NOT NULL,
+  conflict_height INTEGER NOT NULL,
+  old_hash TEXT NOT NULL,
+  new_hash TEXT NOT NULL,
+  depth INTEGER NOT NULL,
+  records_removed INTEGER NOT NULL,
+  detected_ms INTEGER NOT NULL,
+  PRIMARY KEY (chain_id, fork_height, old_hash, new_hash)
+) WITHOUT ROWID, STRICT;
+
+-- Raw records: payload holds the bytes of the record, the other columns the rest of it.
+CREATE TABLE raw_events (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  ord INTEGER NOT NULL,
+  venue_id INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx_id TEXT NOT NULL,
+  tx_index INTEGER,
+  ts_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('evm_log','solana_event','hyperliquid_line','api_answer','state_read')),
+  emitter TEXT NOT NULL,
+  block_hash BLOB,
+  payload BLOB NOT NULL,
+  PRIMARY KEY (chain_id, height, rec)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE decode_failures (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  venue_id INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('malformed','invalid','unknown_event','not_a_record','number')),
+  error TEXT NOT NULL,
+  text TEXT,
+  PRIMARY KEY (chain_id, height, rec, part)
+) WITHOUT ROWID, STRICT;
+-- Events that wait for the open of their position, their market or a token; body is the whole event.
+CREATE TABLE unresolved (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  ord INTEGER NOT NULL,
+  venue_id INTEGER NOT NULL,
+  market_id INTEGER,
+  ts_ms INTEGER NOT NULL,
+  target TEXT NOT NULL CHECK (target IN ('open','market','token')),
+  account TEXT,
+  position_key TEXT,
+  body TEXT NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub, event)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX unresolved_target ON unresolved (target, chain_id, venue_id, height);
+-- Events of a market that nothing described at their height: their rows are made anew when a listing arrives late.
+CREATE TABLE undescribed_events (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  ord INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub, event)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX undescribed_events_market ON undescribed_events (market_id);
+
+-- Facts.
+-- One leg of one execution, or another change of a position's size (in_volume = 0: takeover, transfer, settlement).
+CREATE TABLE fills (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  ord INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  position_key TEXT NOT NULL,
+  position_side TEXT CHECK (position_side IN ('long','short')),
+  collateral_token TEXT,
+  trade_key TEXT NOT NULL,
+  order_key TEXT,
+  is_taker INTEGER NOT NULL CHECK (is_taker IN (0,1)),
+  taker_dir INTEGER CHECK (taker_dir IN (-1,1)),
+  in_volume INTEGER NOT NULL CHECK (in_volume IN (0,1)),
+  forced TEXT NOT NULL CHECK (forced IN ('none','liq','adl')),
+  side TEXT NOT NULL CHECK (side IN ('buy','sell')),
+  action TEXT NOT NULL CHECK (action IN ('open','increase','decrease','close','flip','liquidation','adl','takeover','transfer','settlement')),
+  qty_q INTEGER NOT NULL,
+  qty_native TEXT NOT NULL,
+  native_decimals INTEGER NOT NULL,
+  price TEXT NOT NULL,
+  price_f REAL NOT NULL,
+  exec_notional_usd_e6 INTEGER NOT NULL,
+  notional_usd_e6 INTEGER NOT NULL,
+  volume_basis TEXT NOT NULL CHECK (volume_basis IN ('exec','entry')),
+  before_q INTEGER,
+  after_q INTEGER,
+  before_usd_e6 INTEGER,
+  after_usd_e6 INTEGER,
+  long_delta_q INTEGER NOT NULL,
+  short_delta_q INTEGER NOT NULL,
+  long_delta_native TEXT NOT NULL,
+  short_delta_native TEXT NOT NULL,
+  long_delta_usd_e6 INTEGER,
+  short_delta_usd_e6 INTEGER,
+  fee_usd_e6 INTEGER,
+  fee_native TEXT,
+  fee_token TEXT,
+  realized_pnl_usd_e6 INTEGER,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX fills_market ON fills (market_id, ts_ms);
+-- Closes that name only their position look for its open; on books, where position_side is NULL, there are none.
+CREATE INDEX fills_open ON fills (position_key, height) WHERE position_side IS NOT NULL AND action IN ('open','increase');
+-- One liquidated (or auto-deleveraged) account and execution; the key is that of its fill.
+CREATE TABLE liquidations (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  position_key TEXT NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  kind TEXT NOT NULL CHECK (kind IN ('market','pool','backstop','takeover','adl')),
+  liquidator TEXT,
+  order_key TEXT,
+  trade_key TEXT NOT NULL,
+  in_volume INTEGER NOT NULL CHECK (in_volume IN (0,1)),
+  qty_q INTEGER NOT NULL,
+  price TEXT NOT NULL,
+  price_f REAL NOT NULL,
+  mark_price TEXT,
+  mark_price_f REAL,
+  exec_notional_usd_e6 INTEGER NOT NULL,
+  notional_usd_e6 INTEGER NOT NULL,
+  fee_usd_e6 INTEGER,
+  is_partial INTEGER CHECK (is_partial IN (0,1)),
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX liquidations_market ON liquidations (market_id, ts_ms);
+-- One payment of one position, negative = paid; hour_id is the bucket it closes.
+CREATE TABLE funding_payments (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  position_key TEXT NOT NULL,
+  side TEXT CHECK (side IN ('long','short')),
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  amount_usd_e6 INTEGER,
+  amount_native TEXT NOT NULL,
+  token TEXT NOT NULL,
+  size_q INTEGER,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+-- One rate, holder's cost per hour; start_ms NULL: since the market's previous rate of the kind.
+CREATE TABLE funding_rates (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  ord INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  start_ms INTEGER,
+  end_ms INTEGER NOT NULL,
+  cost_long_1h_e12 INTEGER,
+  cost_short_1h_e12 INTEGER,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX funding_rates_market ON funding_rates (market_id, kind, end_ms);
+-- One value of a cumulative index; basis_price NULL: the index counts a fraction of notional, else quote per unit at this price.
+CREATE TABLE funding_index (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  ord INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  side TEXT CHECK (side IN ('long','short')),
+  value TEXT NOT NULL,
+  value_f REAL NOT NULL,
+  basis_price TEXT,
+  is_reset INTEGER NOT NULL CHECK (is_reset IN (0,1)),
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX funding_index_market ON funding_index (market_id, ts_ms);
+-- One stated level of open interest.
+CREATE TABLE oi_anchors (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  ord INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  collateral_token TEXT,
+  long_q INTEGER,
+  short_q INTEGER,
+  long_native TEXT,
+  short_native TEXT,
+  long_usd_e6 INTEGER,
+  short_usd_e6 INTEGER,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX oi_anchors_market ON oi_anchors (market_id, height, ord, sub);
+-- One price per ONE canonical unit.
+CREATE TABLE prices (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  ord INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('mark','oracle','index','mid')),
+  price TEXT NOT NULL,
+  price_f REAL NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX prices_market ON prices (market_id, ts_ms);
+CREATE TABLE token_prices (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  token TEXT NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  price TEXT NOT NULL,
+  price_f REAL NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE collateral_flows (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  venue_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  tx_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  scope TEXT NOT NULL CHECK (scope IN ('margin','pool','transfer','bridge')),
+  direction TEXT NOT NULL CHECK (direction IN ('in','out')),
+  token TEXT NOT NULL,
+  amount_native TEXT NOT NULL,
+  fee_native TEXT,
+  usd_e6 INTEGER,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+
+-- Additive aggregates: added on insert, subtracted on removal; a row whose count falls to 0 is removed.
+CREATE TABLE agg_market_hour (
+  market_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  trades INTEGER NOT NULL,
+  volume_usd_e6 INTEGER NOT NULL,
+  exec_volume_usd_e6 INTEGER NOT NULL,
+  taker_buy_usd_e6 INTEGER NOT NULL,
+  taker_sell_usd_e6 INTEGER NOT NULL,
+  closing_legs_usd_e6 INTEGER NOT NULL,
+  liq_volume_usd_e6 INTEGER NOT NULL,
+  adl_volume_usd_e6 INTEGER NOT NULL,
+  liq_rows INTEGER NOT NULL,
+  liq_long_usd_e6 INTEGER NOT NULL,
+  liq_short_usd_e6 INTEGER NOT NULL,
+  adl_rows INTEGER NOT NULL,
+  adl_usd_e6 INTEGER NOT NULL,
+  long_delta_q INTEGER NOT NULL,
+  short_delta_q INTEGER NOT NULL,
+  long_delta_usd_e6 INTEGER NOT NULL,
+  short_delta_usd_e6 INTEGER NOT NULL,
+  fees_usd_e6 INTEGER NOT NULL,
+  fees_unpriced INTEGER NOT NULL,
+  funding_received_usd_e6 INTEGER NOT NULL,
+  funding_charged_usd_e6 INTEGER NOT NULL,
+  borrow_charged_usd_e6 INTEGER NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE liq_minute (
+  market_id INTEGER NOT NULL,
+  minute_id INTEGER NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  rows INTEGER NOT NULL,
+  usd_e6 INTEGER NOT NULL,
+  PRIMARY KEY (market_id, minute_id, side)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE collateral_flow_hour (
+  venue_id INTEGER NOT NULL,
+  chain_id INTEGER NOT NULL,
+  token TEXT NOT NULL,
+  scope TEXT NOT NULL CHECK (scope IN ('margin','pool','transfer','bridge')),
+  hour_id INTEGER NOT NULL,
+  deposits INTEGER NOT NULL,
+  withdrawals INTEGER NOT NULL,
+  deposits_native TEXT NOT NULL,
+  withdrawals_native TEXT NOT NULL,
+  deposits_f REAL,
+  withdrawals_f REAL,
+  deposits_usd_e6 INTEGER NOT NULL,
+  withdrawals_usd_e6 INTEGER NOT NULL,
+  PRIMARY KEY (venue_id, chain_id, token, scope, hour_id)
+) WITHOUT ROWID, STRICT;
+
+-- Levels and windows: recomputed by the reducer for dirty markets.
+CREATE TABLE dirty (market_id INTEGER PRIMARY KEY) STRICT;
+-- One market and hour of which anything is indexed, quiet hours too.
+CREATE TABLE market_hour (
+  market_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  fills_ppm INTEGER NOT NULL,
+  funding_ppm INTEGER NOT NULL,
+  long_q INTEGER,
+  short_q INTEGER,
+  long_entry_usd_e6 INTEGER,
+  short_entry_usd_e6 INTEGER,
+  mark TEXT,
+  mark_f REAL,
+  mark_source TEXT,
+  mark_age_ms INTEGER,
+  long_mark_usd_e6 INTEGER,
+  short_mark_usd_e6 INTEGER,
+  one_mark_usd_e6 INTEGER,
+  PRIMARY KEY (market_id, hour_id)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE funding_hour (
+  market_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  cost_long_1h_e12 INTEGER,
+  cost_short_1h_e12 INTEGER,
+  covered_ms INTEGER NOT NULL CHECK (covered_ms BETWEEN 1 AND 3600000),
+  weight_usd_e6 INTEGER,
+  weighted_usd_e9 INTEGER,
+  PRIMARY KEY (market_id, hour_id, kind)
+) WITHOUT ROWID, STRICT;
+-- Change of one-sided open interest of a venue and asset over a day; quantity_usd_e6 + price_usd_e6 = the whole change.
+CREATE TABLE oi_change_day (
+  venue_id INTEGER NOT NULL,
+  asset_id INTEGER NOT NULL,
+  day_id INTEGER NOT NULL,
+  oi_one_usd_e6 INTEGER,
+  change_ppm INTEGER,
+  quantity_usd_e6 INTEGER,
+  price_usd_e6 INTEGER,
+  PRIMARY KEY (venue_id, asset_id, day_id)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE holding_time_day (
+  venue_id INTEGER NOT NULL,
+  asset_id INTEGER NOT NULL,
+  day_id INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  mean_ms INTEGER,
+  closed_usd_e6 INTEGER,
+  PRIMARY KEY (venue_id, asset_id, day_id, method)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE funding_extremes (
+  market_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  rate_1h_e12 INTEGER NOT NULL,
+  z_e6 INTEGER,
+  rank_ppm INTEGER,
+  points INTEGER NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE liquidation_zones (
+  asset_id INTEGER NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  day_id INTEGER NOT NULL,
+  zone INTEGER NOT NULL,
+  price_from TEXT NOT NULL,
+  price_from_f REAL NOT NULL,
+  price_to TEXT NOT NULL,
+  price_to_f REAL NOT NULL,
+  liq_rows INTEGER NOT NULL,
+  usd_e6 INTEGER NOT NULL,
+  PRIMARY KEY (asset_id, side, day_id, zone)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE concentration_day (
+  asset_id INTEGER NOT NULL,
+  day_id INTEGER NOT NULL,
+  basis TEXT NOT NULL CHECK (basis IN ('oi_one','volume')),
+  total_usd_e6 INTEGER NOT NULL,
+  hhi_e6 INTEGER,
+  effective_venues_e6 INTEGER,
+  venues INTEGER NOT NULL,
+  venue_list TEXT NOT NULL,
+  PRIMARY KEY (asset_id, day_id, basis)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE cascades (
+  asset_id INTEGER NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short','both')),
+  start_ms INTEGER NOT NULL,
+  params TEXT NOT NULL,
+  end_ms INTEGER NOT NULL,
+  usd_e6 INTEGER NOT NULL,
+  long_usd_e6 INTEGER NOT NULL,
+  burst_minutes INTEGER NOT NULL,
+  peak_minute_id INTEGER NOT NULL,
+  peak_minute_usd_e6 INTEGER NOT NULL,
+  price_move_ppm INTEGER,
+  oi_destroyed_usd_e6 INTEGER,
+  venues INTEGER NOT NULL,
+  venue_list TEXT NOT NULL,
+  first_venue_id INTEGER NOT NULL,
+  cross_venue INTEGER NOT NULL CHECK (cross_venue IN (0,1)),
+  coverage_ppm INTEGER NOT NULL,
+  PRIMARY KEY (asset_id, side, start_ms, params)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE signals (
+  name TEXT NOT NULL,
+  asset_id INTEGER NOT NULL,
+  venue_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  window_hours INTEGER NOT NULL,
+  value_e6 INTEGER,
+  threshold_e6 INTEGER,
+  inputs TEXT NOT NULL,
+  coverage_ppm INTEGER NOT NULL,
+  PRIMARY KEY (name, asset_id, venue_id, hour_id)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE price_divergence (
+  market_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  mark_f REAL NOT NULL,
+  median_f REAL NOT NULL,
+  divergence_ppm INTEGER NOT NULL,
+  venues INTEGER NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+) WITHOUT ROWID, STRICT;

@@ -1,0 +1,228 @@
+-- Public views v_*, documented column by column in docs/data-dictionary.md, and the helper views h_* they stand on.
+-- SQL adds, compares and divides once into a human unit; products, roundings and ranks are made by the program and stored.
+
+-- Names of a market.
+CREATE VIEW h_names AS
+SELECT m.market_id, m.venue_id, m.chain_id, m.asset_id, c.slug AS chain, v.slug AS venue, v.venue_group, m.market_key AS market, m.symbol, a.symbol AS asset,
+  a.qty_unit, m.oi_basis, m.volume_basis, m.first_ms / 3600000 AS first_hour, COALESCE(h.finalized, -1) AS finalized
+FROM markets m JOIN chains c ON c.chain_id = m.chain_id JOIN venues v ON v.venue_id = m.venue_id JOIN assets a ON a.asset_id = m.asset_id
+LEFT JOIN heads h ON h.chain_id = m.chain_id;
+
+-- Names of a stream.
+CREATE VIEW h_streams AS
+SELECT c.chain_id, v.venue_id, c.slug AS chain, v.slug AS venue, v.venue_group FROM chains c CROSS JOIN venues v;
+
+CREATE VIEW v_trades AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (f.ts_ms) / 1000, 'unixepoch') AS time, f.ts_ms, f.ts_ms / 3600000 AS hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, f.account, f.side, f.action, f.forced,
+  f.taker_dir, CAST(f.qty_q AS REAL) / n.qty_unit AS qty, f.price_f AS price, CAST(f.exec_notional_usd_e6 AS REAL) / 1e6 AS notional_usd,
+  CAST(f.notional_usd_e6 AS REAL) / 1e6 AS venue_notional_usd, f.volume_basis, CAST(f.fee_usd_e6 AS REAL) / 1e6 AS fee_usd, CAST(f.realized_pnl_usd_e6 AS REAL) / 1e6 AS realized_pnl_usd,
+  f.position_key, f.trade_key, f.order_key, f.tx_id, f.height, CASE WHEN f.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || f.height || '/' || f.rec || '/' || f.sub AS event_key
+FROM fills f JOIN h_names n ON n.market_id = f.market_id WHERE f.is_taker = 1 AND f.in_volume = 1;
+
+CREATE VIEW v_liquidations AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (l.ts_ms) / 1000, 'unixepoch') AS time, l.ts_ms, l.ts_ms / 3600000 AS hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, l.account, l.side, l.kind,
+  CAST(l.qty_q AS REAL) / n.qty_unit AS qty, l.price_f AS price, l.mark_price_f AS mark_price, CAST(l.exec_notional_usd_e6 AS REAL) / 1e6 AS notional_usd,
+  CAST(l.notional_usd_e6 AS REAL) / 1e6 AS venue_notional_usd, CAST(l.fee_usd_e6 AS REAL) / 1e6 AS fee_usd, l.in_volume, l.is_partial, l.liquidator,
+  l.position_key, l.trade_key, l.order_key, l.tx_id, l.height, CASE WHEN l.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || l.height || '/' || l.rec || '/' || l.sub AS event_key
+FROM liquidations l JOIN h_names n ON n.market_id = l.market_id;
+
+CREATE VIEW v_funding_rates AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (r.end_ms) / 1000, 'unixepoch') AS time, r.end_ms AS ts_ms, r.start_ms, (r.end_ms - 1) / 3600000 AS hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, r.kind,
+  CAST(r.cost_long_1h_e12 AS REAL) / 1e12 AS cost_long_1h, CAST(r.cost_short_1h_e12 AS REAL) / 1e12 AS cost_short_1h,
+  CAST(r.cost_long_1h_e12 AS REAL) / 125e9 AS rate_8h, CAST(r.cost_long_1h_e12 AS REAL) * 8760 / 1e12 AS apr, r.height, CASE WHEN r.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || r.height || '/' || r.rec || '/' || r.sub AS event_key
+FROM funding_rates r JOIN h_names n ON n.market_id = r.market_id;
+
+CREATE VIEW v_funding_payments AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (p.ts_ms) / 1000, 'unixepoch') AS time, p.ts_ms, p.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, p.account, p.position_key, p.side, p.kind,
+  CAST(p.amount_usd_e6 AS REAL) / 1e6 AS amount_usd, p.token, t.symbol AS token_symbol, CAST(p.size_q AS REAL) / n.qty_unit AS size, p.tx_id, p.height, CASE WHEN p.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || p.height || '/' || p.rec || '/' || p.sub AS event_key
+FROM funding_payments p JOIN h_names n ON n.market_id = p.market_id LEFT JOIN tokens t ON t.chain_id = p.chain_id AND t.address = p.token;
+
+CREATE VIEW v_collateral_flows AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (h.hour_id * 3600000) / 1000, 'unixepoch') AS time, h.hour_id * 3600000 AS ts_ms, h.hour_id, s.chain, s.venue, s.venue_group, h.token, t.symbol AS token_symbol, h.scope,
+  h.deposits, h.withdrawals, h.deposits_f AS deposits_token, h.withdrawals_f AS withdrawals_token,
+  CAST(h.deposits_usd_e6 AS REAL) / 1e6 AS deposits_usd, CAST(h.withdrawals_usd_e6 AS REAL) / 1e6 AS withdrawals_usd, CAST(h.deposits_usd_e6 - h.withdrawals_usd_e6 AS REAL) / 1e6 AS net_usd
+FROM collateral_flow_hour h JOIN h_streams s ON s.chain_id = h.chain_id AND s.venue_id = h.venue_id
+LEFT JOIN tokens t ON t.chain_id = h.chain_id AND t.address = h.token;
+
+
+-- One market and calendar hour, quiet ones too: a sum is 0 where its records are fully covered, NULL where they are not and nothing was seen.
+CREATE VIEW h_hour_sums AS
+SELECT k.market_id, k.hour_id, k.fills_ppm, k.funding_ppm,
+  COALESCE(NULLIF(a.trades, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS trades,
+  COALESCE(NULLIF(a.volume_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS volume,
+  COALESCE(NULLIF(a.exec_volume_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS exec_volume,
+  COALESCE(NULLIF(a.taker_buy_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS taker_buy,
+  COALESCE(NULLIF(a.taker_sell_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS taker_sell,
+  COALESCE(NULLIF(a.closing_legs_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS closing_legs,
+  COALESCE(NULLIF(a.liq_volume_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS liq_volume,
+  COALESCE(NULLIF(a.adl_volume_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS adl_volume,
+  COALESCE(NULLIF(a.fees_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS fees,
+  COALESCE(NULLIF(a.fees_unpriced, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS fees_unpriced,
+  COALESCE(NULLIF(a.liq_rows, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS liq_rows,
+  COALESCE(NULLIF(a.liq_long_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_long,
+  COALESCE(NULLIF(a.liq_short_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_short,
+  COALESCE(NULLIF(a.adl_rows, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS adl_rows,
+  COALESCE(NULLIF(a.adl_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS adl,
+  COALESCE(NULLIF(a.funding_received_usd_e6, 0), CASE WHEN k.funding_ppm = 1000000 THEN 0 END) AS received,
+  COALESCE(NULLIF(a.funding_charged_usd_e6, 0), CASE WHEN k.funding_ppm = 1000000 THEN 0 END) AS charged,
+  COALESCE(NULLIF(a.borrow_charged_usd_e6, 0), CASE WHEN k.funding_ppm = 1000000 THEN 0 END) AS borrow
+FROM market_hour k LEFT JOIN agg_market_hour a ON a.market_id = k.market_id AND a.hour_id = k.hour_id;
+
+CREATE VIEW v_open_interest_hourly AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, CAST(z.long_q AS REAL) / n.qty_unit AS oi_long, CAST(z.short_q AS REAL) / n.qty_unit AS oi_short,
+  CAST(z.long_q - z.short_q AS REAL) / n.qty_unit AS skew, CAST(z.long_mark_usd_e6 + z.short_mark_usd_e6 AS REAL) / 1e6 AS oi_gross_usd,
+  CAST(z.one_mark_usd_e6 AS REAL) / 1e6 AS oi_one_usd, 'mark' AS basis, CAST(z.long_entry_usd_e6 + z.short_entry_usd_e6 AS REAL) / 1e6 AS oi_gross_entry_usd,
+  n.oi_basis AS venue_oi_basis, z.mark_f AS mark_price, z.mark_source, z.mark_age_ms, CASE WHEN z.long_q IS NULL THEN 0 ELSE 1 END AS covered,
+  CAST(z.fills_ppm AS REAL) / 1e6 AS coverage
+FROM market_hour z JOIN h_names n ON n.market_id = z.market_id;
+
+CREATE VIEW v_volume_hourly AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, n.volume_basis, z.trades, CAST(z.volume AS REAL) / 1e6 AS volume_usd, CAST(z.exec_volume AS REAL) / 1e6 AS exec_volume_usd,
+  CAST(z.taker_buy AS REAL) / 1e6 AS taker_buy_usd, CAST(z.taker_sell AS REAL) / 1e6 AS taker_sell_usd, CAST(z.liq_volume AS REAL) / 1e6 AS liq_volume_usd, CAST(z.adl_volume AS REAL) / 1e6 AS adl_volume_usd,
+  CAST(z.volume - z.liq_volume - z.adl_volume AS REAL) / 1e6 AS organic_usd, CAST(z.closing_legs AS REAL) / 1e6 AS closing_legs_usd, CAST(z.fees AS REAL) / 1e6 AS fees_usd, z.fees_unpriced,
+  CAST(z.fills_ppm AS REAL) / 1e6 AS coverage
+FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id;
+
+CREATE VIEW v_liquidations_hourly AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, z.liq_rows, CASE WHEN z.liq_rows = 0 THEN 0 ELSE d.orders END AS liq_orders, CASE WHEN z.liq_rows = 0 THEN 0 ELSE d.accounts END AS liq_accounts,
+  CAST(z.liq_long + z.liq_short AS REAL) / 1e6 AS liq_usd, CAST(z.liq_long AS REAL) / 1e6 AS liq_long_usd, CAST(z.liq_short AS REAL) / 1e6 AS liq_short_usd,
+  CAST(z.liq_long AS REAL) / NULLIF(z.liq_long + z.liq_short, 0) AS long_share, z.adl_rows, CAST(z.adl AS REAL) / 1e6 AS adl_usd, CAST(d.largest_usd_e6 AS REAL) / 1e6 AS largest_usd,
+  CAST(q.max_minute_usd_e6 AS REAL) / 1e6 AS max_minute_usd, CAST(z.liq_long + z.liq_short AS REAL) / NULLIF(b.one_mark_usd_e6, 0) AS liq_intensity, CAST(z.fills_ppm AS REAL) / 1e6 AS coverage
+FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id
+LEFT JOIN market_hour b ON b.market_id = z.market_id AND b.hour_id = z.hour_id - 1
+LEFT JOIN (SELECT market_id, ts_ms / 3600000 AS hour_id, COUNT(DISTINCT COALESCE(order_key, tx_id)) AS orders, COUNT(DISTINCT account) AS accounts, MAX(exec_notional_usd_e6) AS largest_usd_e6
+  FROM liquidations WHERE kind <> 'adl' GROUP BY market_id, ts_ms / 3600000) d ON d.market_id = z.market_id AND d.hour_id = z.hour_id
+LEFT JOIN (SELECT market_id, hour_id, MAX(usd_e6) AS max_minute_usd_e6 FROM (SELECT market_id, minute_id / 60 AS hour_id, CAST(SUM(usd_e6) AS INTEGER) AS usd_e6
+  FROM liq_minute GROUP BY market_id, minute_id) m GROUP BY market_id, hour_id) q ON q.market_id = z.market_id AND q.hour_id = z.hour_id;
+
+CREATE VIEW v_funding_hourly AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, CAST(f.cost_long_1h_e12 AS REAL) / 1e12 AS cost_long_1h, CAST(f.cost_short_1h_e12 AS REAL) / 1e12 AS cost_short_1h,
+  CAST(f.covered_ms AS REAL) / 36e5 AS rate_coverage, CAST(b.cost_long_1h_e12 AS REAL) / 1e12 AS borrow_long_1h, CAST(b.cost_short_1h_e12 AS REAL) / 1e12 AS borrow_short_1h,
+  CAST(z.received AS REAL) / 1e6 AS funding_received_usd, CAST(z.charged AS REAL) / 1e6 AS funding_charged_usd, CAST(z.borrow AS REAL) / 1e6 AS borrow_charged_usd, CAST(z.funding_ppm AS REAL) / 1e6 AS coverage
+FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id
+LEFT JOIN funding_hour f ON f.market_id = z.market_id AND f.hour_id = z.hour_id AND f.kind = 'funding'
+LEFT JOIN funding_hour b ON b.market_id = z.market_id AND b.hour_id = z.hour_id AND b.kind = 'borrow';
+
+CREATE VIEW v_funding_oi_weighted_hourly AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (f.hour_id * 3600000) / 1000, 'unixepoch') AS time, f.hour_id * 3600000 AS ts_ms, f.hour_id, a.symbol AS asset, CAST(f.num AS REAL) / NULLIF(f.den, 0) / 1000 AS rate_1h, CAST(f.den AS REAL) / 1e6 AS weight_usd, f.markets,
+  CAST(f.den AS REAL) / NULLIF(o.oi, 0) AS oi_covered_share
+FROM (SELECT h.hour_id, m.asset_id, CAST(SUM(h.weighted_usd_e9) AS INTEGER) AS num, CAST(SUM(h.weight_usd_e6) AS INTEGER) AS den, COUNT(*) AS markets
+  FROM funding_hour h JOIN markets m ON m.market_id = h.market_id WHERE h.kind = 'funding' AND h.weight_usd_e6 IS NOT NULL AND h.weighted_usd_e9 IS NOT NULL
+  GROUP BY h.hour_id, m.asset_id) f JOIN assets a ON a.asset_id = f.asset_id
+LEFT JOIN (SELECT k.hour_id, m.asset_id, CAST(SUM(k.one_mark_usd_e6) AS INTEGER) AS oi FROM market_hour k JOIN markets m ON m.market_id = k.market_id
+  GROUP BY k.hour_id, m.asset_id) o ON o.asset_id = f.asset_id AND o.hour_id = f.hour_id;
+
+
+-- One market and day; a sum is NULL unless every hour of the day is covered, or every hour since the market began in it.
+CREATE VIEW h_market_day AS
+SELECT market_id, day_id, CASE WHEN is_whole = 1 THEN volume END AS volume_usd_e6, CASE WHEN is_whole = 1 THEN liq END AS liq_usd_e6, CASE WHEN is_whole = 1 THEN fees END AS fees_usd_e6, oi_one AS oi_one_usd_e6
+FROM (SELECT z.market_id, z.hour_id / 24 AS day_id, CAST(SUM(z.volume) AS INTEGER) AS volume, CAST(SUM(z.liq_long + z.liq_short) AS INTEGER) AS liq, CAST(SUM(z.fees) AS INTEGER) AS fees,
+    MAX(CASE WHEN z.hour_id % 24 = 23 THEN k.one_mark_usd_e6 END) AS oi_one,
+    CASE WHEN MIN(z.fills_ppm) = 1000000 AND MAX(z.hour_id % 24) = 23
+      AND (COUNT(*) = 24 OR MAX(CASE WHEN z.hour_id = n.first_hour AND k.long_q IS NOT NULL THEN 1 ELSE 0 END) = 1) THEN 1 ELSE 0 END AS is_whole
+  FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id JOIN market_hour k ON k.market_id = z.market_id AND k.hour_id = z.hour_id
+  GROUP BY z.market_id, z.hour_id / 24) d;
+
+-- One venue, asset and day: NULL where a market of it is not known.
+CREATE VIEW h_venue_asset_day AS
+SELECT m.venue_id, m.asset_id, d.day_id, CASE WHEN COUNT(d.volume_usd_e6) = COUNT(*) THEN CAST(SUM(d.volume_usd_e6) AS INTEGER) END AS volume_usd_e6, CASE WHEN COUNT(d.oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_one_usd_e6) AS INTEGER) END AS oi_one_usd_e6
+FROM h_market_day d JOIN markets m ON m.market_id = d.market_id GROUP BY m.venue_id, m.asset_id, d.day_id;
+
+CREATE VIEW v_oi_volume_ratio_daily AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (d.day_id * 86400000) / 1000, 'unixepoch') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, CAST(d.oi_one_usd_e6 AS REAL) / 1e6 AS oi_one_usd, CAST(d.volume_usd_e6 AS REAL) / 1e6 AS volume_usd,
+  CAST(d.oi_one_usd_e6 AS REAL) / NULLIF(d.volume_usd_e6, 0) AS oi_over_volume, CAST(d.volume_usd_e6 AS REAL) / NULLIF(d.oi_one_usd_e6, 0) AS turnover
+FROM h_venue_asset_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
+
+CREATE VIEW v_venue_share_daily AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (x.day_id * 86400000) / 1000, 'unixepoch') AS time, x.day_id * 86400000 AS ts_ms, x.day_id, v.slug AS venue, v.venue_group, COALESCE(a.symbol, 'ALL') AS asset, CAST(x.oi AS REAL) / 1e6 AS oi_one_usd,
+  CAST(x.oi AS REAL) / NULLIF(CAST(SUM(x.oi) OVER w AS INTEGER), 0) AS oi_share, CAST(x.vol AS REAL) / 1e6 AS volume_usd, CAST(x.vol AS REAL) / NULLIF(CAST(SUM(x.vol) OVER w AS INTEGER), 0) AS volume_share
+FROM (SELECT day_id, venue_id, asset_id, oi_one_usd_e6 AS oi, volume_usd_e6 AS vol FROM h_venue_asset_day
+  UNION ALL SELECT day_id, venue_id, 0, CASE WHEN COUNT(oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(oi_one_usd_e6) AS INTEGER) END AS oi, CASE WHEN COUNT(volume_usd_e6) = COUNT(*) THEN CAST(SUM(volume_usd_e6) AS INTEGER) END AS vol FROM h_venue_asset_day GROUP BY day_id, venue_id) x
+JOIN venues v ON v.venue_id = x.venue_id LEFT JOIN assets a ON a.asset_id = x.asset_id WINDOW w AS (PARTITION BY x.day_id, x.asset_id);
+
+CREATE VIEW v_chain_breakdown_daily AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (x.day_id * 86400000) / 1000, 'unixepoch') AS time, x.day_id * 86400000 AS ts_ms, x.day_id, v.slug AS venue, v.venue_group, c.slug AS chain, CAST(x.vol AS REAL) / 1e6 AS volume_usd, CAST(x.oi AS REAL) / 1e6 AS oi_one_usd, CAST(x.liq AS REAL) / 1e6 AS liq_usd, CAST(x.fees AS REAL) / 1e6 AS fees_usd,
+  CAST(x.vol AS REAL) / NULLIF(CAST(SUM(x.vol) OVER w AS INTEGER), 0) AS chain_share_volume, CAST(x.oi AS REAL) / NULLIF(CAST(SUM(x.oi) OVER w AS INTEGER), 0) AS chain_share_oi
+FROM (SELECT d.day_id, m.venue_id, m.chain_id, CASE WHEN COUNT(d.volume_usd_e6) = COUNT(*) THEN CAST(SUM(d.volume_usd_e6) AS INTEGER) END AS vol, CASE WHEN COUNT(d.oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_one_usd_e6) AS INTEGER) END AS oi,
+    CASE WHEN COUNT(d.liq_usd_e6) = COUNT(*) THEN CAST(SUM(d.liq_usd_e6) AS INTEGER) END AS liq, CASE WHEN COUNT(d.fees_usd_e6) = COUNT(*) THEN CAST(SUM(d.fees_usd_e6) AS INTEGER) END AS fees
+  FROM h_market_day d JOIN markets m ON m.market_id = d.market_id GROUP BY d.day_id, m.venue_id, m.chain_id) x
+JOIN venues v ON v.venue_id = x.venue_id JOIN chains c ON c.chain_id = x.chain_id WINDOW w AS (PARTITION BY x.day_id, x.venue_id);
+
+
+-- Views over tables that the program fills.
+CREATE VIEW v_oi_change_daily AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (d.day_id * 86400000) / 1000, 'unixepoch') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, CAST(d.oi_one_usd_e6 AS REAL) / 1e6 AS oi_one_usd, CAST(d.change_ppm AS REAL) / 1e4 AS change_pct, CAST(d.quantity_usd_e6 AS REAL) / 1e6 AS quantity_part_usd, CAST(d.price_usd_e6 AS REAL) / 1e6 AS price_part_usd
+FROM oi_change_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
+
+CREATE VIEW v_holding_time_daily AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (d.day_id * 86400000) / 1000, 'unixepoch') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, d.method, CAST(d.mean_ms AS REAL) / 36e5 AS mean_hours, CAST(d.closed_usd_e6 AS REAL) / 1e6 AS closed_usd
+FROM holding_time_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
+
+CREATE VIEW v_concentration_daily AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (d.day_id * 86400000) / 1000, 'unixepoch') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, COALESCE(a.symbol, 'ALL') AS asset, d.basis, CAST(d.total_usd_e6 AS REAL) / 1e6 AS total_usd, CAST(d.hhi_e6 AS REAL) / 1e6 AS hhi,
+  CAST(d.effective_venues_e6 AS REAL) / 1e6 AS effective_venues, d.venues, d.venue_list
+FROM concentration_day d LEFT JOIN assets a ON a.asset_id = d.asset_id;
+
+CREATE VIEW v_funding_extremes AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, CAST(z.rate_1h_e12 AS REAL) / 1e12 AS rate_1h, CAST(z.z_e6 AS REAL) / 1e6 AS z, CAST(z.rank_ppm AS REAL) / 1e6 AS rank, z.points
+FROM funding_extremes z JOIN h_names n ON n.market_id = z.market_id;
+
+CREATE VIEW v_liquidation_zones AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (d.day_id * 86400000) / 1000, 'unixepoch') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, a.symbol AS asset, d.side, d.zone, d.price_from_f AS price_from, d.price_to_f AS price_to, d.liq_rows, CAST(d.usd_e6 AS REAL) / 1e6 AS liq_usd
+FROM liquidation_zones d JOIN assets a ON a.asset_id = d.asset_id;
+
+CREATE VIEW v_cascades AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (d.start_ms) / 1000, 'unixepoch') AS time, d.start_ms AS ts_ms, d.start_ms / 3600000 AS hour_id, d.end_ms, a.symbol AS asset, d.side, CAST(d.usd_e6 AS REAL) / 1e6 AS liq_usd, CAST(d.long_usd_e6 AS REAL) / NULLIF(d.usd_e6, 0) AS long_share,
+  d.burst_minutes, d.peak_minute_id, CAST(d.peak_minute_usd_e6 AS REAL) / 1e6 AS peak_minute_usd, CAST(d.price_move_ppm AS REAL) / 1e4 AS price_move_pct, CAST(d.oi_destroyed_usd_e6 AS REAL) / 1e6 AS oi_destroyed_usd,
+  d.venues, d.venue_list, v.slug AS first_venue, d.cross_venue, CAST(d.coverage_ppm AS REAL) / 1e6 AS coverage, d.params
+FROM cascades d JOIN assets a ON a.asset_id = d.asset_id JOIN venues v ON v.venue_id = d.first_venue_id;
+
+CREATE VIEW v_signals AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, z.name, COALESCE(a.symbol, 'ALL') AS asset, COALESCE(v.slug, 'ALL') AS venue, z.window_hours, CAST(z.value_e6 AS REAL) / 1e6 AS value, CAST(z.threshold_e6 AS REAL) / 1e6 AS threshold, z.inputs,
+  CAST(z.coverage_ppm AS REAL) / 1e6 AS coverage
+FROM signals z LEFT JOIN assets a ON a.asset_id = z.asset_id LEFT JOIN venues v ON v.venue_id = z.venue_id;
+
+CREATE VIEW v_price_divergence AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, z.mark_f AS mark_price, z.median_f AS median_price, CAST(z.divergence_ppm AS REAL) / 1e4 AS divergence_pct, z.venues
+FROM price_divergence z JOIN h_names n ON n.market_id = z.market_id;
+
+
+-- What is known, and what is not.
+CREATE VIEW v_coverage AS
+SELECT s.chain, s.venue, s.venue_group, s.venue || CASE WHEN r.part = '' THEN '' ELSE '.' || r.part END AS stream, r.version, r.from_height, r.to_height, strftime('%Y-%m-%dT%H:%M:%SZ', (r.from_ms) / 1000, 'unixepoch') AS from_time, strftime('%Y-%m-%dT%H:%M:%SZ', (r.to_ms) / 1000, 'unixepoch') AS to_time, r.from_ms, r.to_ms, r.evidence,
+  CASE WHEN t.version IS NULL OR t.version = r.version THEN 1 ELSE 0 END AS wanted_version,
+  CASE WHEN r.evidence_rank >= COALESCE(t.evidence_rank_min, 0) THEN 1 ELSE 0 END AS sufficient, t.sees_unknown
+FROM covered_ranges r JOIN h_streams s ON s.chain_id = r.chain_id AND s.venue_id = r.venue_id LEFT JOIN targets t ON t.chain_id = r.chain_id AND t.venue_id = r.venue_id AND t.part = r.part;
+
+-- Wanted up to the final head, less what is covered well enough, with the recorded holes by their cause.
+CREATE VIEW v_gaps AS
+WITH wanted AS (SELECT t.chain_id, t.venue_id, t.part, t.version, t.evidence_rank_min, t.from_height AS lo,
+    CASE WHEN t.to_height IS NULL THEN h.finalized WHEN h.finalized IS NULL OR t.to_height < h.finalized THEN t.to_height ELSE h.finalized END AS hi
+  FROM targets t LEFT JOIN heads h ON h.chain_id = t.chain_id),
+told AS (SELECT w.chain_id, w.venue_id, w.part, w.lo, w.hi, r.from_height AS f, r.to_height AS t FROM wanted w JOIN covered_ranges r
+    ON r.chain_id = w.chain_id AND r.venue_id = w.venue_id AND r.part = w.part AND r.version = w.version AND r.evidence_rank >= w.evidence_rank_min
+    AND r.to_height >= w.lo AND r.from_height <= w.hi
+  UNION ALL SELECT w.chain_id, w.venue_id, w.part, w.lo, w.hi, g.from_height, g.to_height FROM wanted w JOIN gaps g
+    ON g.chain_id = w.chain_id AND g.venue_id = w.venue_id AND g.part = w.part AND g.version = w.version AND g.to_height >= w.lo AND g.from_height <= w.hi
+  UNION ALL SELECT chain_id, venue_id, part, lo, hi, hi + 1, hi + 1 FROM wanted WHERE hi >= lo),
+holes AS (SELECT chain_id, venue_id, part, COALESCE(MAX(t) OVER (PARTITION BY chain_id, venue_id, part ORDER BY f, t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + 1, lo) AS f,
+  f - 1 AS t FROM told)
+SELECT s.chain, s.venue, s.venue_group, s.venue || CASE WHEN x.part = '' THEN '' ELSE '.' || x.part END AS stream, x.reason, x.from_height, x.to_height, x.detail
+FROM (SELECT chain_id, venue_id, part, 'not_indexed' AS reason, f AS from_height, t AS to_height, '' AS detail FROM holes WHERE t >= f
+  UNION ALL SELECT chain_id, venue_id, part, 'head_unknown', lo, hi, 'no endpoint has told the head of the chain yet' FROM wanted WHERE hi IS NULL
+  UNION ALL SELECT g.chain_id, g.venue_id, g.part, g.reason, g.from_height, g.to_height, g.detail FROM gaps g
+    LEFT JOIN targets t ON t.chain_id = g.chain_id AND t.venue_id = g.venue_id AND t.part = g.part
+    WHERE g.version = COALESCE(t.version, g.version) AND g.to_height >= COALESCE(t.from_height, 0)) x JOIN h_streams s ON s.chain_id = x.chain_id AND s.venue_id = x.venue_id;
+
+CREATE VIEW v_reorgs AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (r.detected_ms) / 1000, 'unixepoch') AS time, r.detected_ms AS ts_ms, c.slug AS chain, r.fork_height, r.conflict_height, r.depth, r.old_hash, r.new_hash, r.records_removed
+FROM reorgs r JOIN chains c ON c.chain_id = r.chain_id;
+
+CREATE VIEW v_decode_failures AS
+SELECT s.chain, s.venue, s.venue_group, f.height, f.rec, f.part, f.kind, f.error, f.version, e.ts_ms, e.emitter, e.tx_id, e.payload, f.text
+FROM decode_failures f JOIN h_streams s ON s.chain_id = f.chain_id AND s.venue_id = f.venue_id LEFT JOIN raw_events e ON e.chain_id = f.chain_id AND e.height = f.height AND e.rec = f.rec;
+
+CREATE VIEW v_unresolved AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (u.ts_ms) / 1000, 'unixepoch') AS time, u.ts_ms, s.chain, s.venue, s.venue_group, u.target, u.event, u.account, u.position_key, m.market_key AS market, u.height,
+  s.chain || '/' || u.height || '/' || u.rec || '/' || u.sub AS event_key, u.body
+FROM unresolved u JOIN h_streams s ON s.chain_id = u.chain_id AND s.venue_id = u.venue_id LEFT JOIN markets m ON m.market_id = u.market_id;
