@@ -1,0 +1,89 @@
+//! Takes what the endpoints gave, in order: commits it, or records that it could not be had.
+
+use std::sync::Arc;
+
+use perpdex_core::{BlockRange, Headers, Hole, StreamId};
+
+use super::{ChainRun, RoundEnd};
+use crate::committer::{Applied, ChainUpdate};
+use crate::decode;
+use crate::error::{ChainError, ChainStop};
+use crate::fetch::{Fetched, Piece};
+use crate::job::Until;
+use crate::ledger::Brought;
+use crate::pipeline::FetchAhead;
+use crate::plan::Planned;
+
+impl ChainRun {
+    /// Fetches a plan ahead and commits it in order.
+    pub(super) async fn fetch_and_commit(&mut self, plans: Vec<Planned>, headers: Headers) -> Result<RoundEnd, ChainStop> {
+        let mut ahead = FetchAhead::new(self.context.clone(), plans, headers);
+        loop {
+            let Some(fetched) = self.unless_cancelled(ahead.next()).await? else { return Ok(RoundEnd::Complete) };
+            let end = match fetched? {
+                Fetched::Piece(piece) => self.commit(*piece).await?,
+                Fetched::Nothing { holes, gave_up: true, .. } if headers == Headers::All && self.until == Until::Forever => {
+                    // Near the head the next round comes soon, and a hole there would outlive its cause.
+                    holes.iter().for_each(|hole| self.ledger.note(&format!("will be asked for again: {}", hole.detail)));
+                    return Ok(RoundEnd::Complete);
+                }
+                Fetched::Nothing { range, streams, holes, gave_up } => {
+                    self.record_nothing(&streams, range, &holes).await?;
+                    self.ledger.passed(range);
+                    self.count_failure(gave_up, range, &holes)
+                }
+            };
+            match end {
+                RoundEnd::Complete => {}
+                end => return Ok(end),
+            }
+        }
+    }
+
+    /// Commits one range; what does not fit the stored blocks is settled instead.
+    async fn commit(&mut self, piece: Piece) -> Result<RoundEnd, ChainStop> {
+        let (streams, endpoint) = (piece.streams.clone(), piece.endpoint);
+        let (range, evidence, holes) = (piece.commit.range, piece.commit.evidence, piece.commit.holes.clone());
+        let (unknown, malformed) = (decode::unknown(&piece.commit), piece.commit.malformed.len() as u64);
+        for malformed in &piece.commit.malformed {
+            self.ledger.note(&format!(
+                "malformed record of {} near height {}: {}",
+                malformed.stream.name(),
+                malformed.height,
+                malformed.error
+            ));
+        }
+        let committed = match self.committer.take(ChainUpdate::Apply(Box::new(piece))).await? {
+            Applied::Committed(committed) => committed,
+            Applied::Conflict(conflict) => return self.settle(conflict, endpoint).await,
+            Applied::Reverted(_) => unreachable!("a range was applied"),
+        };
+        self.failed_in_a_row = 0;
+        self.contradictions_in_a_row = 0;
+        self.ledger.brought(&Brought { range, committed, unknown, malformed });
+        self.ledger.missed(&streams, &holes);
+        if evidence < self.evidence_min {
+            self.ledger.note(&format!("{range} is known only as {}, wanted is {}", evidence.as_str(), self.evidence_min.as_str()));
+            self.ledger.give_up(&streams, range);
+        }
+        Ok(RoundEnd::Complete)
+    }
+
+    /// Records that a range could not be had; it is not asked for again.
+    pub(super) async fn record_nothing(&mut self, streams: &Arc<[usize]>, range: BlockRange, holes: &[Hole]) -> Result<(), ChainStop> {
+        let ids: Vec<StreamId> = streams.iter().map(|stream| self.context.streams[*stream].id.clone()).collect();
+        self.shared.store.record_holes(&ids, holes).await?;
+        self.ledger.missed(streams, holes);
+        self.ledger.give_up(streams, range);
+        Ok(())
+    }
+
+    fn count_failure(&mut self, gave_up: bool, range: BlockRange, holes: &[Hole]) -> RoundEnd {
+        self.failed_in_a_row = if gave_up { self.failed_in_a_row + 1 } else { 0 };
+        if self.failed_in_a_row < self.shared.options.failed_ranges_in_a_row_max.max(1) {
+            return RoundEnd::Complete;
+        }
+        let detail = holes.first().map(|hole| hole.detail.clone()).unwrap_or_default();
+        RoundEnd::Stuck(ChainError::RangesInARow { chain: self.chain(), count: self.failed_in_a_row, range, detail })
+    }
+}

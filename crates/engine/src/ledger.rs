@@ -1,0 +1,133 @@
+//! What a chain's run has done so far, what it tells of it, and what it no longer asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perpdex_core::{BlockRange, ChainId, Committed, Hole, RangeSet};
+use tokio::time::Instant;
+
+use crate::job::JobStream;
+use crate::progress::{ChainProgress, Phase, Progress};
+use crate::report::{ChainOutcome, ChainReport, HOLES_LISTED_MAX, HoleReport};
+use crate::tally::Tally;
+
+/// The books of one chain.
+pub(crate) struct Ledger {
+    chain: ChainId,
+    /// Names of the job's streams, by position.
+    names: Vec<String>,
+    progress: Arc<dyn Progress>,
+    report: ChainReport,
+    shown: ChainProgress,
+    given_up: Vec<GivenUp>,
+}
+
+/// A range that is not asked for again, at least for a while.
+struct GivenUp {
+    streams: Arc<[usize]>,
+    range: BlockRange,
+    since: Instant,
+}
+
+/// What one commit brought.
+pub(crate) struct Brought {
+    pub(crate) range: BlockRange,
+    pub(crate) committed: Committed,
+    /// Records of kinds that no layout lists.
+    pub(crate) unknown: u64,
+    /// Things that were not even records.
+    pub(crate) malformed: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(chain: ChainId, streams: &[JobStream], progress: Arc<dyn Progress>) -> Ledger {
+        let names = streams.iter().map(|stream| stream.id.name()).collect();
+        let report = ChainReport::new(chain, ChainOutcome::NotStarted);
+        Ledger { chain, names, progress, report, shown: ChainProgress::default(), given_up: Vec::new() }
+    }
+
+    /// A new plan of so many blocks, at this newest height.
+    pub(crate) fn planned(&mut self, blocks: u64, latest: u64) {
+        self.shown.blocks_total = self.shown.blocks_done.saturating_add(blocks);
+        self.shown.latest = latest;
+    }
+
+    /// A range was committed.
+    pub(crate) fn brought(&mut self, brought: &Brought) {
+        let Brought { range, committed, unknown, malformed } = brought;
+        let report = &mut self.report;
+        report.ranges += 1;
+        report.blocks += range.blocks();
+        report.height = report.height.max(Some(range.to()));
+        report.records += committed.records;
+        report.records_known += committed.records_known;
+        report.events += committed.events;
+        report.failures += committed.failures + malformed;
+        report.unknown += unknown;
+        self.shown.height = self.shown.height.max(range.to());
+        self.shown.records = report.records;
+        self.shown.events = report.events;
+        self.passed(*range);
+    }
+
+    /// A range of the plan is dealt with, whether it could be had or not.
+    pub(crate) fn passed(&mut self, range: BlockRange) {
+        self.shown.blocks_done = self.shown.blocks_done.saturating_add(range.blocks());
+        self.show(self.shown.phase);
+    }
+
+    /// Parts that could not be had.
+    pub(crate) fn missed(&mut self, streams: &Arc<[usize]>, holes: &[Hole]) {
+        for hole in holes {
+            self.give_up(streams, hole.range);
+            self.report.holes += 1;
+            let streams: Vec<String> = streams.iter().map(|stream| self.names[*stream].clone()).collect();
+            self.note(&format!("hole {} ({}) of {}: {}", hole.range, hole.reason.as_str(), streams.join(", "), hole.detail));
+            if self.report.holes_listed.len() < HOLES_LISTED_MAX {
+                let (range, reason, detail) = (hole.range, hole.reason, hole.detail.clone());
+                self.report.holes_listed.push(HoleReport { streams, range, reason, detail });
+            }
+        }
+    }
+
+    /// A reorg was unwound; what was given up above the block that stays may be asked for again.
+    pub(crate) fn unwound(&mut self, kept: u64, note: &str) {
+        self.given_up.retain(|given_up| given_up.range.to() <= kept);
+        self.report.reorgs += 1;
+        self.note(note);
+    }
+
+    /// A range is not to be asked for again.
+    pub(crate) fn give_up(&mut self, streams: &Arc<[usize]>, range: BlockRange) {
+        self.given_up.push(GivenUp { streams: streams.clone(), range, since: Instant::now() });
+    }
+
+    /// What was given up so long ago may be asked for again.
+    pub(crate) fn forget_after(&mut self, time: Duration) {
+        self.given_up.retain(|given_up| given_up.since.elapsed() < time);
+    }
+
+    /// What is not to be asked for, of the stream at this position.
+    pub(crate) fn given_up(&self, stream: usize) -> RangeSet {
+        let given_up = self.given_up.iter().filter(|given_up| given_up.streams.contains(&stream));
+        RangeSet::from_ranges(given_up.map(|given_up| given_up.range))
+    }
+
+    /// Tells where the chain stands.
+    pub(crate) fn show(&mut self, phase: Phase) {
+        self.shown.phase = phase;
+        self.progress.update(self.chain, &self.shown);
+    }
+
+    /// Tells something worth a line.
+    pub(crate) fn note(&self, note: &str) {
+        self.progress.note(self.chain, note);
+    }
+
+    /// Closes the books.
+    pub(crate) fn close(mut self, outcome: ChainOutcome, tally: &Tally, elapsed: Duration) -> ChainReport {
+        self.show(Phase::Ended);
+        let (calls, errors) = tally.report();
+        ChainReport { outcome, calls, errors, elapsed_ms: elapsed.as_millis() as u64, ..self.report }
+    }
+}

@@ -1,0 +1,120 @@
+//! Fetches ahead: several ranges at once, handed out in ascending order, within a bound on ranges and bytes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use perpdex_core::Headers;
+use tokio::task::JoinSet;
+
+use crate::error::ChainStop;
+use crate::fetch::{FetchContext, Fetched};
+use crate::plan::Planned;
+
+/// Ranges on their way from the endpoints to the commit. Dropping it ends the requests under way.
+pub(crate) struct FetchAhead {
+    context: Arc<FetchContext>,
+    headers: Headers,
+    plans: VecDeque<Planned>,
+    slots: VecDeque<Slot>,
+    tasks: JoinSet<(u64, Result<Fetched, ChainStop>)>,
+    next_slot: u64,
+    bytes_waiting: usize,
+}
+
+/// One planned range: what of it is here, what is still to come.
+struct Slot {
+    id: u64,
+    ready: VecDeque<Result<Fetched, ChainStop>>,
+    rest: Option<Planned>,
+    is_fetching: bool,
+}
+
+impl FetchAhead {
+    /// Fetches `plans`, which must be ascending, with these headers.
+    pub(crate) fn new(context: Arc<FetchContext>, plans: Vec<Planned>, headers: Headers) -> FetchAhead {
+        FetchAhead { context, headers, plans: plans.into(), slots: VecDeque::new(), tasks: JoinSet::new(), next_slot: 0, bytes_waiting: 0 }
+    }
+
+    /// The next part of the plan, in order; `None` when all of it is handed out.
+    ///
+    /// May be cancelled at an await without losing anything.
+    pub(crate) async fn next(&mut self) -> Option<Result<Fetched, ChainStop>> {
+        loop {
+            self.launch();
+            let front = self.slots.front_mut()?;
+            if let Some(item) = front.ready.pop_front() {
+                self.bytes_waiting -= bytes(&item);
+                return Some(item);
+            }
+            if front.rest.is_none() && !front.is_fetching {
+                self.slots.pop_front();
+                continue;
+            }
+            match self.tasks.join_next().await {
+                Some(Ok((slot, outcome))) => self.arrived(slot, outcome),
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                None => unreachable!("a slot that waits has a task"),
+            }
+        }
+    }
+
+    /// Starts what the bounds allow. The first range goes on in any case: only its commit makes room.
+    fn launch(&mut self) {
+        for place in 0..self.slots.len() {
+            let has_room = place == 0 && self.slots[place].ready.is_empty() || self.has_room();
+            if has_room {
+                self.start(place);
+            }
+        }
+        while self.slots.len() < self.context.options.fetch_ahead.max(1) && self.has_room() {
+            let Some(rest) = self.take_plan() else { break };
+            self.slots.push_back(Slot { id: self.next_slot, ready: VecDeque::new(), rest: Some(rest), is_fetching: false });
+            self.next_slot += 1;
+            self.start(self.slots.len() - 1);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.bytes_waiting < self.context.options.bytes_in_flight_max
+    }
+
+    fn start(&mut self, place: usize) {
+        let slot = &mut self.slots[place];
+        if slot.is_fetching {
+            return;
+        }
+        let Some(planned) = slot.rest.clone() else { return };
+        slot.is_fetching = true;
+        let (id, context, headers) = (slot.id, self.context.clone(), self.headers);
+        self.tasks.spawn(async move { (id, context.fetch(&planned, headers).await) });
+    }
+
+    /// The next range of the size that endpoints take at the moment.
+    fn take_plan(&mut self) -> Option<Planned> {
+        let plan = self.plans.pop_front()?;
+        let blocks = self.context.blocks_per_fetch(self.headers);
+        let (range, rest) = plan.range.split_at(blocks);
+        if let Some(rest) = rest {
+            self.plans.push_front(Planned { range: rest, streams: plan.streams.clone() });
+        }
+        Some(Planned { range, streams: plan.streams })
+    }
+
+    fn arrived(&mut self, id: u64, outcome: Result<Fetched, ChainStop>) {
+        let slot = self.slots.iter_mut().find(|slot| slot.id == id).expect("a slot stays until its task is done");
+        slot.is_fetching = false;
+        slot.rest = match (&outcome, slot.rest.take()) {
+            (Ok(fetched), Some(planned)) => {
+                let rest = planned.range.split_at(fetched.range().blocks()).1;
+                rest.map(|range| Planned { range, streams: planned.streams })
+            }
+            _ => None,
+        };
+        self.bytes_waiting += bytes(&outcome);
+        slot.ready.push_back(outcome);
+    }
+}
+
+fn bytes(item: &Result<Fetched, ChainStop>) -> usize {
+    item.as_ref().map_or(0, Fetched::bytes)
+}

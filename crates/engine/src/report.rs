@@ -1,0 +1,167 @@
+//! What a run did, chain by chain.
+
+use perpdex_core::{BlockRange, ChainId, HoleReason};
+use serde::Serialize;
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RunReport {
+    /// The chains, in the order of the jobs.
+    pub chains: Vec<ChainReport>,
+    /// Why the last reduction failed, if it did: levels and windows then lag behind the rows.
+    pub reduce_error: Option<String>,
+    /// Wall clock of the run in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// A run in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every chain reached its end without holes or failures.
+    Clean,
+    /// A chain failed or halted, a range could not be had, or a record could not be decoded.
+    Incomplete,
+    /// Cancelled before its end.
+    Interrupted,
+    /// Nothing was started, because a job cannot be done at all (an endpoint of another chain).
+    Refused,
+}
+
+/// What a run did on one chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChainReport {
+    /// The chain.
+    pub chain: ChainId,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: ChainOutcome,
+    /// Ranges committed.
+    pub ranges: u64,
+    /// Blocks of those ranges.
+    pub blocks: u64,
+    /// Highest height committed, inclusive.
+    pub height: Option<u64>,
+    /// Raw records written.
+    pub records: u64,
+    /// Raw records that were stored already.
+    pub records_known: u64,
+    /// Events written.
+    pub events: u64,
+    /// Records of known kind that could not be decoded, and things that were not even records.
+    pub failures: u64,
+    /// Records of a kind no layout lists.
+    pub unknown: u64,
+    /// Parts that could not be had.
+    pub holes: u64,
+    /// The first of them, at most [`HOLES_LISTED_MAX`].
+    pub holes_listed: Vec<HoleReport>,
+    /// Unwindings.
+    pub reorgs: u64,
+    /// Calls to endpoints.
+    pub calls: u64,
+    /// Failed calls, grouped by endpoint and kind.
+    pub errors: Vec<ErrorGroup>,
+    /// Wall clock of the chain in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// Holes that a report lists; the store has them all.
+pub const HOLES_LISTED_MAX: usize = 20;
+
+/// How a chain ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum ChainOutcome {
+    /// At its end. Holes on the way are in the report.
+    Done,
+    /// Before its end; a later run goes on from there.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// Stopped, because endpoint and store contradict each other below the final height. Nothing was written.
+    Halted {
+        /// Both sides of the contradiction.
+        error: String,
+    },
+    /// Cancelled.
+    Interrupted,
+    /// The job cannot be done; nothing was started, on no chain.
+    Refused {
+        /// Why.
+        error: String,
+    },
+    /// Not begun, because another chain's job was refused.
+    NotStarted,
+}
+
+/// A part that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HoleReport {
+    /// Names of the streams that miss it.
+    pub streams: Vec<String>,
+    /// The heights.
+    pub range: BlockRange,
+    /// Why.
+    pub reason: HoleReason,
+    /// What to know about it.
+    pub detail: String,
+}
+
+/// Failed calls of one endpoint and kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ErrorGroup {
+    /// Label of the endpoint.
+    pub label: String,
+    /// Kind of failure, as [`perpdex_core::SourceErrorKind::as_str`] names it.
+    pub kind: &'static str,
+    /// How many.
+    pub count: u64,
+    /// The last one's message.
+    pub last: String,
+}
+
+impl RunReport {
+    /// The run in one word; the worst chain decides, and a refusal before an interruption.
+    pub fn verdict(&self) -> Verdict {
+        let any = |test: fn(&ChainReport) -> bool| self.chains.iter().any(test);
+        if any(|chain| matches!(chain.outcome, ChainOutcome::Refused { .. })) {
+            Verdict::Refused
+        } else if any(|chain| chain.outcome == ChainOutcome::Interrupted) {
+            Verdict::Interrupted
+        } else if self.reduce_error.is_some() || any(|chain| !chain.is_clean()) {
+            Verdict::Incomplete
+        } else {
+            Verdict::Clean
+        }
+    }
+}
+
+impl ChainReport {
+    /// Whether the chain reached its end without holes or failures. Unknown events are no failure.
+    pub fn is_clean(&self) -> bool {
+        self.outcome == ChainOutcome::Done && self.holes == 0 && self.failures == 0
+    }
+
+    pub(crate) fn new(chain: ChainId, outcome: ChainOutcome) -> ChainReport {
+        ChainReport {
+            chain,
+            outcome,
+            ranges: 0,
+            blocks: 0,
+            height: None,
+            records: 0,
+            records_known: 0,
+            events: 0,
+            failures: 0,
+            unknown: 0,
+            holes: 0,
+            holes_listed: Vec::new(),
+            reorgs: 0,
+            calls: 0,
+            errors: Vec::new(),
+            elapsed_ms: 0,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The engine driven from outside, over a chain, endpoints and a store that live in memory. Time is tokio's paused clock.
+
+mod capture;
+mod faults;
+mod follow;
+mod history;
+mod reorg;
+mod start;
+mod support;

@@ -1,0 +1,159 @@
+//! A store in memory that keeps the contract of `perpdex_core::Store`, and remembers what was done to it.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use perpdex_core::{
+    BlockConflict, BlockRange, BlockRef, ChainId, Commit, Committed, Covered, Event, Evidence, FailureKind, Hole, RangeSet, RawRecord,
+    ReduceStats, Reverted, Store, StoreError, StreamId, Target,
+};
+use tokio_util::sync::CancellationToken;
+
+#[derive(Default)]
+pub(crate) struct MemoryStore {
+    state: Mutex<State>,
+    /// Cancelled by the n-th commit.
+    pub(crate) cancel_at: Option<(usize, CancellationToken)>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) coverage: BTreeMap<StreamId, RangeSet>,
+    pub(crate) blocks: BTreeMap<u64, BlockRef>,
+    pub(crate) records: BTreeMap<(u64, i64), (StreamId, RawRecord)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) holes: Vec<(Vec<StreamId>, Hole)>,
+    /// Ranges of the commits, in their order.
+    pub(crate) commits: Vec<BlockRange>,
+    pub(crate) reverts: Vec<(u64, BlockConflict)>,
+    pub(crate) heads: (u64, u64),
+    pub(crate) malformed: usize,
+    pub(crate) reduced: usize,
+    /// Error of every commit of a range that starts at this height or above.
+    pub(crate) broken_from: Option<u64>,
+}
+
+impl MemoryStore {
+    pub(crate) fn state(&self) -> State {
+        self.state.lock().unwrap().clone()
+    }
+
+    pub(crate) fn change(&self, work: impl FnOnce(&mut State)) {
+        work(&mut self.state.lock().unwrap());
+    }
+
+    /// Covered heights of the stream with this name.
+    pub(crate) fn covered(&self, name: &str) -> RangeSet {
+        let state = self.state();
+        state.coverage.iter().find(|(stream, _)| stream.name() == name).map(|(_, ranges)| ranges.clone()).unwrap_or_default()
+    }
+
+    /// Records as text, to compare stores.
+    pub(crate) fn dump(&self) -> String {
+        let state = self.state();
+        format!("{:#?}\n{:#?}\n{:#?}\n{:#?}", state.coverage, state.records, state.events, state.blocks.keys())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn set_targets(&self, targets: &[Target]) -> Result<(), StoreError> {
+        self.change(|state| state.targets = targets.to_vec());
+        Ok(())
+    }
+
+    async fn coverage(&self, _chain: ChainId) -> Result<Vec<Covered>, StoreError> {
+        let state = self.state();
+        let covered = |stream: &StreamId, range: BlockRange| Covered {
+            stream: stream.clone(),
+            range,
+            from_ms: 0,
+            to_ms: 0,
+            evidence: Evidence::Witnessed,
+        };
+        Ok(state.coverage.iter().flat_map(|(stream, set)| set.ranges().iter().map(move |range| covered(stream, *range))).collect())
+    }
+
+    async fn unfinal_blocks(&self, _chain: ChainId) -> Result<Vec<BlockRef>, StoreError> {
+        let state = self.state();
+        Ok(state.blocks.range(state.heads.0 + 1..).map(|(_, block)| *block).collect())
+    }
+
+    async fn block(&self, _chain: ChainId, height: u64) -> Result<Option<BlockRef>, StoreError> {
+        Ok(self.state().blocks.get(&height).copied())
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let mut state = self.state.lock().unwrap();
+        if state.broken_from.is_some_and(|from| from <= commit.range.from()) {
+            return Err(StoreError::Database { database: "memory".to_owned(), message: "disk full".to_owned() });
+        }
+        for block in &commit.blocks {
+            let stored = state.blocks.get(&block.height).and_then(BlockRef::hash);
+            if let (Some(stored), Some(found)) = (stored, block.hash())
+                && stored != found
+            {
+                let conflict = BlockConflict { height: block.height, stored: format!("{stored:#x}"), found: format!("{found:#x}") };
+                return Err(StoreError::Conflict { chain: commit.chain, conflict });
+            }
+        }
+        state.commits.push(commit.range);
+        state.malformed += commit.malformed.len();
+        state.blocks.extend(commit.blocks.iter().map(|block| (block.height, *block)));
+        let covered = RangeSet::from_ranges([commit.range]).without(&RangeSet::from_ranges(commit.holes.iter().map(|hole| hole.range)));
+        for stream in &commit.streams {
+            let known = state.coverage.entry(stream.clone()).or_default();
+            *known = RangeSet::from_ranges(known.ranges().iter().chain(covered.ranges()).copied());
+        }
+        state.holes.extend(commit.holes.iter().map(|hole| (commit.streams.clone(), hole.clone())));
+        let mut done = Committed::default();
+        for (stream, record) in commit.records {
+            let key = (record.height, record.rec);
+            match state.records.insert(key, (stream, record)) {
+                Some(_) => done.records_known += 1,
+                None => done.records += 1,
+            }
+        }
+        done.events = commit.events.len() as u64;
+        state.events.extend(commit.events);
+        done.failures = commit.failures.iter().filter(|(_, failure)| failure.kind != FailureKind::UnknownEvent).count() as u64;
+        if let Some((count, cancel)) = &self.cancel_at
+            && *count == state.commits.len()
+        {
+            cancel.cancel();
+        }
+        Ok(done)
+    }
+
+    async fn revert(&self, _chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Result<Reverted, StoreError> {
+        let mut state = self.state.lock().unwrap();
+        let height = to.height;
+        state.reverts.push((height, conflict));
+        let (records, blocks) = (state.records.len(), state.blocks.len());
+        state.records.retain(|(at, _), _| *at <= height);
+        state.blocks.retain(|at, _| *at <= height);
+        state.events.retain(|event| event.key.height <= height);
+        let above = RangeSet::from_ranges(BlockRange::new(height + 1, u64::MAX));
+        for ranges in state.coverage.values_mut() {
+            *ranges = ranges.without(&above);
+        }
+        Ok(Reverted { records: (records - state.records.len()) as u64, blocks: (blocks - state.blocks.len()) as u64 })
+    }
+
+    async fn set_heads(&self, _chain: ChainId, finalized: u64, latest: u64) -> Result<(), StoreError> {
+        self.change(|state| state.heads = (state.heads.0.max(finalized), state.heads.1.max(latest)));
+        Ok(())
+    }
+
+    async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Result<(), StoreError> {
+        self.change(|state| state.holes.extend(holes.iter().map(|hole| (streams.to_vec(), hole.clone()))));
+        Ok(())
+    }
+
+    async fn reduce(&self) -> Result<ReduceStats, StoreError> {
+        self.change(|state| state.reduced += 1);
+        Ok(ReduceStats::default())
+    }
+}
