@@ -1,0 +1,13 @@
+//! A deterministic five-chain world with ground truth, served by local nodes over loopback sockets.
+//!
+//! Promises: the same seed gives the same bytes; truth is computed from traders' positions, never by decoding; records
+//! are encoded from the JSON ABIs and layout files by a dynamic encoder that shares no code with any decoder.
+//! Does not: know `venues` or `reducer` (a test reads the dependency graph), or serve anything beyond loopback.
+
+pub mod chain;
+pub mod encode;
+pub mod node;
+mod num;
+mod rng;
+pub mod truth;
+pub mod world;

@@ -1,0 +1,64 @@
+//! Local nodes: the simulated chains behind real sockets, with faults on demand.
+//!
+//! [`EvmNode`] answers Ethereum JSON-RPC, [`SolanaNode`] Solana JSON-RPC, [`write_hyperliquid_folder`] writes what a
+//! Hyperliquid node leaves on disk. Error codes and texts are those of geth and Agave, so that a client which copes with
+//! these nodes copes with those.
+//!
+//! Promises: only 127.0.0.1 is bound, on a port the system picks; every answer is a function of the chain, the visible
+//! head, the options and the faults; a node that is stopped or dropped no longer listens.
+//! Does not: execute anything, hold transactions beyond what the records need, or serve WebSockets. State, transaction
+//! and receipt roots of headers are constants, and a block's hash is the world's, not the hash of the header.
+
+mod base58;
+pub mod evm;
+pub mod fault;
+pub mod hyperliquid;
+mod json;
+mod ledger;
+mod rpc;
+mod server;
+pub mod solana;
+
+use thiserror::Error;
+
+pub use evm::{EvmNode, EvmOptions};
+pub use fault::{Effect, Fault, FaultError, FaultLine, Faults};
+pub use hyperliquid::write_hyperliquid_folder;
+pub use solana::{SolanaNode, SolanaOptions};
+
+/// Why a node could not be served or told to change.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// No loopback port could be had.
+    #[error("cannot listen on a loopback port: {0}")]
+    Listen(#[from] std::io::Error),
+    /// Nodes run as tasks of the caller's tokio runtime.
+    #[error("a node can only be served from inside a tokio runtime")]
+    NoRuntime,
+    /// A chain without a block has no head.
+    #[error("a chain without blocks cannot be served")]
+    EmptyChain,
+    /// A block does not follow the one before it.
+    #[error("block {height} does not follow block {below}: {problem}")]
+    BrokenChain {
+        /// Height of the block.
+        height: u64,
+        /// Height of the block before it in the list.
+        below: u64,
+        /// What does not fit.
+        problem: &'static str,
+    },
+    /// A height the chain does not have.
+    #[error("height {height} is outside the chain ({first} to {last})")]
+    Outside {
+        /// The height asked for.
+        height: u64,
+        /// First height of the chain.
+        first: u64,
+        /// Last height of the chain, hidden blocks included.
+        last: u64,
+    },
+    /// Faults that this node cannot apply.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+}
