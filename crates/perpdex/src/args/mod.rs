@@ -1,0 +1,266 @@
+//! The command line: verbs, flags and their help. Values are parsed here, meaning is given in `commands`.
+
+mod per_chain;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use perpdex_core::ChainId;
+
+pub(crate) use per_chain::PerChain;
+
+use crate::config::{ChainName, Location};
+use crate::instant::Point;
+use crate::output::Format;
+use per_chain::{parse_at, parse_endpoint};
+
+/// Indexes decentralized perpetual-futures venues into one SQL store: complete or says so, exact, comparable.
+#[derive(Debug, Parser)]
+#[command(name = "perpdex", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Flags of every verb.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// The verb.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 every target met · 1 finished with a gap, a failed or halted chain, a decode failure, or a demo that differs \
+from its truth · 2 nothing was started (usage, configuration, wrong chain id, newer database) · 3 `status --check` behind by lag alone · 130 interrupted";
+
+/// Flags of every verb.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Common")]
+pub(crate) struct CommonArgs {
+    /// Configuration file [default: ./perpdex.toml where it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "PERPDEX_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Database: sqlite:PATH or postgres://… (environment PERPDEX_DATABASE) [default: sqlite:perpdex.db]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// What to log on stderr: error, warn, info, debug, trace, or filters per module
+    #[arg(long, global = true, value_name = "FILTER", env = "PERPDEX_LOG", default_value = "error")]
+    pub(crate) log: String,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Index five simulated chains, report, and compare the store with the world's ground truth
+    #[command(after_help = "Example: perpdex demo --seed 7 --hours 48")]
+    Demo(DemoArgs),
+    /// Index history, then follow the head; the main job
+    #[command(
+        after_help = "Example: perpdex sync --chain arbitrum --endpoint arbitrum=https://node.example/key --from arbitrum=2026-03-01 --once"
+    )]
+    Sync(SyncArgs),
+    /// Index raw captures (`export --raw`) or Hyperliquid node files
+    #[command(after_help = "Example: perpdex replay /data/hyperliquid --database sqlite:hl.db")]
+    Replay(ReplayArgs),
+    /// Show heads, coverage, gaps and failures, and say whether all is well
+    #[command(after_help = "Example: perpdex status --check && echo complete")]
+    Status(StatusArgs),
+    /// Run one read-only SQL statement
+    #[command(after_help = "Example: perpdex query \"SELECT venue, SUM(volume_usd) FROM v_volume_hourly GROUP BY venue\"")]
+    Query(QueryArgs),
+    /// Write raw records with their coverage to a file that `replay` reads
+    #[command(after_help = "Example: perpdex export --raw capture.jsonl --chain bnb")]
+    Export(ExportArgs),
+    /// Manage the database's schema
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// List the venues: chains, first heights, what each gives, what is unverified
+    #[command(after_help = "Example: perpdex venues --json")]
+    Venues(OutputArgs),
+    /// List the chains: state, start, endpoints by label
+    #[command(after_help = "Example: perpdex chains")]
+    Chains(OutputArgs),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: perpdex completions bash > /etc/bash_completion.d/perpdex")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Flags of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Seed of the simulated world
+    #[arg(long, default_value_t = 1, help_heading = "World")]
+    pub(crate) seed: u64,
+    /// Hours of trading
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=24 * 31), help_heading = "World")]
+    pub(crate) hours: u32,
+    /// Chain events in all, about
+    #[arg(long, default_value_t = 240_000, value_parser = clap::value_parser!(u64).range(1_000..=20_000_000), help_heading = "World")]
+    pub(crate) events: u64,
+    /// Continue in an existing demo database of the same seed, hours and events
+    #[arg(long, help_heading = "World")]
+    pub(crate) resume: bool,
+    /// Format of the report
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Flags of `sync`.
+#[derive(Args, Debug)]
+pub(crate) struct SyncArgs {
+    /// What to read.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Read this chain here only (repeatable): a URL, or a folder for hyperliquid; replaces the configured list
+    #[arg(long = "endpoint", value_name = "CHAIN=URL_OR_FOLDER", value_parser = parse_endpoint, help_heading = "Connections")]
+    pub(crate) endpoints: Vec<PerChain<Location>>,
+    /// First height or UTC time of a chain, inclusive (repeatable); a time means the first block at or after it
+    #[arg(long, value_name = "CHAIN=HEIGHT_OR_TIME", value_parser = parse_at, help_heading = "Range")]
+    pub(crate) from: Vec<PerChain<Point>>,
+    /// Last height or UTC time of a chain, inclusive (repeatable); a time means the last block at or before it; ends the run
+    #[arg(long, value_name = "CHAIN=HEIGHT_OR_TIME", value_parser = parse_at, help_heading = "Range")]
+    pub(crate) to: Vec<PerChain<Point>>,
+    /// Stop at the height that was final at the start; `--once=latest` takes the provisional tail along
+    #[arg(long, value_name = "UNTIL", num_args = 0..=1, require_equals = true, default_missing_value = "final", help_heading = "Range")]
+    pub(crate) once: Option<Once>,
+    /// Print the summary as JSON on stdout
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Where a run without `--to` ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Once {
+    /// At the height that is final at the start.
+    Final,
+    /// At the newest height at the start.
+    Latest,
+}
+
+/// Flags that narrow down what is read.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectionArgs {
+    /// Only this chain (repeatable)
+    #[arg(long = "chain", value_name = "CHAIN", value_parser = parse_chain)]
+    pub(crate) chains: Vec<ChainId>,
+    /// Only this venue (repeatable), see `perpdex venues`
+    #[arg(long = "venue", value_name = "VENUE")]
+    pub(crate) venues: Vec<String>,
+}
+
+/// Flags of `replay`.
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// Raw captures or Hyperliquid files, any number of them, or one folder of Hyperliquid files
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Print the summary as JSON on stdout
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Flags of `status`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Exit with 0 only if everything is covered up to the head, 3 if only the newest heights are missing, else 1
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Heights that a stream may be behind before `--check` calls it lag
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
+    pub(crate) lag_blocks_max: u64,
+    /// Format.
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Flags of `query`.
+#[derive(Args, Debug)]
+pub(crate) struct QueryArgs {
+    /// One SQL statement; the connection is read-only
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: String,
+    /// Rows printed at most; more is an error, not a silent cut
+    #[arg(long, value_name = "ROWS", default_value_t = 100_000)]
+    pub(crate) rows_max: usize,
+    /// Format.
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Flags of `export`.
+#[derive(Args, Debug)]
+pub(crate) struct ExportArgs {
+    /// The file to write (format perpdex-raw/1); it must not exist
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) raw: PathBuf,
+    /// Only this chain (repeatable)
+    #[arg(long = "chain", value_name = "CHAIN", value_parser = parse_chain, help_heading = "Selection")]
+    pub(crate) chains: Vec<ChainId>,
+}
+
+/// Verbs of `db`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Create the schema or bring it to this program's version
+    Migrate,
+    /// Show engine, place, schema version, rows per table and size
+    Info(OutputArgs),
+}
+
+/// Verbs of `config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every effective value with its origin; endpoints by label only
+    Show(OutputArgs),
+    /// Read and check all layers and reference tables, without connecting to anything
+    Check,
+}
+
+/// How an answer is printed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Format of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl OutputArgs {
+    /// The chosen format.
+    pub(crate) fn format(self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+fn parse_chain(text: &str) -> Result<ChainId, String> {
+    ChainName::parse(text).map(|name| name.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn once_takes_its_value_with_an_equals_sign_only() {
+        for (args, want) in [("sync", None), ("sync --once", Some(Once::Final)), ("sync --once=latest", Some(Once::Latest))] {
+            let cli = Cli::try_parse_from(["perpdex"].into_iter().chain(args.split(' '))).unwrap();
+            let Command::Sync(sync) = cli.command else { panic!("not sync") };
+            assert_eq!(sync.once, want, "{args}");
+        }
+        assert!(Cli::try_parse_from(["perpdex", "sync", "--once", "latest"]).is_err());
+    }
+}

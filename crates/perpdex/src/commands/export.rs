@@ -1,0 +1,82 @@
+//! `perpdex export --raw FILE`: raw records with the coverage that goes with them.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use perpdex_core::{ChainId, Hole, StreamId};
+use perpdex_engine::capture::{CaptureRange, CaptureWriter};
+use perpdex_store::{RawCapture, SqlStore};
+
+use crate::args::{CommonArgs, ExportArgs};
+use crate::exit::{CommandResult, Exit, Failure};
+use crate::wiring;
+
+/// Runs the verb.
+pub(crate) async fn run(common: &CommonArgs, args: ExportArgs) -> CommandResult {
+    let config = super::load(common, Vec::new())?;
+    let catalog = wiring::catalog(&config).map_err(Failure::refused)?;
+    let store = wiring::open_store_existing(&config.database.value, catalog).await.map_err(Failure::refused)?;
+    let chains = chains(&store, &args.chains).await.map_err(Failure::refused)?;
+    let label = args.raw.display().to_string();
+    // An existing file is never overwritten: a capture can be the only copy of what a node has pruned since.
+    let file = OpenOptions::new().write(true).create_new(true).open(&args.raw).with_context(|| label.clone()).map_err(Failure::refused)?;
+    let mut writer = CaptureWriter::new(label, BufWriter::new(file))?;
+    let mut counts = Counts::default();
+    for chain in chains {
+        export_chain(&store, chain, &mut writer, &mut counts).await?;
+    }
+    let out = writer.finish()?;
+    sync(out, &args.raw)?;
+    writeln!(io::stdout(), "{}: {} ranges, {} records", args.raw.display(), counts.ranges, counts.records)?;
+    Ok(Exit::Done)
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    ranges: u64,
+    records: usize,
+}
+
+/// The stored chains; a chain that was named must be among them.
+async fn chains(store: &SqlStore, named: &[ChainId]) -> Result<Vec<ChainId>> {
+    let status = store.status().await?;
+    let mut stored: Vec<ChainId> = status.streams.iter().map(|stream| stream.stream.chain).collect();
+    stored.sort_unstable();
+    stored.dedup();
+    if let Some(absent) = named.iter().find(|chain| !stored.contains(chain)) {
+        return Err(anyhow!("--chain {absent}: {} holds nothing of it", store.place()));
+    }
+    stored.retain(|chain| named.is_empty() || named.contains(chain));
+    Ok(stored)
+}
+
+async fn export_chain<W: Write>(store: &SqlStore, chain: ChainId, writer: &mut CaptureWriter<W>, counts: &mut Counts) -> Result<()> {
+    let mut captures = store.raw_captures(chain).await?;
+    while let Some(capture) = captures.next().await? {
+        counts.ranges += 1;
+        counts.records += capture.records.len();
+        writer.write(&to_range(capture))?;
+    }
+    Ok(())
+}
+
+/// A piece of the store as a capture has it.
+fn to_range(capture: RawCapture) -> CaptureRange {
+    let own = |(stream, hole): (StreamId, Hole)| capture.streams.contains(&stream).then_some(hole);
+    CaptureRange {
+        chain: capture.chain,
+        range: capture.range,
+        holes: capture.holes.into_iter().filter_map(own).collect(),
+        streams: capture.streams,
+        evidence: capture.evidence,
+        blocks: capture.blocks,
+        records: capture.records.into_iter().map(|(_, record)| record).collect(),
+    }
+}
+
+fn sync(out: BufWriter<std::fs::File>, path: &Path) -> Result<()> {
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error);
+    file.and_then(|file| file.sync_all()).with_context(|| format!("{}", path.display()))
+}

@@ -1,0 +1,127 @@
+//! Where a chain is read from, without ever printing a secret.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use url::Url;
+
+/// One endpoint or folder of a chain. Its `Display` and `Debug` print the label only: URLs may hold keys.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    location: Location,
+    label: String,
+}
+
+/// What an endpoint is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// A JSON-RPC endpoint over HTTP.
+    Url(Url),
+    /// A folder (or file) of node files.
+    Folder(PathBuf),
+}
+
+impl Endpoint {
+    /// An endpoint under a label of its own, or under scheme and host (the last part of a path).
+    pub(crate) fn new(location: Location, label: Option<String>) -> Endpoint {
+        let label = label.unwrap_or_else(|| location.label());
+        Endpoint { location, label }
+    }
+
+    /// Where to read. Only sources may look at it.
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// What logs, errors and `config show` print.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+}
+
+impl Location {
+    /// Reads `http://…`, `https://…` or a path. The error does not repeat the text.
+    pub(crate) fn parse(text: &str) -> Result<Location, String> {
+        if text.is_empty() {
+            return Err("an endpoint must not be empty".to_owned());
+        }
+        let Some((scheme, _)) = text.split_once("://") else { return Ok(Location::Folder(PathBuf::from(text))) };
+        match scheme {
+            "http" | "https" => Url::parse(text).map(Location::Url).map_err(|error| format!("not a valid URL (text withheld): {error}")),
+            _ => Err(format!("scheme {scheme:?} is not served: use http://, https:// or a path")),
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Location::Url(url) => {
+                let host = url.host_str().unwrap_or("unknown host");
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                format!("{}://{host}{port}", url.scheme())
+            }
+            Location::Folder(path) => path.file_name().map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.label)
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label())
+    }
+}
+
+impl<'de> Deserialize<'de> for Location {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Location, D::Error> {
+        Location::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A database URL with user, password and parameters left out.
+pub(crate) fn database_place(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.split('?').next().unwrap_or_default().to_owned() };
+    // A password may hold any character unescaped, so the last '@' is looked for before anything else is cut off.
+    let bare = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{}", bare.split(['?', '#']).next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        for (text, label) in [
+            ("https://user:hunter2@rpc.example.org/v2/hunter2?key=hunter2", "https://rpc.example.org"),
+            ("http://127.0.0.1:8545/hunter2", "http://127.0.0.1:8545"),
+            ("/data/hl/node", "node"),
+        ] {
+            let endpoint = Endpoint::new(Location::parse(text).unwrap(), None);
+            assert_eq!(endpoint.to_string(), label);
+            assert!(!format!("{endpoint:?} {:?}", endpoint.location()).contains("hunter2"));
+        }
+        for text in ["", "wss://x/hunter2", "https://hunter2:hunter2", "ftp://x"] {
+            assert!(!Location::parse(text).unwrap_err().contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn databases_are_named_without_password() {
+        assert_eq!(database_place("postgres://me:hunter2@db:5433/perp?password=hunter2"), "postgres://db:5433/perp");
+        assert_eq!(database_place("postgres://me:hunter2#?hunter2@hunter2@db/perp"), "postgres://db/perp");
+        assert_eq!(database_place("sqlite:perpdex.db?mode=rwc"), "sqlite:perpdex.db");
+        assert_eq!(database_place("perpdex.db"), "perpdex.db");
+    }
+}

@@ -1,0 +1,79 @@
+//! `[sync]`: how history is fetched. Each option is declared once; layers, effective values, checks and `config show` follow.
+
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
+
+use super::{Layers, Setting};
+
+macro_rules! sync_options {
+    ($($(#[doc = $doc:literal])+ $name:ident: $allowed:expr;)+) => {
+        /// What one place says about `[sync]`.
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct SyncLayer {
+            $($(#[doc = $doc])+ pub(crate) $name: Option<u64>,)+
+        }
+
+        /// The effective options of `[sync]`.
+        #[derive(Clone, Debug)]
+        pub(crate) struct SyncOptions {
+            $($(#[doc = $doc])+ pub(crate) $name: Setting<u64>,)+
+        }
+
+        /// Names of all options.
+        pub(crate) const SYNC_OPTION_NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        impl SyncLayer {
+            /// Sets the option with this name; `false` where there is none.
+            pub(crate) fn set(&mut self, name: &str, value: u64) -> bool {
+                match name {
+                    $(stringify!($name) => self.$name = Some(value),)+
+                    _ => return false,
+                }
+                true
+            }
+        }
+
+        impl SyncOptions {
+            /// The strongest layer's word on each option.
+            pub(crate) fn pick(layers: &Layers) -> SyncOptions {
+                SyncOptions { $($name: layers.pick(|layer| layer.sync.$name),)+ }
+            }
+
+            /// Every option with its value and the values it may take.
+            pub(crate) fn rows(&self) -> Vec<(&'static str, &Setting<u64>, RangeInclusive<u64>)> {
+                vec![$((stringify!($name), &self.$name, $allowed)),+]
+            }
+        }
+    };
+}
+
+sync_options! {
+    /// Ranges fetched ahead of the commit in hand, per chain.
+    fetch_ahead: 1..=64;
+    /// Heights of the first request of a run, per endpoint.
+    blocks_start_per_fetch: 1..=1_000_000;
+    /// Heights of one request at most.
+    blocks_max_per_fetch: 1..=10_000_000;
+    /// Raw bytes fetched but not yet committed at most, per chain.
+    bytes_in_flight_max: 1_048_576..=17_179_869_184;
+    /// Tries of one request after the first.
+    retries_max: 0..=100;
+    /// First wait between tries, in milliseconds.
+    backoff_initial_ms: 1..=60_000;
+    /// Longest wait between tries, in milliseconds.
+    backoff_max_ms: 1..=600_000;
+    /// Time between looks at the head, in milliseconds.
+    head_poll_ms: 10..=600_000;
+    /// Time between recomputations of levels and windows, in milliseconds.
+    reduce_every_ms: 100..=3_600_000;
+    /// How long all endpoints of a chain may be unreachable at the start, in milliseconds.
+    unreachable_after_ms: 0..=600_000;
+    /// Time-out of one request, in milliseconds.
+    request_timeout_ms: 10..=600_000;
+    /// Bytes of one answer at most; a longer one is cut and asked for in smaller pieces.
+    response_bytes_max: 65_536..=1_073_741_824;
+    /// Requests at once to one Solana endpoint.
+    solana_requests_max: 1..=256;
+}

@@ -1,0 +1,18 @@
+//! From configuration to the parts of a run: catalog, store, sources, jobs.
+//!
+//! Does not: decide what the user wants (that is `args` and `config`) or how a run goes (that is `engine`).
+
+mod catalog;
+mod jobs;
+mod options;
+mod ready;
+mod run;
+mod sources;
+mod store;
+
+pub(crate) use catalog::catalog;
+pub(crate) use jobs::{Plan, RunRange, Selection};
+pub(crate) use options::engine_options;
+pub(crate) use ready::ready_jobs;
+pub(crate) use run::{interruption, run_jobs};
+pub(crate) use store::{keep_wider_targets, known_targets, open_store, open_store_existing};

@@ -1,0 +1,72 @@
+//! Sources of a chain: one per configured endpoint, by the chain's kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use perpdex_core::{ChainKind, HyperliquidStream, Source, Watch};
+use perpdex_evm::{EvmEndpoint, EvmSource};
+use perpdex_hyperliquid::FolderSource;
+use perpdex_solana::{SolanaEndpoint, SolanaSource};
+
+use super::options::count;
+use crate::config::{ChainConfig, Endpoint, Location, SyncOptions};
+
+/// The sources of one chain.
+pub(crate) struct OpenedChain {
+    /// In order of preference.
+    pub(crate) sources: Vec<Arc<dyn Source>>,
+    /// Node streams that have files; `None` where the question does not arise.
+    pub(crate) node_streams: Option<Vec<HyperliquidStream>>,
+}
+
+impl OpenedChain {
+    /// Whether the sources can have anything of a stream.
+    pub(crate) fn has(&self, watch: &Watch) -> bool {
+        match (&self.node_streams, watch) {
+            (Some(present), Watch::HyperCore(stream)) => present.contains(stream),
+            _ => true,
+        }
+    }
+}
+
+/// Opens every endpoint of the chain. Connects to nothing; a folder is read and indexed.
+pub(crate) fn open_sources(config: &ChainConfig, sync: &SyncOptions) -> Result<OpenedChain> {
+    let mut opened = OpenedChain { sources: Vec::new(), node_streams: None };
+    for endpoint in &config.endpoints.value {
+        match endpoint.location() {
+            Location::Url(url) => opened.sources.push(open_url(config, endpoint, url.as_str(), sync)?),
+            Location::Folder(path) => {
+                let source = FolderSource::open(path, endpoint.label()).with_context(|| format!("chain {}", config.chain))?;
+                opened.node_streams.get_or_insert_default().extend(source.streams());
+                opened.sources.push(Arc::new(source));
+            }
+        }
+    }
+    Ok(opened)
+}
+
+fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOptions) -> Result<Arc<dyn Source>> {
+    let (url, label) = (url.to_owned(), endpoint.label().to_owned());
+    let timeout = Duration::from_millis(sync.request_timeout_ms.value);
+    let response_bytes_max = count(sync.response_bytes_max.value);
+    match config.chain.info().map(|info| info.kind) {
+        Some(ChainKind::Evm) => Ok(Arc::new(EvmSource::new(EvmEndpoint {
+            chain: config.chain,
+            url,
+            label,
+            timeout,
+            response_bytes_max,
+            final_depth: config.final_depth.value,
+        })?)),
+        Some(ChainKind::Svm) => Ok(Arc::new(SolanaSource::new(SolanaEndpoint {
+            url,
+            label,
+            timeout,
+            response_bytes_max,
+            concurrency: count(sync.solana_requests_max.value),
+            genesis_hash: Some(SolanaEndpoint::MAINNET_GENESIS_HASH.to_owned()),
+        })?)),
+        _ => Err(anyhow!("chain {}: endpoint {endpoint} does not fit the chain's kind", config.chain)),
+    }
+}

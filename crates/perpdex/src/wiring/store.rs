@@ -1,0 +1,42 @@
+//! The store of a configuration.
+
+use std::sync::Arc;
+
+use perpdex_core::{Catalog, Store, StoreError, Target};
+use perpdex_store::{SqlStore, StoreOptions, VenueRef};
+use perpdex_venues::VENUES;
+
+/// Opens a database, creating it and bringing its schema to this program's version.
+pub(crate) async fn open_store(url: &str, catalog: Catalog) -> Result<Arc<SqlStore>, StoreError> {
+    SqlStore::open(url, catalog, options()).await.map(Arc::new)
+}
+
+/// Opens a database that must exist with this program's schema version.
+pub(crate) async fn open_store_existing(url: &str, catalog: Catalog) -> Result<Arc<SqlStore>, StoreError> {
+    SqlStore::open_existing(url, catalog, options()).await.map(Arc::new)
+}
+
+/// What earlier runs asked for.
+pub(crate) async fn known_targets(store: &SqlStore) -> Result<Vec<Target>, StoreError> {
+    Ok(store.status().await?.streams.into_iter().filter_map(|stream| stream.target).collect())
+}
+
+/// Puts back what a run has narrowed: files that are replayed add to what earlier runs asked for and take nothing back.
+pub(crate) async fn keep_wider_targets(store: &SqlStore, earlier: &[Target]) -> Result<(), StoreError> {
+    let widened = |now: Target| {
+        let before = earlier.iter().find(|target| target.stream == now.stream)?;
+        let to = before.to.zip(now.to).map(|(before, now)| before.max(now));
+        let wide = Target { from: before.from.min(now.from), to, ..now.clone() };
+        (wide != now).then_some(wide)
+    };
+    let widened: Vec<Target> = known_targets(store).await?.into_iter().filter_map(widened).collect();
+    match widened.is_empty() {
+        true => Ok(()),
+        false => store.set_targets(&widened).await,
+    }
+}
+
+fn options() -> StoreOptions {
+    let venues = VENUES.iter().map(|venue| VenueRef::from(venue.info())).collect();
+    StoreOptions { venues, ..StoreOptions::default() }
+}

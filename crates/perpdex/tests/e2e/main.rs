@@ -1,0 +1,10 @@
+//! End to end: the built binary over files, loopback sockets and real databases.
+
+mod bad_input;
+mod demo;
+mod receipts_real;
+mod reorg_anvil;
+mod reorg_simnet;
+mod replay_real;
+mod support;
+mod targets;
