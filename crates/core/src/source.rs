@@ -1,8 +1,10 @@
-//! What a chain crate gives the engine: three calls, and no retry policy, no loop and no reorg logic of its own.
+//! What a chain crate gives the engine: a few calls, and no retry policy, no loop and no reorg logic of its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::{BlockRange, BlockRef, ChainId, Evidence, Hole, RawRecord, StreamId, Watch};
@@ -31,6 +33,64 @@ pub trait Source: Send + Sync {
 
     /// The first block at or after `time_ms` (unix milliseconds), by bisection over block times; `None` above the tip.
     async fn height_at(&self, time_ms: i64) -> Result<Option<u64>, SourceError>;
+
+    /// Whether single blocks tell that records were left out ([`Source::probe`]). A source that answers with complete blocks
+    /// or files has nothing to probe.
+    fn can_probe(&self) -> bool {
+        false
+    }
+
+    /// Tests single blocks of a batch that this source gave: does anything show that records were left out there?
+    ///
+    /// `heights` ascend and lie in `batch.range`; `filter` is the one the batch was asked with.
+    async fn probe(&self, heights: &[u64], _filter: &Filter, _batch: &Batch) -> Result<Probe, SourceError> {
+        Ok(Probe { unsettled: heights.to_vec(), ..Probe::default() })
+    }
+
+    /// Reads a range with proof of `level`, or the best this source can give: `Proof::batch.evidence` says what was reached.
+    ///
+    /// [`Evidence::Bloom`] tests every header and reads the receipts of blocks that may hold more than was answered;
+    /// [`Evidence::Receipts`] reads the receipts of every block. Weaker levels are those of [`Source::fetch`]. As with
+    /// `fetch`, the answer may be for a shorter range that starts at the same height.
+    async fn prove(&self, range: BlockRange, filter: &Filter, level: Evidence) -> Result<Proof, SourceError> {
+        let headers = if Evidence::Bloom <= level { Headers::All } else { filter.headers };
+        let batch = self.fetch(range, &Filter { headers, ..filter.clone() }).await?;
+        Ok(Proof { batch, omitted: Vec::new() })
+    }
+
+    /// What was asked of the endpoint since the source was made.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+/// What probed blocks said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probe {
+    /// Heights whose block shows records that the batch lacks, ascending. The batch is not to be believed.
+    pub omitted: Vec<u64>,
+    /// Heights for which this endpoint can tell neither that nothing is missing nor that something is, ascending.
+    pub unsettled: Vec<u64>,
+}
+
+/// A range read with stronger proof than an ordinary fetch brings.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The range with everything that was found, whichever way it was found.
+    pub batch: Batch,
+    /// Heights at which the endpoint's ordinary answer lacked records that its own blocks have, ascending.
+    pub omitted: Vec<u64>,
+}
+
+/// Requests to one endpoint, counted by the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Requests sent; a batch is one.
+    pub requests: u64,
+    /// Calls by method, those of batches one by one.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// Headers read, by what they were read for.
+    pub headers: BTreeMap<&'static str, u64>,
 }
 
 /// The state of a chain as one endpoint sees it.
@@ -128,6 +188,10 @@ pub enum SourceErrorKind {
     Unreachable,
     /// The endpoint will never answer this.
     Permanent,
+    /// The endpoint does not have that part of history, and never will.
+    Pruned,
+    /// The endpoint's answer lacked records that its own blocks, or another endpoint, show: the answer is worthless.
+    Omitted,
     /// The endpoint serves another chain than configured.
     WrongChain {
         /// What it serves.
@@ -136,6 +200,12 @@ pub enum SourceErrorKind {
 }
 
 impl SourceErrorKind {
+    /// Whether the same endpoint would say the same to the same question again.
+    pub fn is_final(&self) -> bool {
+        use SourceErrorKind::{Density, Omitted, Permanent, Pruned, Range, WrongChain};
+        matches!(self, Range { .. } | Density | Permanent | Pruned | Omitted | WrongChain { .. })
+    }
+
     /// The name in summaries.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -146,6 +216,8 @@ impl SourceErrorKind {
             SourceErrorKind::Transient => "transient",
             SourceErrorKind::Unreachable => "unreachable",
             SourceErrorKind::Permanent => "permanent",
+            SourceErrorKind::Pruned => "pruned",
+            SourceErrorKind::Omitted => "omitted",
             SourceErrorKind::WrongChain { .. } => "wrong chain",
         }
     }

@@ -100,6 +100,33 @@ impl Endpoints {
         }
     }
 
+    /// Asks one endpoint and no other, until it answers or will not, within the limits of tries.
+    #[allow(dead_code, reason = "the comparison with a second endpoint comes in the next commits")]
+    pub(crate) async fn ask_at<T>(
+        &self,
+        endpoint: usize,
+        what: &str,
+        call: impl for<'a> Fn(&'a dyn Source) -> BoxFuture<'a, Result<T, SourceError>> + Send + Sync,
+    ) -> Result<T, ChainError> {
+        let mut tries = Tries::new(&self.options);
+        let others: Vec<usize> = (0..self.sources.len()).filter(|other| *other != endpoint).collect();
+        loop {
+            self.ready(&others).await.map_err(|gave_up| gave_up.into_error(self.chain, what))?;
+            self.tally.call();
+            let error = match call(self.source(endpoint)).await {
+                Ok(value) => {
+                    self.succeeded(endpoint);
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            self.failed(endpoint, &error);
+            if error.kind.is_final() || !tries.count(&error.kind) {
+                return Err(GaveUp::Tries { tries: tries.total().max(1), last: error }.into_error(self.chain, what));
+            }
+        }
+    }
+
     /// Tip and final height, from one endpoint.
     pub(crate) async fn heads(&self) -> Result<Heads, ChainError> {
         let answer = self.ask("heads", |source| source.heads()).await?;
@@ -240,7 +267,8 @@ impl Endpoints {
             }
             // A node that is behind is behind by blocks, not by load.
             SourceErrorKind::Lagging => self.options.head_poll(),
-            SourceErrorKind::Range { .. } | SourceErrorKind::Density => Duration::ZERO,
+            // Nothing is wrong with the endpoint as such, only with this answer or this range.
+            SourceErrorKind::Range { .. } | SourceErrorKind::Density | SourceErrorKind::Pruned | SourceErrorKind::Omitted => Duration::ZERO,
             SourceErrorKind::Transient | SourceErrorKind::Unreachable => state.pauses.next(),
         };
         warn!(chain = %self.chain, endpoint = error.label, kind = error.kind.as_str(), pause_ms = pause.as_millis() as u64, error = error.message, "call failed");

@@ -147,6 +147,12 @@ impl FetchContext {
                 request.narrowings += 1;
             }
             SourceErrorKind::Permanent | SourceErrorKind::WrongChain { .. } => {}
+            SourceErrorKind::Pruned | SourceErrorKind::Omitted => {
+                request.refused_by.push(endpoint);
+                if self.endpoints.live().iter().all(|live| request.refused_by.contains(live)) {
+                    return Err(Refusal { gave_up: GaveUp::Tries { tries: tries + 1, last: error }, asked });
+                }
+            }
             ref kind => {
                 if !request.tries.count(kind) {
                     return Err(Refusal { gave_up: GaveUp::Tries { tries: tries + 1, last: error }, asked });
