@@ -63,6 +63,7 @@ const TABLES: &[(&str, Compared)] = &[
     ("cascades", Compared::Whole(4)),
     ("signals", Compared::Whole(4)),
     ("price_divergence", Compared::Whole(2)),
+    ("external_metrics", Compared::Whole(6)),
 ];
 
 /// Names of all tables.

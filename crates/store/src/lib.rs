@@ -14,6 +14,7 @@ mod commit;
 mod coverage;
 mod dictionary;
 mod dump;
+mod external;
 mod fact;
 mod history;
 mod join;
@@ -34,6 +35,7 @@ mod store;
 
 pub use capture::{RawCapture, RawCaptures};
 pub use dictionary::dictionary;
+pub use external::{ALL, ExternalMetric, Imported};
 pub use options::{StoreOptions, VenueRef};
 pub use sql::{Table, Value};
 pub use status::{ChainStatus, Status, StreamStatus};

@@ -24,6 +24,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/sqlite/0002_views.sql"),
         postgres: include_str!("../../../migrations/postgres/0002_views.sql"),
     },
+    Migration {
+        name: "0006_external_metrics",
+        sqlite: include_str!("../../../migrations/sqlite/0006_external_metrics.sql"),
+        postgres: include_str!("../../../migrations/postgres/0006_external_metrics.sql"),
+    },
 ];
 
 /// The version this program makes.

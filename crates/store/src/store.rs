@@ -6,6 +6,7 @@ use perpdex_core::{
     StreamId, Target,
 };
 
+use crate::external::{self, ExternalMetric, Imported};
 use crate::options::StoreOptions;
 use crate::place::Place;
 use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Table};
@@ -130,6 +131,11 @@ impl SqlStore {
     /// Reads a chain's raw records back, in canonical order, a chunk of heights at a time.
     pub async fn raw_captures(&self, chain: ChainId) -> Outcome<capture::RawCaptures<'_>> {
         capture::RawCaptures::begin(&self.db, &self.place, chain).await.map_err(|fault| self.told(fault))
+    }
+
+    /// Writes figures of others, all or none. Call [`Store::reduce`] afterwards: signals read them.
+    pub async fn import_metrics(&self, metrics: &[ExternalMetric]) -> Outcome<Imported> {
+        external::import(&self.db, metrics).await.map_err(|fault| self.told(fault))
     }
 
     /// Makes all sums and hours anew from the rows. It must never change one.

@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Write raw records with their coverage to a file that `replay` reads
     #[command(after_help = "Example: perpdex export --raw capture.jsonl --chain bnb")]
     Export(ExportArgs),
+    /// Take in figures of others from files: options data, spot prices, published numbers
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Manage the database's schema
     #[command(subcommand)]
     Db(DbCommand),
@@ -200,6 +203,29 @@ pub(crate) struct ExportArgs {
     /// Only this chain (repeatable)
     #[arg(long = "chain", value_name = "CHAIN", value_parser = parse_chain, help_heading = "Selection")]
     pub(crate) chains: Vec<ChainId>,
+}
+
+/// Verbs of `import`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Import figures from CSV files into v_external_metrics; the same file twice changes nothing
+    #[command(after_help = IMPORT_METRIC)]
+    Metric(ImportMetricArgs),
+}
+
+const IMPORT_METRIC: &str = "The header line names source, metric, asset, as_of, value, unit, and where wanted venue and published_at. An empty asset or \
+venue means all of them. Times are UTC or unix milliseconds. A correction is a further line with a later published_at.\n\n\
+Example: perpdex import metric options.csv";
+
+/// Flags of `import metric`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportMetricArgs {
+    /// CSV files; all of them are taken in, or none
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Format.
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Verbs of `db`.

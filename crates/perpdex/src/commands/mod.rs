@@ -6,6 +6,7 @@ mod config;
 mod db;
 mod demo;
 mod export;
+mod import;
 mod query;
 mod replay;
 mod status;
@@ -26,6 +27,7 @@ pub(crate) async fn run(cli: Cli) -> CommandResult {
         Command::Status(args) => Box::pin(status::run(&common, args)).await,
         Command::Query(args) => Box::pin(query::run(&common, args)).await,
         Command::Export(args) => Box::pin(export::run(&common, args)).await,
+        Command::Import(command) => Box::pin(import::run(&common, command)).await,
         Command::Db(command) => Box::pin(db::run(&common, command)).await,
         Command::Venues(args) => venues::run(args),
         Command::Chains(args) => chains::run(&load(&common, Vec::new())?, args),
