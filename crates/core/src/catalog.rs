@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{ChainId, VenueSlug};
+use crate::{Basis, ChainId, OiBasis, VenueSlug};
 
 /// One canonical underlying.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,12 @@ pub struct MarketDef {
     /// Collateral tokens of positions, where fixed.
     #[serde(default)]
     pub collateral_tokens: Vec<String>,
+    /// What the venue's own level means, where no listing on the chain tells; quantity of the asset if neither does.
+    #[serde(default)]
+    pub oi_basis: Option<OiBasis>,
+    /// Which notional the venue counts, likewise; execution price if neither tells.
+    #[serde(default)]
+    pub volume_basis: Option<Basis>,
 }
 
 /// All reference data, checked.

@@ -179,12 +179,13 @@ impl Forced {
     }
 }
 
-/// The size of a position: signed quantity (long above zero) and, where the venue keeps it, entry cost in dollars
-/// (unsigned).
+/// The size of a position: signed quantity (long above zero) and entry cost in dollars (unsigned), each where the venue
+/// tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
-    /// Signed quantity in venue units, before the market's multiplier.
-    pub qty: Amount,
+    /// Signed quantity in venue units, before the market's multiplier; `None` where the venue keeps positions in dollars
+    /// and the record does not tell the entry price.
+    pub qty: Option<Amount>,
     /// Entry cost in dollars, never below zero.
     pub entry_usd: Option<Amount>,
 }

@@ -66,7 +66,7 @@ fn notional(fill: &Fill) -> Decimal {
 }
 
 fn position(size: &Option<Size>) -> Decimal {
-    size.unwrap().qty.to_decimal(None).unwrap()
+    size.unwrap().qty.unwrap().to_decimal(None).unwrap()
 }
 
 fn sum(values: impl Iterator<Item = Decimal>) -> Decimal {

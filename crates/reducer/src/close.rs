@@ -82,8 +82,8 @@ fn closing_fill(close: &Close, open: &OpenPosition, token: &dyn Fn(&str) -> Opti
         qty: open.qty,
         price: close.price,
         venue_notional_usd: None,
-        before: Some(Size { qty: signed(open), entry_usd: entry_usd(open) }),
-        after: Some(Size { qty: Amount { native: I256::ZERO, unit: open.qty.unit }, entry_usd: None }),
+        before: Some(Size { qty: Some(signed(open)), entry_usd: entry_usd(open) }),
+        after: Some(Size { qty: Some(Amount { native: I256::ZERO, unit: open.qty.unit }), entry_usd: None }),
         fee: open.collateral_token.clone().map(|token| TokenAmount { native: close.fee_native, token }),
         fee_token_price_usd: None,
         realized_pnl_usd: collateral.map(|row| Decimal::new(close.pnl_native, row.decimals)),
@@ -148,8 +148,8 @@ mod tests {
         assert_eq!((fill.side, fill.action, fill.forced), (perpdex_core::Side::Buy, Action::Liquidation, Forced::Liq));
         assert_eq!(fill.before.unwrap().entry_usd.unwrap().to_decimal(None).unwrap().to_string(), "150");
         assert_eq!(fill.realized_pnl_usd.unwrap().to_string(), "-1");
-        assert!(fill.before.unwrap().qty.native.is_negative());
-        assert!(fill.after.unwrap().qty.native.is_zero());
+        assert!(fill.before.unwrap().qty.unwrap().native.is_negative());
+        assert!(fill.after.unwrap().qty.unwrap().native.is_zero());
         let amounts: Vec<_> = events[1..]
             .iter()
             .map(|event| match &event.body {

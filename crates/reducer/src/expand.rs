@@ -128,8 +128,8 @@ struct On<'a> {
 /// A position's size as rows hold it.
 #[derive(Clone, Copy, Default)]
 struct Held {
-    q: i64,
-    native: I256,
+    /// Scaled and native quantity, where the venue tells it.
+    qty: Option<(i64, I256)>,
     usd_e6: Option<i64>,
 }
 
@@ -177,8 +177,8 @@ impl On<'_> {
             exec_notional_usd_e6,
             notional_usd_e6,
             volume_basis,
-            before_q: before.map(|held| held.q),
-            after_q: after.map(|held| held.q),
+            before_q: before.and_then(|held| held.qty).map(|(q, _)| q),
+            after_q: after.and_then(|held| held.qty).map(|(q, _)| q),
             before_usd_e6: before.and_then(|held| held.usd_e6),
             after_usd_e6: after.and_then(|held| held.usd_e6),
             long_delta_q: delta.long_q,
@@ -315,10 +315,12 @@ impl On<'_> {
 
     fn held(&self, size: Option<&Size>) -> Result<Option<Held>, ExpandError> {
         let Some(size) = size else { return Ok(None) };
-        let Some(qty) = self.qty(&size.qty)? else { return Ok(None) };
         let entry = size.entry_usd.and_then(|amount| amount.to_decimal(self.market.qty_decimals));
-        let usd_e6 = if qty.is_zero() { Some(0) } else { optional(entry, USD, "position_usd_e6")? };
-        Ok(Some(Held { q: scaled(&qty, self.market.qty_scale, "position_q")?, native: size.qty.native, usd_e6 }))
+        let entry_usd_e6 = optional(entry, USD, "position_usd_e6")?;
+        let Some(amount) = size.qty else { return Ok(Some(Held { qty: None, usd_e6: entry_usd_e6 })) };
+        let Some(qty) = self.qty(&amount)? else { return Ok(None) };
+        let usd_e6 = if qty.is_zero() { Some(0) } else { entry_usd_e6 };
+        Ok(Some(Held { qty: Some((scaled(&qty, self.market.qty_scale, "position_q")?, amount.native)), usd_e6 }))
     }
 }
 
@@ -333,35 +335,44 @@ struct Delta {
 }
 
 impl Delta {
-    /// `round(after) - round(before)` where both are told; where neither is, the size on the position's side, if that is
+    /// `round(after) - round(before)` where both quantities are told; else the size on the position's side, if that is
     /// told; else nothing.
     fn of(fill: &Fill, before: Option<Held>, after: Option<Held>, qty_q: i64) -> Delta {
-        if let (Some(before), Some(after)) = (before, after) {
-            let part = |held: Held, sign: i64| (held.q.saturating_mul(sign)).max(0);
-            let native = |held: Held, long: bool| {
-                let value = if long { held.native } else { -held.native };
-                if value.is_negative() { I256::ZERO } else { value }
-            };
-            let usd = |held: Held, sign: i64| match (held.q.signum() == sign, held.q == 0) {
-                (true, _) => held.usd_e6,
-                (false, _) => Some(0),
-            };
-            let usd_delta = |sign: i64| usd(after, sign).zip(usd(before, sign)).map(|(after, before)| after - before);
-            return Delta {
-                long_q: part(after, 1) - part(before, 1),
-                short_q: part(after, -1) - part(before, -1),
-                long_native: native(after, true) - native(before, true),
-                short_native: native(after, false) - native(before, false),
-                long_usd_e6: usd_delta(1),
-                short_usd_e6: usd_delta(-1),
-            };
+        let told = |held: Option<Held>| held.and_then(|held| held.qty.map(|(q, native)| (q, native, held.usd_e6)));
+        if let (Some(before), Some(after)) = (told(before), told(after)) {
+            return Delta::between(before, after);
         }
         let Some(side) = fill.position_side else { return Delta::none() };
         let opens = fill.side == side.trade_side(true);
         let (q, native) = if opens { (qty_q, fill.qty.native) } else { (-qty_q, -fill.qty.native) };
+        let cost = |held: Option<Held>| held.and_then(|held| held.usd_e6);
+        let usd_e6 = cost(after).zip(cost(before)).map(|(after, before)| after - before);
+        let other_usd_e6 = usd_e6.map(|_| 0);
         match side {
-            PositionSide::Long => Delta { long_q: q, long_native: native, ..Delta::none() },
-            PositionSide::Short => Delta { short_q: q, short_native: native, ..Delta::none() },
+            PositionSide::Long => {
+                Delta { long_q: q, long_native: native, long_usd_e6: usd_e6, short_usd_e6: other_usd_e6, ..Delta::none() }
+            }
+            PositionSide::Short => {
+                Delta { short_q: q, short_native: native, short_usd_e6: usd_e6, long_usd_e6: other_usd_e6, ..Delta::none() }
+            }
+        }
+    }
+
+    fn between(before: (i64, I256, Option<i64>), after: (i64, I256, Option<i64>)) -> Delta {
+        let part = |(q, ..): (i64, I256, Option<i64>), sign: i64| (q.saturating_mul(sign)).max(0);
+        let native = |(_, native, _): (i64, I256, Option<i64>), long: bool| {
+            let value = if long { native } else { -native };
+            if value.is_negative() { I256::ZERO } else { value }
+        };
+        let usd = |(q, _, usd_e6): (i64, I256, Option<i64>), sign: i64| if q.signum() == sign { usd_e6 } else { Some(0) };
+        let usd_delta = |sign: i64| usd(after, sign).zip(usd(before, sign)).map(|(after, before)| after - before);
+        Delta {
+            long_q: part(after, 1) - part(before, 1),
+            short_q: part(after, -1) - part(before, -1),
+            long_native: native(after, true) - native(before, true),
+            short_native: native(after, false) - native(before, false),
+            long_usd_e6: usd_delta(1),
+            short_usd_e6: usd_delta(-1),
         }
     }
 

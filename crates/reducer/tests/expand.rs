@@ -41,7 +41,8 @@ fn event(body: EventBody) -> Event {
 
 /// A fill that moves a position from `before` to `after` thousandths of a unit at 100 dollars a unit.
 fn fill(before: i64, after: i64) -> Fill {
-    let size = |native: i64| Size { qty: Amount::market_qty(number(native)), entry_usd: Some(Amount::decimals(number(native.abs()), 1)) };
+    let size =
+        |native: i64| Size { qty: Some(Amount::market_qty(number(native))), entry_usd: Some(Amount::decimals(number(native.abs()), 1)) };
     Fill {
         account: "a".to_owned(),
         position_key: "p".to_owned(),

@@ -240,6 +240,8 @@ pub(crate) async fn refresh(
         _ => told.collateral_tokens,
     };
     let qty_decimals = def.and_then(|def| def.qty_decimals).or(told.qty_decimals);
+    let oi_basis = def.and_then(|def| def.oi_basis).unwrap_or(told.oi_basis);
+    let volume_basis = def.and_then(|def| def.volume_basis).unwrap_or(told.volume_basis);
     let row = MarketRow {
         market_id: id,
         venue,
@@ -248,8 +250,8 @@ pub(crate) async fn refresh(
         qty_scale: asset.qty_scale,
         multiplier,
         qty_decimals,
-        oi_basis: told.oi_basis,
-        volume_basis: told.volume_basis,
+        oi_basis,
+        volume_basis,
     };
     let mut bulk = Bulk::new("markets", MARKETS);
     bulk.push([
@@ -264,8 +266,8 @@ pub(crate) async fn refresh(
         qty_decimals.map(i64::from).into(),
         told.quote.into(),
         collateral.into(),
-        Param::Name(told.oi_basis.as_str()),
-        Param::Name(told.volume_basis.as_str()),
+        Param::Name(oi_basis.as_str()),
+        Param::Name(volume_basis.as_str()),
         height_cell(first.height),
         first.ms.into(),
         told.listed_ms.into(),

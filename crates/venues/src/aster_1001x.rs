@@ -170,7 +170,7 @@ fn open(log: &EvmLog) -> Result<(String, Fill), DecodeError> {
 }
 
 fn size(qty: I256, entry_usd: Amount) -> Size {
-    Size { qty: Amount::decimals(qty, QTY_DECIMALS), entry_usd: Some(entry_usd) }
+    Size { qty: Some(Amount::decimals(qty, QTY_DECIMALS)), entry_usd: Some(entry_usd) }
 }
 
 /// `CloseTradeSuccessful`, or `ExecuteCloseSuccessful` where the keeper closed and says why.

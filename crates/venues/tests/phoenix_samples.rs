@@ -95,7 +95,7 @@ fn check(sample: &str, name: &str, fields: &Value, decoded: &Decoded) -> usize {
             let after = native(&fields[if is_taker { "base_lot_position" } else { "maker_base_lot_position" }]);
             let fill = fills.iter().find(|fill| fill.account == account).unwrap();
             assert_eq!((fill.is_taker, fill.qty.native), (is_taker, native(&fields["base_lots_filled"])), "{sample}");
-            assert_eq!(fill.after.unwrap().qty.native, after, "{sample}");
+            assert_eq!(fill.after.unwrap().qty.unwrap().native, after, "{sample}");
             assert_eq!(fill.side, if text(&fields["side"]) == "bid" { Side::Buy } else { Side::Sell }, "{sample}");
             let quote = number(&fill.qty).mul(&number(&fill.price)).unwrap();
             assert_eq!(quote.rescale(6).unwrap(), Decimal::new(usdc("quote_lots_filled"), 6), "{sample}");
@@ -107,7 +107,7 @@ fn check(sample: &str, name: &str, fields: &Value, decoded: &Decoded) -> usize {
             assert_eq!((from.account.as_str(), to.account.as_str()), (text(&fields["liquidatee"]), text(&fields["liquidator"])));
             let moved = native(&fields["base_lots_transferred"]);
             for (fill, change) in [(from, -moved), (to, moved)] {
-                let (before, after) = (fill.before.unwrap().qty.native, fill.after.unwrap().qty.native);
+                let (before, after) = (fill.before.unwrap().qty.unwrap().native, fill.after.unwrap().qty.unwrap().native);
                 assert_eq!((after - before, fill.qty.native, fill.in_volume), (change, moved.abs(), false), "{sample}");
                 assert!(fill.realized_pnl_usd.is_some(), "{sample}: before and after are those of a PnL");
             }

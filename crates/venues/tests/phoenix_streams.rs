@@ -73,7 +73,7 @@ fn equal_changes_of_one_trader_are_told_apart_by_where_they_end() {
     ];
     let decoded = decode(&stream);
     assert_eq!(errors(&decoded), [""; 0]);
-    let after: Vec<_> = fills(&decoded).iter().map(|(_, fill)| fill.after.unwrap().qty.native.as_i64()).collect();
+    let after: Vec<_> = fills(&decoded).iter().map(|(_, fill)| fill.after.unwrap().qty.unwrap().native.as_i64()).collect();
     assert_eq!(after, [5, 10, -10]);
 }
 

@@ -73,9 +73,9 @@ fn check_trade(sample: &Value, decoded: &Decoded, event: &str) -> Fill {
     assert_eq!(in_units(&fill.venue_notional_usd.unwrap()), decimal(&derived["size_delta_usd"]));
     let (before, after) = (fill.before.unwrap(), fill.after.unwrap());
     assert_eq!(in_units(&after.entry_usd.unwrap()), decimal(&derived["size_after_usd"]));
-    assert_eq!(after.qty.native.abs(), native(&position["sizeInTokens"]));
-    let change = (after.qty.native - before.qty.native).abs();
-    assert_eq!((change, after.qty.unit), (native(&position["sizeDeltaInTokens"]), Unit::MarketQty));
+    assert_eq!(after.qty.unwrap().native.abs(), native(&position["sizeInTokens"]));
+    let change = (after.qty.unwrap().native - before.qty.unwrap().native).abs();
+    assert_eq!((change, after.qty.unwrap().unit), (native(&position["sizeDeltaInTokens"]), Unit::MarketQty));
 
     check_costs(decoded, fill, fees);
     check_level(decoded, expected, fill.position_side.unwrap(), decimals);

@@ -145,7 +145,7 @@ impl Maker {
         let closes = before > 0 && self.numbers.below(2) == 0;
         let after = if closes { 0 } else { before + amount };
         self.longs[at] = after;
-        let size = |qty: i64| Size { qty: Amount::market_qty(wide(qty)), entry_usd: Some(Amount::decimals(wide(qty * 3), 4)) };
+        let size = |qty: i64| Size { qty: Some(Amount::market_qty(wide(qty))), entry_usd: Some(Amount::decimals(wide(qty * 3), 4)) };
         let is_liquidated = closes && amount % 3 == 0;
         let liquidation = is_liquidated.then(|| Liquidation {
             kind: LiquidationKind::Pool,
@@ -308,9 +308,9 @@ pub(crate) fn open(position: &str, amount: i64) -> EventBody {
         qty: Amount::decimals(wide(amount), 4),
         price: Amount::decimals(wide(3_000 + amount), 0),
         venue_notional_usd: None,
-        before: Some(Size { qty: Amount::decimals(I256::ZERO, 4), entry_usd: Some(Amount::decimals(I256::ZERO, 4)) }),
+        before: Some(Size { qty: Some(Amount::decimals(I256::ZERO, 4)), entry_usd: Some(Amount::decimals(I256::ZERO, 4)) }),
         after: Some(Size {
-            qty: Amount::decimals(wide(if amount % 2 == 0 { amount } else { -amount }), 4),
+            qty: Some(Amount::decimals(wide(if amount % 2 == 0 { amount } else { -amount }), 4)),
             entry_usd: Some(Amount::decimals(wide(amount * (3_000 + amount)), 4)),
         }),
         fee: None,

@@ -90,6 +90,8 @@ pub(crate) fn catalog() -> Catalog {
         symbol: "BTC/USD".to_owned(),
         qty_decimals: Some(8),
         collateral_tokens: vec!["0xusdc".to_owned()],
+        oi_basis: None,
+        volume_basis: None,
     };
     let mut catalog = Catalog::default();
     catalog

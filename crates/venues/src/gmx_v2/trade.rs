@@ -222,7 +222,7 @@ fn size_before(position: &Position) -> Option<Amount> {
 }
 
 fn size(side: PositionSide, tokens: I256, entry_usd: I256) -> Size {
-    Size { qty: Amount::market_qty(signed(side, tokens)), entry_usd: Some(usd(entry_usd)) }
+    Size { qty: Some(Amount::market_qty(signed(side, tokens))), entry_usd: Some(usd(entry_usd)) }
 }
 
 fn signed(side: PositionSide, tokens: I256) -> I256 {

@@ -258,7 +258,7 @@ fn nature(leg: &Leg<'_>, block: &Block<'_>) -> Nature {
 fn leg_event(unit: &DecodeUnit<'_>, leg: &Leg<'_>, block: &Block<'_>) -> Result<Event, Trouble> {
     let row = &leg.row;
     let nature = nature(leg, block);
-    let size = |position: Decimal| Size { qty: Amount::decimals(position.value, position.scale), entry_usd: None };
+    let size = |position: Decimal| Size { qty: Some(Amount::decimals(position.value, position.scale)), entry_usd: None };
     let tid = row.tid.to_string();
     let side_name = if leg.side == Side::Buy { "B" } else { "A" };
     let rec = derived_id(&["fill", &row.coin, &tid, &leg.user, side_name, &leg.nth.to_string()]);

@@ -175,7 +175,7 @@ impl<'a> Stream<'a> {
     fn fill(&mut self, item: &Item<'_>, nth: u32, trade: Trade<'_>, leg: Leg) {
         let signed = i128::from(leg.lots) * i128::from(leg.side.sign());
         let change = self.positions.change(leg.trader, trade.asset_id, signed, leg.told_after);
-        let size = |lots: i128| Size { qty: trade.market.qty(lots), entry_usd: None };
+        let size = |lots: i128| Size { qty: Some(trade.market.qty(lots)), entry_usd: None };
         let is_partial = change.map(|change| change.after != 0);
         let realized = change.and_then(|change| change.realized_pnl);
         let opens = if leg.side == Side::Buy { Action::Increase } else { Action::Decrease };
