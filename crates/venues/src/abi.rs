@@ -75,6 +75,11 @@ impl<'a> Reader<'a> {
         boolean(self.word(field)?, field)
     }
 
+    /// `bytes32`.
+    pub(crate) fn bytes32(&mut self, field: &str) -> Result<B256, DataError> {
+        Ok(B256::from(*self.word(field)?))
+    }
+
     /// `uintN` of at most 248 bits, or a `uint256` below 2^255, which every amount is.
     pub(crate) fn uint(&mut self, bits: usize, field: &str) -> Result<I256, DataError> {
         uint(self.word(field)?, bits, field)

@@ -13,8 +13,11 @@ mod aster_vault;
 mod emit;
 mod gmx_v2;
 mod hyperliquid;
+mod lighter;
+mod mux_v1;
 mod phoenix_eternal;
 mod reference;
+mod starkex;
 #[cfg(test)]
 mod testing;
 
@@ -23,8 +26,17 @@ use perpdex_core::Venue;
 pub use reference::{CatalogFileError, CatalogRows, builtin_catalog, parse_catalog};
 
 /// Every venue perpdex decodes, one line each.
-pub static VENUES: &[&dyn Venue] =
-    &[&gmx_v2::GMX_V2, &aster_1001x::ASTER_1001X, &aster_vault::ASTER_VAULT, &phoenix_eternal::PHOENIX_ETERNAL, &hyperliquid::HYPERLIQUID];
+pub static VENUES: &[&dyn Venue] = &[
+    &gmx_v2::GMX_V2,
+    &aster_1001x::ASTER_1001X,
+    &aster_vault::ASTER_VAULT,
+    &phoenix_eternal::PHOENIX_ETERNAL,
+    &hyperliquid::HYPERLIQUID,
+    &lighter::LIGHTER,
+    &starkex::DYDX_V3,
+    &starkex::EDGEX,
+    &mux_v1::MUX_V1,
+];
 
 /// The venue with this slug, or `None`.
 pub fn venue(slug: &str) -> Option<&'static dyn Venue> {
