@@ -36,6 +36,8 @@ impl fmt::Display for StreamId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Evidence {
+    /// Read before it was final, on a chain whose blocks do not prove it: read again once it is final.
+    Provisional,
     /// The answering endpoint has the end block, read in the same request.
     Witnessed,
     /// Quiet stretches were tested against header blooms.
@@ -52,6 +54,7 @@ impl Evidence {
     /// The name in tables.
     pub fn as_str(self) -> &'static str {
         match self {
+            Evidence::Provisional => "provisional",
             Evidence::Witnessed => "witnessed",
             Evidence::Probed => "probed",
             Evidence::Second => "second",
@@ -62,9 +65,8 @@ impl Evidence {
 
     /// The evidence with this name, or `None`.
     pub fn from_name(name: &str) -> Option<Evidence> {
-        [Evidence::Witnessed, Evidence::Probed, Evidence::Second, Evidence::Bloom, Evidence::Receipts]
-            .into_iter()
-            .find(|evidence| evidence.as_str() == name)
+        use Evidence::{Bloom, Probed, Provisional, Receipts, Second, Witnessed};
+        [Provisional, Witnessed, Probed, Second, Bloom, Receipts].into_iter().find(|evidence| evidence.as_str() == name)
     }
 }
 

@@ -12,6 +12,7 @@ mod coverage;
 mod decode;
 mod event;
 mod key;
+mod listing;
 mod raw;
 mod source;
 mod store;
@@ -29,6 +30,7 @@ pub use event::{
     Price, PriceKind, Side, Size, TokenPrice,
 };
 pub use key::{derived_id, market_id};
+pub use listing::{ListingWindow, ListingWindows};
 pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
 pub use source::{Batch, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic};
 pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, StoreError};

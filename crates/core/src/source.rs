@@ -28,6 +28,14 @@ pub trait Source: Send + Sync {
     /// `Batch::range` says which.
     async fn fetch(&self, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError>;
 
+    /// Does a bounded part of the work that a range needs before it can be read, and tells whether more is to be done. What
+    /// is done is kept, so that a failed call or an ended run costs no more than its own part.
+    ///
+    /// For sources that find old records only by way of newer ones. [`Source::fetch`] answers without it, in one long call.
+    async fn prepare(&self, _range: BlockRange, _filter: &Filter) -> Result<bool, SourceError> {
+        Ok(false)
+    }
+
     /// The canonical block at a height; `None` where there is none (a skipped slot).
     async fn block_ref(&self, height: u64) -> Result<Option<BlockRef>, SourceError>;
 

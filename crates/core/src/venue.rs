@@ -5,7 +5,7 @@ use std::fmt;
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChainId, DecodeUnit, Decoded, HyperliquidStream, RawBody, RawRecord};
+use crate::{Carrier, ChainId, DecodeUnit, Decoded, HyperliquidStream, RawBody, RawRecord};
 
 /// The short name of a venue; the only way to make one is [`VenueSlug::from_slug`] or a constant in the registry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -224,6 +224,8 @@ pub enum Watch {
         program: String,
         /// Address whose signatures list every transaction that can carry events (program or event authority).
         list_by: String,
+        /// How the program carries its events; what it says the other way is no event.
+        carrier: Carrier,
     },
     /// A stream of a Hyperliquid node.
     HyperCore(HyperliquidStream),
@@ -239,7 +241,7 @@ impl Watch {
                         accepted.is_empty() || log.topics.get(position).is_some_and(|topic| accepted.contains(topic))
                     })
             }),
-            (Watch::Solana { program, .. }, RawBody::SolanaEvent(event)) => event.program == *program,
+            (Watch::Solana { program, carrier, .. }, RawBody::SolanaEvent(event)) => event.program == *program && event.carrier == *carrier,
             (Watch::HyperCore(stream), RawBody::HyperliquidLine(line)) => line.stream == *stream,
             _ => false,
         }

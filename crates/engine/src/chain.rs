@@ -1,6 +1,7 @@
 //! One chain from start to end, in rounds: look at the head, compare the stored tail with it, plan what is missing,
 //! fetch it ahead and commit it in order. History and head are the same round; only the number of rounds differs.
 
+mod prepare;
 mod take;
 mod unwind;
 
@@ -179,7 +180,7 @@ impl ChainRun {
         self.shared.store.set_heads(self.chain(), finalized, heads.latest.height).await?;
         self.final_height = Some(finalized);
         let to = last.unwrap_or(u64::MAX).min(heads.latest.height);
-        let plans = self.plan(to).await?;
+        let plans = self.plan(to, finalized).await?;
         self.ledger.planned(plan::blocks(&plans), heads.latest.height);
         let (history, tail) = plan::split(plans, finalized);
         for (plans, headers, phase) in [(history, Headers::Needed, Phase::History), (tail, Headers::All, Phase::Tail)] {
@@ -187,6 +188,9 @@ impl ChainRun {
                 continue;
             }
             self.ledger.show(phase);
+            if phase == Phase::History {
+                self.prepare(&plans).await?;
+            }
             match self.fetch_and_commit(plans, headers).await? {
                 RoundEnd::Complete => {}
                 end => return Ok(end),
@@ -195,8 +199,9 @@ impl ChainRun {
         Ok(RoundEnd::Complete)
     }
 
-    /// What is missing up to `to`, inclusive, and may be asked for.
-    async fn plan(&mut self, to: u64) -> Result<Vec<Planned>, ChainStop> {
+    /// What is missing up to `to`, inclusive, and may be asked for. Above the final height any evidence will do: what is read
+    /// there is provisional, and read again where it was not proved.
+    async fn plan(&mut self, to: u64, finalized: u64) -> Result<Vec<Planned>, ChainStop> {
         if self.until == Until::Forever {
             let retry = Duration::from_millis(self.shared.options.failed_retry_ms);
             self.ledger.forget_after(retry);
@@ -204,7 +209,7 @@ impl ChainRun {
         let coverage = self.shared.store.coverage(self.chain()).await?;
         let missing_of = |(index, stream): (usize, &JobStream)| {
             let Some(wanted) = BlockRange::new(stream.start(), to) else { return RangeSet::default() };
-            plan::missing(&stream.id, wanted, &coverage, self.evidence_min).without(&self.ledger.given_up(index))
+            plan::missing(&stream.id, wanted, &coverage, self.evidence_min, finalized).without(&self.ledger.given_up(index))
         };
         let missing: Vec<RangeSet> = self.context.streams.iter().enumerate().map(missing_of).collect();
         let plans = plan::merge(&missing, self.fetch_apart);

@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn program(venue: &'static str, part: &str, program: &str) -> JobStream {
-        stream(venue, part, Watch::Solana { program: program.to_owned(), list_by: program.to_owned() })
+        stream(venue, part, Watch::Solana { program: program.to_owned(), list_by: program.to_owned(), carrier: Carrier::Cpi })
     }
 
     fn record(height: u64, rec: i64, tx_id: &str, body: RawBody) -> RawRecord {

@@ -13,10 +13,15 @@ pub(crate) struct Planned {
     pub(crate) streams: Arc<[usize]>,
 }
 
-/// What of `wanted` a stream's coverage, of its own version and of sufficient evidence, leaves out.
-pub(crate) fn missing(stream: &StreamId, wanted: BlockRange, coverage: &[Covered], evidence_min: Evidence) -> RangeSet {
-    let sufficient = coverage.iter().filter(|covered| covered.stream == *stream && evidence_min <= covered.evidence);
-    RangeSet::from_ranges(sufficient.map(|covered| covered.range)).missing(wanted)
+/// What of `wanted` a stream's coverage, of its own version and of sufficient evidence, leaves out. Evidence is asked for up
+/// to the final height; above it all coverage counts.
+pub(crate) fn missing(stream: &StreamId, wanted: BlockRange, coverage: &[Covered], evidence_min: Evidence, finalized: u64) -> RangeSet {
+    let own = coverage.iter().filter(|covered| covered.stream == *stream);
+    let tail = finalized.checked_add(1).and_then(|from| BlockRange::new(from, u64::MAX));
+    let sufficient = own.filter_map(|covered| {
+        if evidence_min <= covered.evidence { Some(covered.range) } else { tail.and_then(|tail| covered.range.intersect(&tail)) }
+    });
+    RangeSet::from_ranges(sufficient).missing(wanted)
 }
 
 /// Ranges to fetch, ascending, each for all streams that lack it (or one by one, where streams are fetched apart).
@@ -136,8 +141,14 @@ mod tests {
         let coverage =
             [covered(2, 1, 10, Evidence::Witnessed), covered(2, 11, 20, Evidence::Bloom), covered(1, 21, 30, Evidence::Receipts)];
         let wanted = BlockRange::new(1, 30).unwrap();
-        assert_eq!(missing(&stream(2), wanted, &coverage, Evidence::Witnessed), set(&[(21, 30)]));
-        assert_eq!(missing(&stream(2), wanted, &coverage, Evidence::Probed), set(&[(1, 10), (21, 30)]));
-        assert_eq!(missing(&stream(1), wanted, &coverage, Evidence::Probed), set(&[(1, 20)]));
+        for (version, evidence_min, finalized, want) in [
+            (2, Evidence::Witnessed, 30, set(&[(21, 30)])),
+            (2, Evidence::Probed, 30, set(&[(1, 10), (21, 30)])),
+            (1, Evidence::Probed, 30, set(&[(1, 20)])),
+            (2, Evidence::Probed, 6, set(&[(1, 6), (21, 30)])),
+            (2, Evidence::Probed, u64::MAX, set(&[(1, 10), (21, 30)])),
+        ] {
+            assert_eq!(missing(&stream(version), wanted, &coverage, evidence_min, finalized), want);
+        }
     }
 }

@@ -41,8 +41,9 @@ pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Fil
     let (records, mut holes) = fetch.records(listed).await?;
     holes.extend(pruned);
     holes.sort_by_key(|hole| hole.range);
+    let evidence = if fetch.commitment.is_finalized() { Evidence::Witnessed } else { Evidence::Provisional };
     let blocks = fetch.blocks(served, &records, filter.headers).await?;
-    Ok(Batch { range, blocks, records, malformed: Vec::new(), holes, evidence: Evidence::Witnessed })
+    Ok(Batch { range, blocks, records, malformed: Vec::new(), holes, evidence })
 }
 
 struct Fetch<'a> {
@@ -87,7 +88,7 @@ impl Fetch<'_> {
     fn watched(&self, filter: &Filter) -> Result<Watched, SourceError> {
         let mut watched = Watched::new();
         for (stream, watch) in &filter.streams {
-            let Watch::Solana { program, list_by } = watch else {
+            let Watch::Solana { program, list_by, .. } = watch else {
                 let message = format_args!("stream {stream} does not watch a solana program");
                 return Err(self.client.error(SourceErrorKind::Permanent, message));
             };

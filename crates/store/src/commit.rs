@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{B256, hex};
 use perpdex_core::{
-    BlockConflict, BlockRef, Catalog, ChainId, Commit, Committed, Event, FailureKind, RawBody, RawRecord, StoreError, StreamId, derived_id,
+    BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Event, Evidence, FailureKind, RangeSet, RawBody, RawRecord,
+    StoreError, StreamId, derived_id,
 };
 
 use crate::batch::{Batch, event_name};
@@ -21,6 +22,7 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result
     ensure_chain(&mut tx, commit.chain).await?;
     write_blocks(&mut tx, &commit).await?;
     let known = Known::load(&mut tx, &commit).await?;
+    check_settled(&mut tx, &commit).await?;
     let mut done = Committed::default();
     write_records(&mut tx, &commit, &known, &mut done).await?;
     let mut batch = Batch::new(catalog, commit.chain);
@@ -90,6 +92,44 @@ async fn write_blocks(tx: &mut Tx, commit: &Commit) -> Result<()> {
         }
     }
     tx.bulk(bulk).await
+}
+
+/// What was read before it was final must be there when it is read again: a record that is not is a conflict.
+async fn check_settled(tx: &mut Tx, commit: &Commit) -> Result<()> {
+    if commit.evidence <= Evidence::Provisional {
+        return Ok(());
+    }
+    let holes = RangeSet::from_ranges(commit.holes.iter().map(|hole| hole.range));
+    let answered = RangeSet::from_ranges([commit.range]).without(&holes);
+    let given: HashSet<(u64, i64)> = commit.records.iter().map(|(_, record)| (record.height, record.rec)).collect();
+    for stream in &commit.streams {
+        let stretches = coverage::load(tx, stream).await?;
+        for range in provisional(&stretches, &answered) {
+            let sql = "SELECT e.height, e.rec, e.tx_id, b.hash FROM raw_events e LEFT JOIN blocks b ON b.chain_id = e.chain_id AND b.height = e.height \
+                       WHERE e.chain_id = $1 AND e.venue_id = $2 AND e.part = $3 AND e.version = $4 AND e.height BETWEEN $5 AND $6 \
+                       ORDER BY e.height, e.ord, e.rec";
+            let mut cells = coverage::stream_cells(stream);
+            cells.extend([height_cell(range.from()), height_cell(range.to())]);
+            for row in tx.rows(sql, cells).await? {
+                let (height, rec) = (row.height(0)?, row.int(1)?);
+                if !given.contains(&(height, rec)) {
+                    let stored = match row.opt_bytes(3)? {
+                        Some(hash) => hex::encode_prefixed(hash),
+                        None => row.string(2)?,
+                    };
+                    let conflict = BlockConflict { height, stored, found: format!("a block without {}", row.text(2)?) };
+                    return Err(Fault::Store(StoreError::Conflict { chain: commit.chain, conflict }));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The provisional parts of some heights.
+fn provisional(stretches: &[coverage::Stretch], heights: &RangeSet) -> Vec<BlockRange> {
+    let stretches = stretches.iter().filter(|stretch| stretch.evidence == Evidence::Provisional);
+    stretches.flat_map(|stretch| heights.ranges().iter().filter_map(|range| range.intersect(&stretch.range))).collect()
 }
 
 fn block_cells(chain: ChainId, block: &BlockRef) -> [Param; 5] {

@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn evidence_ranks_as_it_orders() {
-        let all = [Evidence::Witnessed, Evidence::Probed, Evidence::Second, Evidence::Bloom, Evidence::Receipts];
+        let all = [Evidence::Provisional, Evidence::Witnessed, Evidence::Probed, Evidence::Second, Evidence::Bloom, Evidence::Receipts];
         assert!(all.windows(2).all(|pair| pair[0] < pair[1] && rank(pair[0]) < rank(pair[1])));
     }
 }

@@ -36,6 +36,7 @@ const TABLES: &[(&str, Compared)] = &[
     ("covered_ranges", Compared::Part("SELECT chain_id, venue_id, part, version, from_height, to_height FROM covered_ranges", 5)),
     ("gaps", Compared::Part("SELECT chain_id, venue_id, part, version, from_height, to_height, reason FROM gaps", 5)),
     ("reorgs", Compared::No),
+    ("listing_windows", Compared::No),
     ("raw_events", Compared::Whole(3)),
     ("decode_failures", Compared::Whole(4)),
     ("unresolved", Compared::Whole(5)),

@@ -18,6 +18,7 @@ mod external;
 mod fact;
 mod history;
 mod join;
+mod listing;
 mod market;
 mod migrate;
 mod options;

@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use perpdex_core::{
-    BlockConflict, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, Link, RangeSet, ReduceStats, Reverted, Store, StoreError,
-    StreamId, Target,
+    BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, Link, ListingWindow, ListingWindows, RangeSet,
+    ReduceStats, Reverted, Store, StoreError, StreamId, Target,
 };
 
 use crate::external::{self, ExternalMetric, Imported};
 use crate::options::StoreOptions;
 use crate::place::Place;
 use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Table};
-use crate::{aggregate, capture, commit, coverage, dump, migrate, pending, reduce, reference, revert, status};
+use crate::{aggregate, capture, commit, coverage, dump, listing, migrate, pending, reduce, reference, revert, status};
 
 /// A database of perpdex, on SQLite or PostgreSQL.
 #[derive(Debug)]
@@ -281,5 +281,20 @@ impl Store for SqlStore {
 
     async fn reduce(&self) -> Outcome<ReduceStats> {
         Box::pin(reduce::reduce(&self.db, self.options.mark_age_ms_max)).await.map_err(|fault| self.told(fault))
+    }
+}
+
+#[async_trait]
+impl ListingWindows for SqlStore {
+    async fn windows(&self, chain: ChainId, listing: &str, range: BlockRange) -> Outcome<Vec<ListingWindow>> {
+        listing::windows(&self.db, chain, listing, range).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn keep_windows(&self, chain: ChainId, listing: &str, windows: &[ListingWindow]) -> Outcome<()> {
+        listing::keep(&self.db, chain, listing, windows).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn forget_windows(&self, chain: ChainId, listing: &str, range: BlockRange) -> Outcome<()> {
+        listing::forget(&self.db, chain, listing, range).await.map_err(|fault| self.told(fault))
     }
 }

@@ -18,7 +18,7 @@ mod trade;
 
 use std::collections::BTreeSet;
 
-use perpdex_core::{ChainId, DecodeUnit, Decoded, Deployment, StreamSpec, Venue, VenueInfo, VenueModel, VenueSlug, Watch};
+use perpdex_core::{Carrier, ChainId, DecodeUnit, Decoded, Deployment, StreamSpec, Venue, VenueInfo, VenueModel, VenueSlug, Watch};
 
 use events::EVENTS;
 
@@ -66,7 +66,7 @@ impl Venue for PhoenixEternal {
         if chain != ChainId::SOLANA {
             return Vec::new();
         }
-        let watch = Watch::Solana { program: PROGRAM.to_owned(), list_by: PROGRAM.to_owned() };
+        let watch = Watch::Solana { program: PROGRAM.to_owned(), list_by: PROGRAM.to_owned(), carrier: Carrier::Cpi };
         vec![StreamSpec { part: "", version: 1, watch, first_height: None, sees_unknown: true }]
     }
 

@@ -62,7 +62,7 @@ impl ChainRun {
         self.contradictions_in_a_row = 0;
         self.ledger.brought(&Brought { range, committed, unknown, malformed });
         self.ledger.missed(&streams, &holes);
-        if evidence < self.evidence_min {
+        if evidence < self.evidence_min && self.final_height.is_some_and(|finalized| range.to() <= finalized) {
             self.ledger.note(&format!("{range} is known only as {}, wanted is {}", evidence.as_str(), self.evidence_min.as_str()));
             self.ledger.give_up(&streams, range);
         }

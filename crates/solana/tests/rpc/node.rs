@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
-use perpdex_core::{BlockRange, ChainId, Filter, Headers, SourceError, SourceErrorKind, StreamId, VenueSlug, Watch};
+use perpdex_core::{BlockRange, Carrier, ChainId, Filter, Headers, SourceError, SourceErrorKind, StreamId, VenueSlug, Watch};
 use perpdex_solana::{SolanaEndpoint, SolanaSource};
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ impl Node {
 
 pub(crate) fn filter(headers: Headers) -> Filter {
     let id = StreamId { chain: ChainId::SOLANA, venue: VenueSlug::known("phoenix_eternal"), part: String::new(), version: 1 };
-    Filter { streams: vec![(id, Watch::Solana { program: program(), list_by: authority() })], headers }
+    Filter { streams: vec![(id, Watch::Solana { program: program(), list_by: authority(), carrier: Carrier::Cpi })], headers }
 }
 
 pub(crate) fn range(from: u64, to: u64) -> BlockRange {
