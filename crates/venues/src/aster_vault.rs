@@ -2,16 +2,19 @@
 //!
 //! Two generations of `Deposit` and `Withdraw` stand side by side, told apart by their selectors. The selectors are shared
 //! with other protocols, so streams always name the vault's address. Plain token transfers to a vault leave no event of
-//! it and are not seen here.
+//! it and are not seen here. On Solana a program holds the treasury, with events of its own.
+
+mod treasury;
 
 use alloy_primitives::{B256, I256, b256};
 use perpdex_core::{
-    ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EvmLog, FlowDirection, FlowScope, StreamSpec,
-    TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+    ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EventSpec, EvmLog, FlowDirection, FlowScope,
+    StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
     abi::{self, Reader, hex, indexed},
+    anchor,
     emit::{DecodeError, Emitter, EvmEvent, event, evm_streams, specs},
 };
 
@@ -33,20 +36,33 @@ static INFO: VenueInfo = VenueInfo {
         deployment(ChainId::BNB, "0x128463a60784c4d3f46c23af3f65ed859ba87974"),
         deployment(ChainId::ETHEREUM, "0x604dd02d620633ae427888d41bfd15e38483736e"),
         deployment(ChainId::ARBITRUM, "0x9e36cb86a159d479ced94fa05036f235ac40e1d5"),
+        deployment(ChainId::SOLANA, treasury::PROGRAM),
     ],
     layout: "abi/aster_vault/vault.json",
-    events: &specs(LAYOUT),
+    events: &joined(specs(LAYOUT), anchor::specs(treasury::LAYOUT)),
     gives: &["flows"],
     unverified: &[
         "whether the amount of a five-word withdrawal includes its fee is not established: both are stored",
         "plain token transfers to the vault are credited too and leave no event of it: inflow is a lower bound",
         "the event of depositFor is not established",
         "creation blocks are not known",
+        "on Solana the layouts are those of the source of 2024, checked against no record; the account is a deposit's signer and a withdrawal's receiver",
     ],
 };
 
 const fn deployment(chain: ChainId, address: &'static str) -> Deployment {
     Deployment { chain, address, first_height: None, source: "docs.asterdex.com, overview/what-is-aster/our-smart-contracts" }
+}
+
+/// Events of the vaults, then those of the treasury program.
+const fn joined(vaults: [EventSpec; 9], program: [EventSpec; 6]) -> [EventSpec; 15] {
+    let mut out = [vaults[0]; 15];
+    let mut i = 0;
+    while i < out.len() {
+        out[i] = if i < vaults.len() { vaults[i] } else { program[i - vaults.len()] };
+        i += 1;
+    }
+    out
 }
 
 const DEPOSIT_FLAGGED: B256 = b256!("18081cde2fa64894914e1080b98cca17bb6d1acf633e57f6e26ebdb945ad830b");
@@ -84,10 +100,16 @@ impl Venue for AsterVault {
     }
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
+        if chain == ChainId::SOLANA {
+            return anchor::streams(&INFO, chain, treasury::PROGRAM);
+        }
         evm_streams(&INFO, chain, Default::default())
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
+        if unit.chain == ChainId::SOLANA {
+            return treasury::decode(unit, SLUG);
+        }
         let mut emitter = Emitter::new(unit, SLUG);
         for record in unit.records {
             let Some((log, topic0)) = emitter.log(record) else { continue };

@@ -1,4 +1,4 @@
-//! Collecting what comes of one unit: keys, order and failures are the same for all venues on EVM chains.
+//! Collecting what comes of one unit: keys, order and failures are the same for all venues.
 
 use alloy_primitives::B256;
 use perpdex_core::{
@@ -6,7 +6,7 @@ use perpdex_core::{
     RawRecord, StreamSpec, VenueInfo, VenueSlug, Watch,
 };
 
-use crate::abi::DataError;
+use crate::{abi::DataError, borsh::LayoutError};
 
 /// One event of an EVM layout.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,12 @@ impl DecodeError {
     }
 }
 
+impl From<LayoutError> for DecodeError {
+    fn from(error: LayoutError) -> DecodeError {
+        DecodeError::malformed(error.to_string())
+    }
+}
+
 impl From<DataError> for DecodeError {
     fn from(error: DataError) -> DecodeError {
         DecodeError::malformed(error.to_string())
@@ -90,6 +96,11 @@ impl<'a> Emitter<'a> {
 
     /// Adds an event of a record; several events of one record are told apart by their order.
     pub(crate) fn event(&mut self, record: &RawRecord, market: Option<String>, body: EventBody) {
+        self.event_at(record, self.unit.time_ms, market, body);
+    }
+
+    /// The same at the time that the record itself tells, unix milliseconds.
+    pub(crate) fn event_at(&mut self, record: &RawRecord, time_ms: i64, market: Option<String>, body: EventBody) {
         let sub = match self.out.events.last() {
             Some(last) if last.key.rec == record.rec => last.key.sub + 1,
             _ => 0,
@@ -100,7 +111,7 @@ impl<'a> Emitter<'a> {
             chain: self.unit.chain,
             venue: self.venue,
             market,
-            time_ms: self.unit.time_ms,
+            time_ms,
             tx_id: self.unit.tx_id.to_owned(),
             body,
         });

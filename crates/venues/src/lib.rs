@@ -8,11 +8,18 @@
 //! least one golden case for each chain under `tests/golden/`; the registry test fails where one of them is missing.
 
 mod abi;
+mod adrena;
+mod anchor;
 mod aster_1001x;
 mod aster_vault;
+mod borsh;
+mod drift;
 mod emit;
+mod flash_trade;
+mod gmtrade;
 mod gmx_v2;
 mod hyperliquid;
+mod jupiter_perps;
 mod lighter;
 mod mux_v1;
 mod phoenix_eternal;
@@ -20,6 +27,7 @@ mod reference;
 mod starkex;
 #[cfg(test)]
 mod testing;
+mod usd_sized;
 
 use perpdex_core::Venue;
 
@@ -31,6 +39,12 @@ pub static VENUES: &[&dyn Venue] = &[
     &aster_1001x::ASTER_1001X,
     &aster_vault::ASTER_VAULT,
     &phoenix_eternal::PHOENIX_ETERNAL,
+    &jupiter_perps::JUPITER_PERPS,
+    &drift::drift_v2::DRIFT_V2,
+    &drift::velocity::VELOCITY,
+    &gmtrade::GMTRADE,
+    &flash_trade::FLASH_TRADE,
+    &adrena::ADRENA,
     &hyperliquid::HYPERLIQUID,
     &lighter::LIGHTER,
     &starkex::DYDX_V3,

@@ -85,6 +85,12 @@ const BUILTIN: &[(&str, &str)] = &[
     ("config/tokens.toml", include_str!("../../../config/tokens.toml")),
     ("config/markets/gmx_v2.toml", include_str!("../../../config/markets/gmx_v2.toml")),
     ("config/markets/aster_1001x.toml", include_str!("../../../config/markets/aster_1001x.toml")),
+    ("config/markets/jupiter_perps.toml", include_str!("../../../config/markets/jupiter_perps.toml")),
+    ("config/markets/drift_v2.toml", include_str!("../../../config/markets/drift_v2.toml")),
+    ("config/markets/velocity.toml", include_str!("../../../config/markets/velocity.toml")),
+    ("config/markets/gmtrade.toml", include_str!("../../../config/markets/gmtrade.toml")),
+    ("config/markets/flash_trade.toml", include_str!("../../../config/markets/flash_trade.toml")),
+    ("config/markets/adrena.toml", include_str!("../../../config/markets/adrena.toml")),
 ];
 
 #[cfg(test)]

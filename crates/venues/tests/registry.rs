@@ -134,7 +134,7 @@ fn every_venue_has_a_page_that_names_every_event() {
 }
 
 /// Names in the layout file: an ABI, or an object with `events` and, where the chain numbers more of them than we know
-/// the fields of, `variants`. Selectors without an ABI stand in `selectors_only.json` beside it.
+/// the fields of, `variants`. Files beside it list more: selectors without an ABI, a program's events on another chain.
 fn layout_names(info: &VenueInfo) -> BTreeSet<String> {
     let path = root().join(info.layout);
     let read = |path: &std::path::Path| -> Value {
@@ -143,9 +143,9 @@ fn layout_names(info: &VenueInfo) -> BTreeSet<String> {
     };
     let layout = read(&path);
     let mut names = if layout.is_array() { abi_names(&layout) } else { listed_names(&layout) };
-    let selectors = path.with_file_name("selectors_only.json");
-    if selectors.exists() {
-        names.extend(listed_names(&read(&selectors)));
+    let beside = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    for other in beside.filter(|other| *other != path) {
+        names.extend(listed_names(&read(&other)));
     }
     names
 }

@@ -1,5 +1,7 @@
 //! Encodes logs written down by event name and field into raw records, from the JSON ABI alone.
 
+pub(crate) mod borsh;
+
 use std::{collections::BTreeMap, fs};
 
 use alloy_dyn_abi::{DynSolType, DynSolValue, Specifier};
