@@ -81,7 +81,7 @@ impl Venue for Adrena {
     }
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
-        anchor::streams(&INFO, chain, PROGRAM)
+        anchor::streams(&INFO, chain, Carrier::Log, PROGRAM)
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {

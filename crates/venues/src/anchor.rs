@@ -44,9 +44,9 @@ pub(crate) const fn specs<const N: usize>(layout: &[AnchorEvent; N]) -> [EventSp
 
 /// The one stream of a venue whose events come from one program; none off Solana. `list_by` is the address whose
 /// signatures list every transaction that can carry events.
-pub(crate) fn streams(info: &VenueInfo, chain: ChainId, list_by: &str) -> Vec<StreamSpec> {
+pub(crate) fn streams(info: &VenueInfo, chain: ChainId, carrier: Carrier, list_by: &str) -> Vec<StreamSpec> {
     let Some(deployment) = info.deployments.iter().find(|deployment| deployment.chain == chain) else { return Vec::new() };
-    let watch = Watch::Solana { program: deployment.address.to_owned(), list_by: list_by.to_owned() };
+    let watch = Watch::Solana { program: deployment.address.to_owned(), list_by: list_by.to_owned(), carrier };
     vec![StreamSpec { part: "", version: 1, watch, first_height: deployment.first_height, sees_unknown: true }]
 }
 

@@ -8,7 +8,7 @@ mod treasury;
 
 use alloy_primitives::{B256, I256, b256};
 use perpdex_core::{
-    ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EventSpec, EvmLog, FlowDirection, FlowScope,
+    Carrier, ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EventSpec, EvmLog, FlowDirection, FlowScope,
     StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
@@ -101,7 +101,7 @@ impl Venue for AsterVault {
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
         if chain == ChainId::SOLANA {
-            return anchor::streams(&INFO, chain, treasury::PROGRAM);
+            return anchor::streams(&INFO, chain, Carrier::Log, treasury::PROGRAM);
         }
         evm_streams(&INFO, chain, Default::default())
     }

@@ -91,7 +91,7 @@ impl Venue for FlashTrade {
     }
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
-        anchor::streams(&INFO, chain, PROGRAM)
+        anchor::streams(&INFO, chain, Carrier::Cpi, PROGRAM)
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {

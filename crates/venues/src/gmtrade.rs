@@ -99,7 +99,7 @@ impl Venue for Gmtrade {
     }
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
-        anchor::streams(&INFO, chain, PROGRAM)
+        anchor::streams(&INFO, chain, Carrier::Cpi, PROGRAM)
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {

@@ -101,7 +101,7 @@ impl Venue for JupiterPerps {
     }
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
-        anchor::streams(&INFO, chain, EVENT_AUTHORITY)
+        anchor::streams(&INFO, chain, Carrier::Cpi, EVENT_AUTHORITY)
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {

@@ -108,7 +108,7 @@ impl Venue for DriftV2 {
     }
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
-        anchor::streams(&INFO, chain, PROGRAM_ID)
+        anchor::streams(&INFO, chain, Carrier::Log, PROGRAM_ID)
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
