@@ -143,9 +143,10 @@ fn layout_names(info: &VenueInfo) -> BTreeSet<String> {
     };
     let layout = read(&path);
     let mut names = if layout.is_array() { abi_names(&layout) } else { listed_names(&layout) };
-    let beside = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
-    for other in beside.filter(|other| *other != path) {
-        names.extend(listed_names(&read(&other)));
+    for other in ["selectors_only.json", "treasury.json"].map(|name| path.with_file_name(name)) {
+        if other.exists() {
+            names.extend(listed_names(&read(&other)));
+        }
     }
     names
 }
