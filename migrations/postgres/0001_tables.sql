@@ -251,6 +251,8 @@ CREATE TABLE fills (
   PRIMARY KEY (chain_id, height, rec, sub)
 );
 CREATE INDEX fills_market ON fills (market_id, ts_ms);
+-- A day over all markets: what is asked of v_trades without a market.
+CREATE INDEX fills_time ON fills (ts_ms);
 -- Closes that name only their position look for its open; on books, where position_side is NULL, there are none.
 CREATE INDEX fills_open ON fills (position_key, height) WHERE position_side IS NOT NULL AND action IN ('open','increase');
 -- One liquidated (or auto-deleveraged) account and execution; the key is that of its fill.
@@ -282,6 +284,7 @@ CREATE TABLE liquidations (
   PRIMARY KEY (chain_id, height, rec, sub)
 );
 CREATE INDEX liquidations_market ON liquidations (market_id, ts_ms);
+CREATE INDEX liquidations_time ON liquidations (ts_ms);
 -- One payment of one position, negative = paid; hour_id is the bucket it closes.
 CREATE TABLE funding_payments (
   chain_id BIGINT NOT NULL,
@@ -302,6 +305,7 @@ CREATE TABLE funding_payments (
   size_q BIGINT,
   PRIMARY KEY (chain_id, height, rec, sub)
 );
+CREATE INDEX funding_payments_time ON funding_payments (ts_ms);
 -- One rate, holder's cost per hour; start_ms NULL: since the market's previous rate of the kind.
 CREATE TABLE funding_rates (
   chain_id BIGINT NOT NULL,
@@ -318,6 +322,7 @@ CREATE TABLE funding_rates (
   PRIMARY KEY (chain_id, height, rec, sub)
 );
 CREATE INDEX funding_rates_market ON funding_rates (market_id, kind, end_ms);
+CREATE INDEX funding_rates_time ON funding_rates (end_ms);
 -- One value of a cumulative index; basis_price NULL: the index counts a fraction of notional, else quote per unit at this price.
 CREATE TABLE funding_index (
   chain_id BIGINT NOT NULL,

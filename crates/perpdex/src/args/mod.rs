@@ -10,8 +10,9 @@ use perpdex_core::ChainId;
 
 pub(crate) use per_chain::PerChain;
 
+use crate::commands::Span;
 use crate::config::{ChainName, Location};
-use crate::instant::Point;
+use crate::instant::{Point, parse_time};
 use crate::output::Format;
 use per_chain::{parse_at, parse_endpoint};
 
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Write raw records with their coverage to a file that `replay` reads
     #[command(after_help = "Example: perpdex export --raw capture.jsonl --chain bnb")]
     Export(ExportArgs),
+    /// Show a window side by side: open interest, volume, funding, liquidations, concentration, signals, coverage
+    #[command(after_help = "Example: perpdex report --last 7d --asset BTC --format html > report.html")]
+    Report(ReportArgs),
     /// Take in figures of others from files: options data, spot prices, published numbers
     #[command(subcommand)]
     Import(ImportCommand),
@@ -205,6 +209,52 @@ pub(crate) struct ExportArgs {
     pub(crate) chains: Vec<ChainId>,
 }
 
+/// Flags of `report`.
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// Start of the window, UTC, a whole hour
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, conflicts_with = "last", help_heading = "Window")]
+    pub(crate) from: Option<i64>,
+    /// End of the window, UTC, a whole hour [default: the end of the newest hour that is indexed as a whole]
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, help_heading = "Window")]
+    pub(crate) to: Option<i64>,
+    /// Length of the window up to its end, such as 24h or 7d [default: 24h]
+    #[arg(long, value_name = "LENGTH", value_parser = Span::parse, help_heading = "Window")]
+    pub(crate) last: Option<Span>,
+    /// Only this canonical asset (repeatable)
+    #[arg(long = "asset", value_name = "ASSET", help_heading = "Selection")]
+    pub(crate) assets: Vec<String>,
+    /// Only this venue (repeatable)
+    #[arg(long = "venue", value_name = "VENUE", help_heading = "Selection")]
+    pub(crate) venues: Vec<String>,
+    /// Format of the report
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text, help_heading = "Output")]
+    format: ReportFormat,
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    json: bool,
+}
+
+impl ReportArgs {
+    /// The chosen format.
+    pub(crate) fn format(&self) -> ReportFormat {
+        if self.json { ReportFormat::Json } else { self.format }
+    }
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal.
+    Text,
+    /// Markdown.
+    Md,
+    /// One HTML file with plots inside.
+    Html,
+    /// JSON with exact numbers.
+    Json,
+}
+
 /// Verbs of `import`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
@@ -263,6 +313,10 @@ impl OutputArgs {
     pub(crate) fn format(self) -> Format {
         if self.json { Format::Json } else { self.format }
     }
+}
+
+fn parse_moment(text: &str) -> Result<i64, String> {
+    parse_time(text).ok_or_else(|| format!("{text:?} is not a UTC time such as 2026-03-01 or 2026-03-01T12:00:00Z"))
 }
 
 fn parse_chain(text: &str) -> Result<ChainId, String> {

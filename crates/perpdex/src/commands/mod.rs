@@ -9,9 +9,12 @@ mod export;
 mod import;
 mod query;
 mod replay;
+mod report;
 mod status;
 mod sync;
 mod venues;
+
+pub(crate) use report::Span;
 
 use crate::args::{Cli, Command, CommonArgs};
 use crate::config::{Config, Layer, Origin};
@@ -27,6 +30,7 @@ pub(crate) async fn run(cli: Cli) -> CommandResult {
         Command::Status(args) => Box::pin(status::run(&common, args)).await,
         Command::Query(args) => Box::pin(query::run(&common, args)).await,
         Command::Export(args) => Box::pin(export::run(&common, args)).await,
+        Command::Report(args) => Box::pin(report::run(&common, args)).await,
         Command::Import(command) => Box::pin(import::run(&common, command)).await,
         Command::Db(command) => Box::pin(db::run(&common, command)).await,
         Command::Venues(args) => venues::run(args),
