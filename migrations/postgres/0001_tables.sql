@@ -225,7 +225,7 @@ CREATE TABLE fills (
   in_volume BIGINT NOT NULL CHECK (in_volume IN (0,1)),
   forced TEXT NOT NULL CHECK (forced IN ('none','liq','adl')),
   side TEXT NOT NULL CHECK (side IN ('buy','sell')),
-  action TEXT NOT NULL CHECK (action IN ('open','increase','decrease','close','flip','liquidation','adl','takeover','transfer','settlement')),
+  action TEXT NOT NULL CHECK (action IN ('open','increase','decrease','close','flip','liquidation','adl','takeover','transfer','settlement','trade')),
   qty_q BIGINT NOT NULL,
   qty_native NUMERIC(78,0) NOT NULL,
   native_decimals BIGINT NOT NULL,

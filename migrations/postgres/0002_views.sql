@@ -16,25 +16,25 @@ CREATE VIEW v_trades AS
 SELECT to_char(to_timestamp((f.ts_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, f.ts_ms, f.ts_ms / 3600000 AS hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, f.account, f.side, f.action, f.forced,
   f.taker_dir, CAST(f.qty_q AS DOUBLE PRECISION) / n.qty_unit AS qty, f.price_f AS price, CAST(f.exec_notional_usd_e6 AS DOUBLE PRECISION) / 1e6 AS notional_usd,
   CAST(f.notional_usd_e6 AS DOUBLE PRECISION) / 1e6 AS venue_notional_usd, f.volume_basis, CAST(f.fee_usd_e6 AS DOUBLE PRECISION) / 1e6 AS fee_usd, CAST(f.realized_pnl_usd_e6 AS DOUBLE PRECISION) / 1e6 AS realized_pnl_usd,
-  f.position_key, f.trade_key, f.order_key, f.tx_id, f.height, CASE WHEN f.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || f.height || '/' || f.rec || '/' || f.sub AS event_key
+  f.position_key, f.trade_key, f.order_key, f.tx_id, f.height, CASE WHEN f.height > n.finalized AND f.chain_id = n.chain_id THEN 1 ELSE 0 END AS provisional, n.chain || '/' || f.height || '/' || f.rec || '/' || f.sub AS event_key
 FROM fills f JOIN h_names n ON n.market_id = f.market_id WHERE f.is_taker = 1 AND f.in_volume = 1;
 
 CREATE VIEW v_liquidations AS
 SELECT to_char(to_timestamp((l.ts_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, l.ts_ms, l.ts_ms / 3600000 AS hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, l.account, l.side, l.kind,
   CAST(l.qty_q AS DOUBLE PRECISION) / n.qty_unit AS qty, l.price_f AS price, l.mark_price_f AS mark_price, CAST(l.exec_notional_usd_e6 AS DOUBLE PRECISION) / 1e6 AS notional_usd,
   CAST(l.notional_usd_e6 AS DOUBLE PRECISION) / 1e6 AS venue_notional_usd, CAST(l.fee_usd_e6 AS DOUBLE PRECISION) / 1e6 AS fee_usd, l.in_volume, l.is_partial, l.liquidator,
-  l.position_key, l.trade_key, l.order_key, l.tx_id, l.height, CASE WHEN l.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || l.height || '/' || l.rec || '/' || l.sub AS event_key
+  l.position_key, l.trade_key, l.order_key, l.tx_id, l.height, CASE WHEN l.height > n.finalized AND l.chain_id = n.chain_id THEN 1 ELSE 0 END AS provisional, n.chain || '/' || l.height || '/' || l.rec || '/' || l.sub AS event_key
 FROM liquidations l JOIN h_names n ON n.market_id = l.market_id;
 
 CREATE VIEW v_funding_rates AS
 SELECT to_char(to_timestamp((r.end_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, r.end_ms AS ts_ms, r.start_ms, (r.end_ms - 1) / 3600000 AS hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, r.kind,
   CAST(r.cost_long_1h_e12 AS DOUBLE PRECISION) / 1e12 AS cost_long_1h, CAST(r.cost_short_1h_e12 AS DOUBLE PRECISION) / 1e12 AS cost_short_1h,
-  CAST(r.cost_long_1h_e12 AS DOUBLE PRECISION) / 125e9 AS rate_8h, CAST(r.cost_long_1h_e12 AS DOUBLE PRECISION) * 8760 / 1e12 AS apr, r.height, CASE WHEN r.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || r.height || '/' || r.rec || '/' || r.sub AS event_key
+  CAST(r.cost_long_1h_e12 AS DOUBLE PRECISION) / 125e9 AS rate_8h, CAST(r.cost_long_1h_e12 AS DOUBLE PRECISION) * 8760 / 1e12 AS apr, r.height, CASE WHEN r.height > n.finalized AND r.chain_id = n.chain_id THEN 1 ELSE 0 END AS provisional, n.chain || '/' || r.height || '/' || r.rec || '/' || r.sub AS event_key
 FROM funding_rates r JOIN h_names n ON n.market_id = r.market_id;
 
 CREATE VIEW v_funding_payments AS
 SELECT to_char(to_timestamp((p.ts_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, p.ts_ms, p.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, p.account, p.position_key, p.side, p.kind,
-  CAST(p.amount_usd_e6 AS DOUBLE PRECISION) / 1e6 AS amount_usd, p.token, t.symbol AS token_symbol, CAST(p.size_q AS DOUBLE PRECISION) / n.qty_unit AS size, p.tx_id, p.height, CASE WHEN p.height > n.finalized THEN 1 ELSE 0 END AS provisional, n.chain || '/' || p.height || '/' || p.rec || '/' || p.sub AS event_key
+  CAST(p.amount_usd_e6 AS DOUBLE PRECISION) / 1e6 AS amount_usd, p.token, t.symbol AS token_symbol, CAST(p.size_q AS DOUBLE PRECISION) / n.qty_unit AS size, p.tx_id, p.height, CASE WHEN p.height > n.finalized AND p.chain_id = n.chain_id THEN 1 ELSE 0 END AS provisional, n.chain || '/' || p.height || '/' || p.rec || '/' || p.sub AS event_key
 FROM funding_payments p JOIN h_names n ON n.market_id = p.market_id LEFT JOIN tokens t ON t.chain_id = p.chain_id AND t.address = p.token;
 
 CREATE VIEW v_collateral_flows AS

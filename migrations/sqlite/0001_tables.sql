@@ -225,7 +225,7 @@ CREATE TABLE fills (
   in_volume INTEGER NOT NULL CHECK (in_volume IN (0,1)),
   forced TEXT NOT NULL CHECK (forced IN ('none','liq','adl')),
   side TEXT NOT NULL CHECK (side IN ('buy','sell')),
-  action TEXT NOT NULL CHECK (action IN ('open','increase','decrease','close','flip','liquidation','adl','takeover','transfer','settlement')),
+  action TEXT NOT NULL CHECK (action IN ('open','increase','decrease','close','flip','liquidation','adl','takeover','transfer','settlement','trade')),
   qty_q INTEGER NOT NULL,
   qty_native TEXT NOT NULL,
   native_decimals INTEGER NOT NULL,

@@ -19,7 +19,8 @@ pub enum ChainKind {
     Svm,
     /// Hyperliquid's exchange layer; heights are HyperCore block numbers.
     HyperCore,
-    /// A matching engine that no chain shows; heights are milliseconds.
+    /// Records that name a time and no block, of a matching engine or of files and interfaces that leave the block out;
+    /// heights are unix milliseconds.
     OffChain,
 }
 
@@ -47,6 +48,8 @@ pub const CHAINS: &[ChainInfo] = &[
     info(ChainId::SOLANA, "solana", ChainKind::Svm, 32),
     info(ChainId::HYPERLIQUID, "hyperliquid", ChainKind::HyperCore, 0),
     info(ChainId::OFFCHAIN_ASTER, "offchain/aster", ChainKind::OffChain, 0),
+    info(ChainId::HYPERLIQUID_FILES, "hyperliquid/files", ChainKind::OffChain, 0),
+    info(ChainId::HYPERLIQUID_API, "hyperliquid/api", ChainKind::OffChain, 0),
 ];
 
 const fn info(id: ChainId, slug: &'static str, kind: ChainKind, final_depth: u64) -> ChainInfo {
@@ -72,6 +75,18 @@ impl ChainId {
     pub const HYPERLIQUID: ChainId = ChainId(900_002);
     /// Aster Pro, matched off chain.
     pub const OFFCHAIN_ASTER: ChainId = ChainId(900_003);
+    /// HyperCore's records that name no block: the archive's older fills and trades, and its asset contexts.
+    pub const HYPERLIQUID_FILES: ChainId = ChainId(900_004);
+    /// HyperCore as its public interface shows it.
+    pub const HYPERLIQUID_API: ChainId = ChainId(900_005);
+
+    /// The chain that a market told of here stands on: itself, but for chains that are another view of one.
+    pub fn market_chain(self) -> ChainId {
+        match self {
+            ChainId::HYPERLIQUID_FILES | ChainId::HYPERLIQUID_API => ChainId::HYPERLIQUID,
+            own => own,
+        }
+    }
 
     /// The chain with this slug, or `None` for a name that is not in [`CHAINS`].
     pub fn from_slug(slug: &str) -> Option<ChainId> {

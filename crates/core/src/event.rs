@@ -136,6 +136,8 @@ pub enum Action {
     Transfer,
     /// Ended by the venue at a set price; not volume.
     Settlement,
+    /// A public print: somebody traded, and what it did to whose position is not told.
+    Trade,
 }
 
 impl Action {
@@ -152,6 +154,7 @@ impl Action {
             Action::Takeover => "takeover",
             Action::Transfer => "transfer",
             Action::Settlement => "settlement",
+            Action::Trade => "trade",
         }
     }
 }

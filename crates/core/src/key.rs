@@ -21,9 +21,10 @@ pub fn derived_id(parts: &[&str]) -> i64 {
     (u64::from_be_bytes(head) >> 1) as i64
 }
 
-/// The id of a market: derived from venue, chain and the venue's own market key.
+/// The id of a market: derived from venue, chain and the venue's own market key. Views of one chain
+/// ([`ChainId::market_chain`]) tell of the same markets.
 pub fn market_id(venue: VenueSlug, chain: ChainId, market_key: &str) -> i64 {
-    derived_id(&["market", venue.as_str(), &chain.0.to_string(), market_key])
+    derived_id(&["market", venue.as_str(), &chain.market_chain().0.to_string(), market_key])
 }
 
 #[cfg(test)]

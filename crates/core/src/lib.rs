@@ -32,7 +32,9 @@ pub use event::{
 pub use key::{derived_id, market_id};
 pub use listing::{ListingWindow, ListingWindows};
 pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
-pub use source::{Batch, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic};
+pub use source::{
+    Batch, FetchHeights, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,
+};
 pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, StoreError};
 pub use venue::{
     Basis, Deployment, EventSpec, EvmFilter, OiBasis, StreamSpec, VENUE_SLUGS, Venue, VenueInfo, VenueModel, VenueSlug, Watch,

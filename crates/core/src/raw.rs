@@ -107,7 +107,7 @@ pub struct SolanaEvent {
     pub payload: Bytes,
 }
 
-/// A stream of a Hyperliquid node's output.
+/// A stream of HyperCore's records: of a node's output, of its archive, or of the public interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HyperliquidStream {
@@ -115,6 +115,18 @@ pub enum HyperliquidStream {
     Fills,
     /// `misc_events_by_block`.
     MiscEvents,
+    /// `node_fills`: lines of fills that name a time and no block.
+    NodeFills,
+    /// `node_trades`: lines of trades, older still, that name a time and no block.
+    NodeTrades,
+    /// `asset_ctxs`: rows of a CSV a day with level, rate and prices of each market and minute.
+    AssetContexts,
+    /// Answers of the public interface with level and prices of all markets of one dex.
+    ApiContexts,
+    /// Settled rates of one market as the public interface gives them.
+    ApiFunding,
+    /// Trades of the public interface: no positions, no liquidations.
+    ApiTrades,
 }
 
 impl HyperliquidStream {
@@ -123,6 +135,12 @@ impl HyperliquidStream {
         match self {
             HyperliquidStream::Fills => "fills",
             HyperliquidStream::MiscEvents => "misc",
+            HyperliquidStream::NodeFills => "node_fills",
+            HyperliquidStream::NodeTrades => "node_trades",
+            HyperliquidStream::AssetContexts => "asset_ctxs",
+            HyperliquidStream::ApiContexts => "contexts",
+            HyperliquidStream::ApiFunding => "funding",
+            HyperliquidStream::ApiTrades => "trades",
         }
     }
 }

@@ -42,6 +42,11 @@ pub trait Source: Send + Sync {
     /// The first block at or after `time_ms` (unix milliseconds), by bisection over block times; `None` above the tip.
     async fn height_at(&self, time_ms: i64) -> Result<Option<u64>, SourceError>;
 
+    /// How many heights one fetch should be for; `None`: as the engine is configured, for chains of blocks.
+    fn fetch_heights(&self) -> Option<FetchHeights> {
+        None
+    }
+
     /// Whether single blocks tell that records were left out ([`Source::probe`]). A source that answers with complete blocks
     /// or files has nothing to probe.
     fn can_probe(&self) -> bool {
@@ -70,6 +75,20 @@ pub trait Source: Send + Sync {
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }
+
+    /// Time between two looks at the head; `None`: as the engine is configured.
+    fn head_poll(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// Sizes of a fetch, in heights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchHeights {
+    /// Of the first one.
+    pub start: u64,
+    /// At most.
+    pub max: u64,
 }
 
 /// What probed blocks said.

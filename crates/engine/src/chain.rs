@@ -144,7 +144,7 @@ impl ChainRun {
             match end {
                 RoundEnd::Complete => {
                     self.ledger.show(Phase::Following);
-                    self.pause(self.shared.options.head_poll()).await?;
+                    self.pause(self.endpoints().head_poll()).await?;
                 }
                 RoundEnd::Again => {}
                 RoundEnd::Stuck(error) => self.rest(&error).await?,

@@ -68,9 +68,11 @@ impl GaveUp {
 impl Endpoints {
     pub(crate) fn new(chain: ChainId, sources: Vec<Arc<dyn Source>>, options: Arc<EngineOptions>) -> Endpoints {
         let now = Instant::now();
-        let state =
-            || State { dropped: None, resume_at: now, pauses: Pauses::new(&options), sizer: RangeSizer::new(&options), earliest: None };
-        let states = Mutex::new(sources.iter().map(|_| state()).collect());
+        let state = |source: &Arc<dyn Source>| {
+            let sizer = RangeSizer::new(&options, source.fetch_heights());
+            State { dropped: None, resume_at: now, pauses: Pauses::new(&options), sizer, earliest: None }
+        };
+        let states = Mutex::new(sources.iter().map(state).collect());
         Endpoints { chain, tally: Tally::default(), options, sources, states }
     }
 
@@ -288,6 +290,12 @@ impl Endpoints {
     /// Blocks to plan for one fetch: what the first live endpoint takes.
     pub(crate) fn blocks_per_fetch(&self) -> u64 {
         self.states().iter().find(|state| state.dropped.is_none()).map_or(1, |state| state.sizer.blocks())
+    }
+
+    /// Time between two looks at the head: the shortest that a live endpoint asks for, else the configured one.
+    pub(crate) fn head_poll(&self) -> Duration {
+        let asked = self.live().into_iter().filter_map(|endpoint| self.source(endpoint).head_poll()).min();
+        asked.unwrap_or_else(|| self.options.head_poll())
     }
 
     /// Endpoints that are not dropped, in order.

@@ -3,7 +3,7 @@
 //! The size follows the density of the chain: it grows after a full answer that was small and shrinks when one was too
 //! large, in records or in bytes. A cap that the endpoint names only ever tightens; one that does not help is not believed a second time.
 
-use perpdex_core::RawRecord;
+use perpdex_core::{FetchHeights, RawRecord};
 
 use crate::options::EngineOptions;
 
@@ -21,9 +21,12 @@ pub(crate) struct RangeSizer {
 }
 
 impl RangeSizer {
-    pub(crate) fn new(options: &EngineOptions) -> RangeSizer {
-        let ceiling = options.blocks_max_per_fetch.max(1);
-        let blocks = options.blocks_start_per_fetch.clamp(1, ceiling);
+    /// The sizer of a source that asks for sizes of its own, or goes by the options.
+    pub(crate) fn new(options: &EngineOptions, own: Option<FetchHeights>) -> RangeSizer {
+        let configured = FetchHeights { start: options.blocks_start_per_fetch, max: options.blocks_max_per_fetch };
+        let heights = own.unwrap_or(configured);
+        let ceiling = heights.max.max(1);
+        let blocks = heights.start.clamp(1, ceiling);
         let (records_target, bytes_target) = (options.records_target_per_fetch.max(1), options.bytes_target_per_fetch.max(1));
         RangeSizer { ceiling, blocks, named: false, records_target, bytes_target }
     }
@@ -96,7 +99,14 @@ mod tests {
             bytes_target_per_fetch: 1_000,
             ..EngineOptions::default()
         };
-        RangeSizer::new(&options)
+        RangeSizer::new(&options, None)
+    }
+
+    #[test]
+    fn a_source_may_ask_for_sizes_of_its_own() {
+        let own = FetchHeights { start: 86_400_000, max: 864_000_000 };
+        let sizer = RangeSizer::new(&EngineOptions::default(), Some(own));
+        assert_eq!((sizer.blocks(), sizer.ceiling()), (own.start, own.max));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl<'a> Batch<'a> {
 
     /// The row of a token of the batch's chain.
     pub(crate) fn token(&self, address: &str) -> Option<TokenRow> {
-        self.catalog.token(self.chain, address).map(|token| TokenRow { decimals: token.decimals, usd_par: token.usd_par })
+        self.catalog.token(self.chain.market_chain(), address).map(|token| TokenRow { decimals: token.decimals, usd_par: token.usd_par })
     }
 
     /// Makes rows of new events: listings first, so that the markets stand before anything is scaled by them. Closes

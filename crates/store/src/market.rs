@@ -90,7 +90,7 @@ fn needs_decimals(event: &Event, row: &MarketRow) -> bool {
 pub(crate) async fn load(tx: &mut Tx, chain: ChainId, venue: VenueSlug, catalog: &Catalog) -> Result<HashMap<i64, Market>> {
     let sql = format!("{SELECT} WHERE m.chain_id = $1 AND m.venue_id = $2");
     let mut out = HashMap::new();
-    for record in tx.rows(&sql, vec![chain.as_i64().into(), venue.id().into()]).await? {
+    for record in tx.rows(&sql, vec![chain.market_chain().as_i64().into(), venue.id().into()]).await? {
         let market = read(tx, &record, catalog).await?;
         out.insert(market.row.market_id, market);
     }
@@ -223,6 +223,7 @@ pub(crate) async fn refresh(
     stored: Option<&Market>,
     seen: Option<FirstSeen>,
 ) -> Result<Market> {
+    let chain = chain.market_chain();
     let id = market_id(venue, chain, key);
     let first = stored.map(|market| FirstSeen { height: market.first_height, ms: market.first_ms });
     let first = match (first, seen) {
