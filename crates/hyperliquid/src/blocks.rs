@@ -3,7 +3,8 @@
 
 use perpdex_core::{BlockRange, Hole, HoleReason, HyperliquidStream};
 
-use crate::envelope::Envelope;
+use crate::contexts::Day;
+use crate::envelope::Head;
 use crate::error::FolderError;
 use crate::files::StreamFiles;
 use crate::layout::Form;
@@ -12,6 +13,13 @@ use crate::lines::{LINE_BYTES_MAX, LineReader, Next};
 /// Longest quiet stretch between two files of misc events that is taken for one without events, milliseconds. The
 /// writer skips blocks without events, so numbers alone cannot tell a missing file.
 pub(crate) const MISC_QUIET_MS_MAX: i64 = 5 * 60 * 1_000;
+
+/// Longest quiet stretch inside the older files, whose lines name no block, milliseconds: they have several lines a second, and a
+/// writer that stalls leaves no other trace.
+pub(crate) const TIMED_QUIET_MS_MAX: i64 = 60 * 1_000;
+
+/// Longest stretch between two rows of asset contexts, which come by the minute, milliseconds.
+const CONTEXTS_QUIET_MS_MAX: i64 = 5 * 60 * 1_000;
 
 /// Bytes kept of a malformed line.
 const MALFORMED_BYTES_MAX: usize = 64 * 1024;
@@ -43,6 +51,12 @@ pub(crate) struct MalformedLine {
 pub(crate) struct BlockReader {
     file: usize,
     lines: LineReader,
+    /// Names of columns that stand before a block's rows.
+    header: Option<String>,
+    /// Where the open file ends too early, known from its start.
+    ends_early: Option<String>,
+    /// Blocks up to here come a second time, since the file is written anew.
+    rewound_to: Option<u64>,
     /// The block whose lines are being put together.
     pending: Option<Block>,
     /// Number and time of the newest block seen, complete or not.
@@ -66,9 +80,12 @@ pub(crate) struct BlockReader {
 impl BlockReader {
     /// Starts at the beginning of a file. Texts of blocks below `text_from` are left out.
     pub(crate) fn open(files: &StreamFiles, file: usize, text_from: u64) -> Result<BlockReader, FolderError> {
-        Ok(BlockReader {
+        let mut reader = BlockReader {
             file,
-            lines: open_lines(files, file)?,
+            lines: LineReader::over(Box::new(std::io::empty())).map_err(|source| files.io(file, source))?,
+            header: None,
+            ends_early: None,
+            rewound_to: None,
             pending: None,
             newest: None,
             given: None,
@@ -78,7 +95,27 @@ impl BlockReader {
             closed: false,
             text_from,
             malformed: Vec::new(),
-        })
+        };
+        reader.open_file(files)?;
+        Ok(reader)
+    }
+
+    /// Opens the file that stands next.
+    fn open_file(&mut self, files: &StreamFiles) -> Result<(), FolderError> {
+        let io = |source| files.io(self.file, source);
+        let lines = files.open(self.file)?;
+        if files.stream != HyperliquidStream::AssetContexts {
+            self.lines = lines;
+            return Ok(());
+        }
+        let day = Day::read(lines).map_err(io)?;
+        (self.header, self.ends_early) = (Some(day.header.clone()), day.cut().map(str::to_owned));
+        for (line, text) in &day.malformed {
+            let error = format!("{}, line {line}: no time like 2025-11-13T00:01:00Z", files.entries[self.file].name);
+            self.report(files, error, shortened(text.as_bytes()));
+        }
+        self.lines = day.into_lines().map_err(|source| files.io(self.file, source))?;
+        Ok(())
     }
 
     /// Index of the file that is being read.
@@ -108,7 +145,7 @@ impl BlockReader {
                 return Ok(self.give_pending());
             }
             let name = &files.entries[self.file].name;
-            match self.lines.next().map_err(|source| FolderError::Io { file: name.clone(), source })? {
+            match self.lines.next().map_err(|source| files.io(self.file, source))? {
                 Next::Line => {
                     if let Some(done) = self.take_line(files) {
                         return Ok(Some(done));
@@ -121,10 +158,18 @@ impl BlockReader {
                 Next::End { partial } => {
                     let is_last = self.file + 1 == files.entries.len();
                     if is_last && files.growing {
+                        if self.lines.is_cut_back() {
+                            self.rewound_to = self.newest.map(|(newest, _)| newest);
+                            self.pending = self.pending.take().filter(|_| files.form == Form::ByBlock);
+                            self.open_file(files)?;
+                            continue;
+                        }
                         self.end_repeat(files);
                         return Ok(if files.form == Form::ByBlock { self.give_pending() } else { None });
                     }
-                    if partial {
+                    if let Some(end) = self.ends_early.take() {
+                        self.cut = Some(format!("{name}: {end}"));
+                    } else if partial {
                         self.cut = Some(format!("{name}: ends inside line {}", self.lines.number() + 1));
                     }
                     self.end_file(files)?;
@@ -140,7 +185,7 @@ impl BlockReader {
     /// Adds the line last read; gives the block before it if the line begins a new one.
     fn take_line(&mut self, files: &StreamFiles) -> Option<Block> {
         let name = &files.entries[self.file].name;
-        let (envelope, text, time_ms) = match Envelope::parse(self.lines.line()) {
+        let Head { number, time_ms, has_events, text } = match Head::parse(files.stream, self.lines.line()) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let error = format!("{name}, line {}: {error}", self.lines.number());
@@ -149,9 +194,8 @@ impl BlockReader {
                 return None;
             }
         };
-        let number = envelope.block_number;
         if let Some(pending) = self.pending.as_mut().filter(|pending| pending.number == number) {
-            pending.has_events |= envelope.has_events();
+            pending.has_events |= has_events;
             let is_copy = self.switched && pending.text.lines().any(|line| line == text);
             if number >= self.text_from && !is_copy {
                 pending.text.push('\n');
@@ -159,7 +203,12 @@ impl BlockReader {
             }
             return None;
         }
-        if self.newest.is_some_and(|(newest, _)| number <= newest) {
+        let kept_open = files.form == Form::Streaming && self.pending.is_none();
+        if self.rewound_to.is_some_and(|to| number < to || (number == to && !kept_open)) {
+            return None;
+        }
+        self.rewound_to = None;
+        if self.newest.is_some_and(|(newest, _)| number < newest || (number == newest && !kept_open)) {
             let here = format!("{name}, line {}", self.lines.number());
             let (_, last, _) = self.repeated.get_or_insert((number, number, here));
             *last = number;
@@ -168,8 +217,8 @@ impl BlockReader {
         let block = Block {
             number,
             time_ms,
-            text: if number >= self.text_from { text.to_owned() } else { String::new() },
-            has_events: envelope.has_events(),
+            text: if number >= self.text_from { self.first_text(text) } else { String::new() },
+            has_events,
             hole_before: None,
         };
         let hole_before = self.hole_before(files, number, time_ms);
@@ -179,6 +228,11 @@ impl BlockReader {
         let done = self.give_pending();
         self.pending = Some(Block { hole_before, ..block });
         done
+    }
+
+    /// A block's first line, under the names of its columns where lines have them.
+    fn first_text(&self, line: &str) -> String {
+        self.header.as_ref().map_or_else(|| line.to_owned(), |header| format!("{header}\n{line}"))
     }
 
     /// What is missing between the newest block and the one that begins now.
@@ -196,6 +250,12 @@ impl BlockReader {
                 Some(Hole { range, reason: HoleReason::Missing, detail: format!("{here}: no file for the time before") })
             }
             (None, HyperliquidStream::MiscEvents) => None,
+            (None, stream) => {
+                let quiet_ms_max = if stream == HyperliquidStream::AssetContexts { CONTEXTS_QUIET_MS_MAX } else { TIMED_QUIET_MS_MAX };
+                let quiet_s = (time_ms - newest_ms) / 1_000;
+                let detail = format!("{here}: no line for the {quiet_s} s before");
+                (quiet_ms_max < time_ms - newest_ms).then_some(Hole { range, reason: HoleReason::Missing, detail })
+            }
         }
     }
 
@@ -203,7 +263,7 @@ impl BlockReader {
     fn end_file(&mut self, files: &StreamFiles) -> Result<(), FolderError> {
         if self.file + 1 < files.entries.len() {
             self.file += 1;
-            self.lines = open_lines(files, self.file)?;
+            self.open_file(files)?;
             self.switched = true;
             return Ok(());
         }
@@ -233,11 +293,6 @@ impl BlockReader {
         let height = self.newest.map_or(files.entries[self.file].first, |(newest, _)| newest);
         self.malformed.push(MalformedLine { height, error, text });
     }
-}
-
-fn open_lines(files: &StreamFiles, file: usize) -> Result<LineReader, FolderError> {
-    let entry = &files.entries[file];
-    LineReader::open(&entry.path).map_err(|source| FolderError::Io { file: entry.name.clone(), source })
 }
 
 fn shortened(line: &[u8]) -> String {

@@ -1,10 +1,77 @@
-//! The envelope of a line: block number, block time, and the events as unread text.
+//! What a line says of its place: block number and time where it has them, else its time alone; the events as unread text.
 
 use std::borrow::Cow;
 
 use perpdex_core::HyperliquidStream;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+
+/// A line's place in its stream.
+#[derive(Debug)]
+pub(crate) struct Head<'a> {
+    /// HyperCore block number; unix milliseconds in streams that name no block.
+    pub(crate) number: u64,
+    /// Unix milliseconds.
+    pub(crate) time_ms: i64,
+    /// Whether the line holds any event.
+    pub(crate) has_events: bool,
+    /// The line as a record keeps it.
+    pub(crate) text: &'a str,
+}
+
+impl<'a> Head<'a> {
+    /// Reads a line of a stream. The error says what is wrong, without file and line.
+    pub(crate) fn parse(stream: HyperliquidStream, line: &'a [u8]) -> Result<Head<'a>, String> {
+        match stream {
+            HyperliquidStream::NodeFills => {
+                let text = utf8(line)?;
+                let NodeFill(_, fill) = serde_json::from_str(text).map_err(|error| format!("not a line of node_fills: {error}"))?;
+                Head::at(fill.time, text)
+            }
+            HyperliquidStream::NodeTrades => {
+                let text = utf8(line)?;
+                let trade: Timed<'_> = serde_json::from_str(text).map_err(|error| format!("not a line of node_trades: {error}"))?;
+                Head::at(iso_ms(&trade.time).ok_or_else(|| format!("time {:?} is not a time like {TIME_FORM}", trade.time))?, text)
+            }
+            HyperliquidStream::AssetContexts => {
+                let (time, text) = utf8(line)?.split_once('\t').ok_or("not a row of asset_ctxs")?;
+                Head::at(time.parse().map_err(|_| "not a row of asset_ctxs")?, text)
+            }
+            _ => {
+                let (envelope, text, time_ms) = Envelope::parse(line)?;
+                Ok(Head { number: envelope.block_number, time_ms, has_events: envelope.has_events(), text })
+            }
+        }
+    }
+
+    fn at(time_ms: i64, text: &'a str) -> Result<Head<'a>, String> {
+        let number = u64::try_from(time_ms).map_err(|_| format!("time {time_ms} lies before 1970"))?;
+        Ok(Head { number, time_ms, has_events: true, text })
+    }
+}
+
+/// A line of `node_fills`: account and fill.
+#[derive(Deserialize)]
+struct NodeFill(IgnoredAny, FillTime);
+
+#[derive(Deserialize)]
+struct FillTime {
+    time: i64,
+}
+
+/// A line of `node_trades`.
+#[derive(Deserialize)]
+struct Timed<'a> {
+    #[serde(borrow)]
+    time: Cow<'a, str>,
+}
+
+const TIME_FORM: &str = "2025-10-27T17:00:00.5";
+
+fn utf8(line: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))
+}
 
 /// What a line of a by-block or streaming file begins with. Other keys (`local_time`, new ones) are ignored.
 #[derive(Debug, Deserialize)]
@@ -20,10 +87,10 @@ pub(crate) struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     /// Reads a line; the whole of it must be JSON. The error says what is wrong, without file and line.
     pub(crate) fn parse(line: &'a [u8]) -> Result<(Envelope<'a>, &'a str, i64), String> {
-        let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))?;
+        let text = utf8(line)?;
         let envelope: Envelope<'a> = serde_json::from_str(text).map_err(|error| format!("not a line of a block: {error}"))?;
-        let time_ms = iso_ms(&envelope.block_time)
-            .ok_or_else(|| format!("block_time {:?} is not a time like 2025-10-27T17:00:00.5", envelope.block_time))?;
+        let time_ms =
+            iso_ms(&envelope.block_time).ok_or_else(|| format!("block_time {:?} is not a time like {TIME_FORM}", envelope.block_time))?;
         Ok((envelope, text, time_ms))
     }
 

@@ -14,15 +14,15 @@ pub(crate) enum FolderError {
     NothingFound { expected: &'static str },
     #[error("two layouts fit, {first} and {second}: name one of them")]
     TwoLayouts { first: String, second: String },
-    #[error("{first} and {second} stand for the same hour: remove one of them")]
-    SameHour { first: String, second: String },
     #[error("{first} and {second} both begin with block {block}: remove one of them")]
     SameStart { first: String, second: String, block: u64 },
-    #[error("{file}, line 1: {what}")]
-    NotBlocks { file: String, what: &'static str },
+    #[error("{file}: a day of asset contexts, to be read whole")]
+    Contexts { file: String },
+    #[error("{file}: {message}")]
+    Bucket { file: String, is_permanent: bool, message: String },
     #[error("{file}: no complete line of a block within the first {lines} lines ({why}); fetch the file again or remove it")]
     NoBlock { file: String, lines: usize, why: String },
-    #[error("the filter asks for no stream of HyperCore")]
+    #[error("the filter asks for no stream of this chain's files")]
     ForeignFilter,
 }
 
@@ -30,7 +30,7 @@ impl FolderError {
     /// The error as the engine sees it. Reading can be tried again; everything else stays as it is.
     pub(crate) fn at(self, label: &str) -> SourceError {
         let kind = match self {
-            FolderError::Io { .. } => SourceErrorKind::Transient,
+            FolderError::Io { .. } | FolderError::Bucket { is_permanent: false, .. } => SourceErrorKind::Transient,
             _ => SourceErrorKind::Permanent,
         };
         SourceError { label: label.to_owned(), kind, message: self.to_string() }

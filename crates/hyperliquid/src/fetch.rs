@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use perpdex_core::{
-    Batch, BlockRange, BlockRef, ChainId, Evidence, Headers, Hole, HoleReason, HyperliquidLine, HyperliquidStream, MalformedRecord,
-    RawBody, RawRecord, StreamId, derived_id,
+    Batch, BlockRange, BlockRef, Evidence, Headers, Hole, HoleReason, HyperliquidLine, HyperliquidStream, MalformedRecord, RawBody,
+    RawRecord, StreamId, derived_id,
 };
 
 use crate::blocks::{Block, BlockReader};
 use crate::error::FolderError;
-use crate::files::StreamFiles;
+use crate::files::{StreamFiles, is_timed};
+use crate::layout::chain_of;
 
 /// A stream's place in the files, kept between fetches.
 #[derive(Default)]
@@ -46,13 +47,14 @@ pub(crate) fn fetch(range: BlockRange, asked: &mut [Asked<'_>], headers: Headers
         let block = cursor.take(files)?.expect("the block was just looked at");
         merged.add(asked[at].stream, block);
     }
+    let timed = asked.iter().any(|asked| is_timed(asked.stream));
     let range = BlockRange::new(range.from(), to).expect("a shortened range keeps its first block");
     let mut malformed = Vec::new();
     for asked in asked.iter_mut() {
         merged.holes.extend(asked.missing_around(range)?);
         malformed.extend(asked.malformed(range));
     }
-    Ok(merged.into_batch(range, malformed, headers))
+    Ok(merged.into_batch(range, malformed, headers, timed))
 }
 
 /// The lowest block up to `to` that any stream has next, and whose it is.
@@ -60,6 +62,7 @@ fn lowest(asked: &mut [Asked<'_>], to: u64) -> Result<Option<(u64, usize)>, Fold
     let mut lowest = None;
     for (at, asked) in asked.iter_mut().enumerate() {
         let Some((files, cursor)) = asked.files.as_mut() else { continue };
+        let to = files.until.map_or(to, |until| to.min(until.saturating_sub(1)));
         if let Some(height) = cursor.peek(files)?.map(|block| block.number).filter(|height| *height <= to)
             && lowest.is_none_or(|(other, _)| height < other)
         {
@@ -106,9 +109,12 @@ impl Asked<'_> {
         let Some((files, cursor)) = &mut self.files else {
             return Ok(vec![Hole { range, reason: HoleReason::Missing, detail: format!("no file of stream {name}") }]);
         };
+        let last = files.until.map_or(range.to(), |until| range.to().min(until.saturating_sub(1)));
+        // Behind its own time a stream has nothing by definition, and lacks nothing.
+        let Some(range) = BlockRange::new(range.from(), last) else { return Ok(Vec::new()) };
         let mut holes: Vec<Hole> = below_first_file(files, range).into_iter().collect();
         if let Some(next) = cursor.peek(files)? {
-            holes.extend(next.hole_before.clone());
+            holes.extend(next.hole_before.clone().into_iter().filter_map(|hole| clipped(hole, range)));
             return Ok(holes);
         }
         let reader = cursor.reader.as_ref();
@@ -158,7 +164,7 @@ impl Merged {
         }
         self.bytes += block.text.len();
         self.records.push(RawRecord {
-            chain: ChainId::HYPERLIQUID,
+            chain: chain_of(stream),
             height,
             rec: derived_id(&["hypercore", stream.as_str()]),
             ord: stream as i64,
@@ -169,19 +175,38 @@ impl Merged {
         });
     }
 
-    fn into_batch(mut self, range: BlockRange, malformed: Vec<MalformedRecord>, headers: Headers) -> Batch {
+    fn into_batch(mut self, range: BlockRange, malformed: Vec<MalformedRecord>, headers: Headers, timed: bool) -> Batch {
+        let holes: Vec<Hole> = self.holes.drain(..).filter_map(|hole| clipped(hole, range)).collect();
+        if timed {
+            self.add_edges(range, &holes);
+        }
         let ends = [self.blocks.keys().next().copied(), self.blocks.keys().next_back().copied()];
         let wanted = |height: u64, has_record: bool| has_record || headers == Headers::All || ends.contains(&Some(height));
         let blocks = self.blocks.into_values().filter(|(block, has_record)| wanted(block.height, *has_record));
-        let clipped = |hole: Hole| hole.range.intersect(&range).map(|range| Hole { range, ..hole });
         self.records.sort_by_key(|record| (record.height, record.ord));
         Batch {
             range,
             blocks: blocks.map(|(block, _)| block).collect(),
             records: self.records,
             malformed,
-            holes: self.holes.into_iter().filter_map(clipped).collect(),
-            evidence: Evidence::Receipts,
+            holes,
+            // Lines without block numbers cannot show that one is missing.
+            evidence: if timed { Evidence::Witnessed } else { Evidence::Receipts },
         }
     }
+
+    /// Where heights are times, the edges of what is known have a time though no line stands there.
+    fn add_edges(&mut self, range: BlockRange, holes: &[Hole]) {
+        let around = holes.iter().flat_map(|hole| [hole.range.from().checked_sub(1), hole.range.to().checked_add(1)]);
+        let edges = around.flatten().chain([range.from(), range.to()]).filter(|height| range.contains(*height));
+        for height in edges {
+            let time_ms = i64::try_from(height).unwrap_or(i64::MAX);
+            // Marked as if it held a record, so that it is kept.
+            self.blocks.entry(height).or_insert((BlockRef { height, link: None, time_ms }, false)).1 = true;
+        }
+    }
+}
+
+fn clipped(hole: Hole, range: BlockRange) -> Option<Hole> {
+    hole.range.intersect(&range).map(|range| Hole { range, ..hole })
 }

@@ -1,10 +1,14 @@
 //! The index of a stream's files: what each one begins with. Built from their first lines alone.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use perpdex_core::HyperliquidStream;
 
-use crate::envelope::Envelope;
+use crate::blocks::BlockReader;
+use crate::bucket::Bucket;
+use crate::contexts::Day;
+use crate::envelope::{Envelope, Head};
 use crate::error::FolderError;
 use crate::layout::{Form, file_name};
 use crate::lines::{LineReader, Next};
@@ -12,12 +16,23 @@ use crate::lines::{LineReader, Next};
 /// Lines read of a file to find its first block and, where names do not tell, its stream.
 const PROBE_LINES_MAX: usize = 1_000;
 
+/// Where a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this machine.
+    Local(PathBuf),
+    /// In a bucket, under a key.
+    Object(Bucket, String),
+}
+
 /// One file of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileEntry {
-    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
     /// Name for messages, relative to the folder.
     pub(crate) name: String,
+    /// The hour or day the file stands for; its name where it was named by itself.
+    pub(crate) slot: String,
     /// Number of the first block.
     pub(crate) first: u64,
     /// Time of the first block, unix milliseconds. It may lie before the hour that the file is named after.
@@ -31,6 +46,8 @@ pub(crate) struct StreamFiles {
     pub(crate) form: Form,
     /// Whether the last file may still be written: then a broken last line is a line that is not there yet.
     pub(crate) growing: bool,
+    /// From this height on the stream's records are taken from a newer stream, and are none of this one's.
+    pub(crate) until: Option<u64>,
     pub(crate) entries: Vec<FileEntry>,
 }
 
@@ -45,7 +62,7 @@ impl StreamFiles {
 
     /// Puts files in order; two that begin with the same block cannot both be right.
     pub(crate) fn sort(&mut self) -> Result<(), FolderError> {
-        self.entries.sort_by_key(|entry| entry.first);
+        self.entries.sort_by(|a, b| (a.first, &a.slot).cmp(&(b.first, &b.slot)));
         // A streaming writer may end one file and begin the next inside one block.
         if self.form == Form::Streaming {
             return Ok(());
@@ -55,69 +72,155 @@ impl StreamFiles {
             None => Ok(()),
         }
     }
+
+    /// Opens a file for reading from its start. Of a bucket the files behind it are fetched meanwhile.
+    pub(crate) fn open(&self, file: usize) -> Result<LineReader, FolderError> {
+        let entry = &self.entries[file];
+        match &entry.place {
+            Place::Local(path) => LineReader::open(path).map_err(|source| self.io(file, source)),
+            Place::Object(bucket, key) => {
+                let keys = |entry: &FileEntry| match &entry.place {
+                    Place::Object(_, key) => Some(key.clone()),
+                    Place::Local(_) => None,
+                };
+                let next: Vec<String> = self.entries[file + 1..].iter().take(bucket.ahead()).filter_map(keys).collect();
+                LineReader::over(bucket.open(key, &next)?).map_err(|source| self.io(file, source))
+            }
+        }
+    }
+
+    /// An error while reading a file.
+    pub(crate) fn io(&self, file: usize, source: io::Error) -> FolderError {
+        FolderError::Io { file: self.entries[file].name.clone(), source }
+    }
+
+    /// Whether heights are unix milliseconds: lines name no block.
+    pub(crate) fn is_timed(&self) -> bool {
+        is_timed(self.stream)
+    }
+}
+
+/// Whether a stream's heights are unix milliseconds.
+pub(crate) fn is_timed(stream: HyperliquidStream) -> bool {
+    !matches!(stream, HyperliquidStream::Fills | HyperliquidStream::MiscEvents)
 }
 
 /// What the first lines of a file say.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    pub(crate) entry: FileEntry,
+    /// Number and time of the first block.
+    pub(crate) first: (u64, i64),
     /// The stream its first event belongs to; `None` if the lines looked at hold no event.
     pub(crate) stream: Option<HyperliquidStream>,
     pub(crate) compressed: bool,
 }
 
 /// Reads the first lines of a file. `None`: it holds no complete line yet, though it could still grow.
-pub(crate) fn probe(path: &Path, name: &str, want_stream: bool) -> Result<Option<Probe>, FolderError> {
+///
+/// `stream`: what the file is known to hold; where it is not, its first event is looked for.
+pub(crate) fn probe(place: &Place, name: &str, stream: Option<HyperliquidStream>) -> Result<Option<Probe>, FolderError> {
     let io = |source| FolderError::Io { file: name.to_owned(), source };
-    let mut lines = LineReader::open(path).map_err(io)?;
+    match place {
+        Place::Local(path) => probe_lines(LineReader::open(path).map_err(io)?, name, stream),
+        Place::Object(bucket, key) => bucket.probe(key, |start, is_whole| {
+            let lines = LineReader::over(Box::new(io::Cursor::new(start))).map_err(io)?;
+            if stream == Some(HyperliquidStream::AssetContexts) && !is_whole {
+                // A day is in order of time only when all of it is read.
+                return Ok(None);
+            }
+            match probe_lines(lines, name, stream) {
+                Err(FolderError::NoBlock { .. }) if !is_whole => Ok(None),
+                probed => probed,
+            }
+        }),
+    }
+}
+
+fn probe_lines(mut lines: LineReader, name: &str, known: Option<HyperliquidStream>) -> Result<Option<Probe>, FolderError> {
+    let io = |source| FolderError::Io { file: name.to_owned(), source };
     let compressed = lines.compressed();
-    let mut entry = None;
-    let mut stream = None;
+    let mut probe: Option<Probe> = None;
+    let mut stream = known;
     let mut why = "the file is empty".to_owned();
+    if known == Some(HyperliquidStream::AssetContexts) {
+        return probe_day(lines, name).map(Some);
+    }
     for _ in 0..PROBE_LINES_MAX {
         match lines.next().map_err(io)? {
-            Next::Line => match Envelope::parse(lines.line()) {
-                Ok((envelope, _, first_ms)) => {
-                    let first = envelope.block_number;
-                    stream = stream.or_else(|| envelope.stream());
-                    entry.get_or_insert_with(|| FileEntry { path: path.to_owned(), name: name.to_owned(), first, first_ms });
+            Next::Line => {
+                stream = stream.or_else(|| stream_of(lines.line()));
+                if stream == Some(HyperliquidStream::AssetContexts) {
+                    return Err(FolderError::Contexts { file: name.to_owned() });
                 }
-                Err(error) if entry.is_none() => {
-                    refuse_legacy(lines.line(), name)?;
-                    why = error;
+                match Head::parse(stream.unwrap_or(HyperliquidStream::Fills), lines.line()) {
+                    Ok(head) => {
+                        probe.get_or_insert(Probe { first: (head.number, head.time_ms), stream: None, compressed });
+                    }
+                    Err(error) if probe.is_none() => why = error,
+                    Err(_) => {}
                 }
-                Err(_) => {}
-            },
+            }
             Next::TooLong => why = "line too long".to_owned(),
-            Next::End { partial } if !compressed && entry.is_none() && (partial || lines.number() == 0) => return Ok(None),
+            Next::End { partial } if !compressed && probe.is_none() && (partial || lines.number() == 0) => return Ok(None),
             Next::End { .. } => break,
             Next::Cut { cause } => {
                 why = cause;
                 break;
             }
         }
-        if entry.is_some() && (stream.is_some() || !want_stream) {
+        if probe.is_some() && stream.is_some() {
             break;
         }
     }
-    match entry {
-        Some(entry) => Ok(Some(Probe { entry, stream, compressed })),
+    match probe {
+        Some(probe) => Ok(Some(Probe { stream, ..probe })),
         None => Err(FolderError::NoBlock { file: name.to_owned(), lines: PROBE_LINES_MAX, why }),
     }
 }
+
+/// The first row of a day of contexts, by time.
+fn probe_day(lines: LineReader, name: &str) -> Result<Probe, FolderError> {
+    let compressed = lines.compressed();
+    let io = |source| FolderError::Io { file: name.to_owned(), source };
+    let mut rows = Day::read(lines).and_then(Day::into_lines).map_err(io)?;
+    let none = |why: String| FolderError::NoBlock { file: name.to_owned(), lines: PROBE_LINES_MAX, why };
+    match rows.next().map_err(io)? {
+        Next::Line => {
+            let head = Head::parse(HyperliquidStream::AssetContexts, rows.line()).map_err(none)?;
+            Ok(Probe { first: (head.number, head.time_ms), stream: Some(HyperliquidStream::AssetContexts), compressed })
+        }
+        _ => Err(none("no row with a time".to_owned())),
+    }
+}
+
+/// The stream that a line belongs to by its shape, if the line tells.
+fn stream_of(line: &[u8]) -> Option<HyperliquidStream> {
+    if line.starts_with(b"[\"0x") {
+        return Some(HyperliquidStream::NodeFills);
+    }
+    if line.windows(SIDE_INFO.len()).any(|bytes| bytes == SIDE_INFO) {
+        return Some(HyperliquidStream::NodeTrades);
+    }
+    if line.split(|byte| *byte == b',').any(|name| name == b"open_interest") {
+        return Some(HyperliquidStream::AssetContexts);
+    }
+    Envelope::parse(line).ok().and_then(|(envelope, ..)| envelope.stream())
+}
+
+/// A key that only lines of `node_trades` have.
+const SIDE_INFO: &[u8] = b"\"side_info\"";
 
 /// Indexes files that were named one by one: each tells by its first event, or else by its name, what it is.
 pub(crate) fn index_named(paths: &[PathBuf]) -> Result<Vec<StreamFiles>, FolderError> {
     let mut streams: Vec<StreamFiles> = Vec::new();
     for path in paths {
-        let name = file_name(path);
-        let none = || FolderError::NoBlock { file: name.clone(), lines: PROBE_LINES_MAX, why: "no complete line".to_owned() };
-        let probe = probe(path, &name, true)?.ok_or_else(none)?;
-        let by_name = if name.contains("misc") { HyperliquidStream::MiscEvents } else { HyperliquidStream::Fills };
-        let stream = probe.stream.unwrap_or(by_name);
+        let (stream, entry) = index_file(path)?;
         match streams.iter_mut().find(|files| files.stream == stream) {
-            Some(files) => files.entries.push(probe.entry),
-            None => streams.push(StreamFiles { stream, form: Form::ByBlock, growing: false, entries: vec![probe.entry] }),
+            Some(files) => files.entries.push(entry),
+            None => {
+                let form = if is_timed(stream) { Form::Streaming } else { Form::ByBlock };
+                streams.push(StreamFiles { stream, form, growing: false, until: None, entries: vec![entry] });
+            }
         }
     }
     streams.iter_mut().try_for_each(StreamFiles::sort)?;
@@ -125,14 +228,48 @@ pub(crate) fn index_named(paths: &[PathBuf]) -> Result<Vec<StreamFiles>, FolderE
     Ok(streams)
 }
 
-/// Names the older formats, which have no block numbers, instead of calling every line malformed.
-fn refuse_legacy(line: &[u8], name: &str) -> Result<(), FolderError> {
-    let refuse = |what| Err(FolderError::NotBlocks { file: name.to_owned(), what });
-    if line.starts_with(b"[\"0x") {
-        return refuse("a line of the legacy node_fills stream, which has no block numbers: use node_fills_by_block");
+fn index_file(path: &Path) -> Result<(HyperliquidStream, FileEntry), FolderError> {
+    let (name, place) = (file_name(path), Place::Local(path.to_owned()));
+    let none = || FolderError::NoBlock { file: name.clone(), lines: PROBE_LINES_MAX, why: "no complete line".to_owned() };
+    let probed = match probe(&place, &name, None) {
+        Err(FolderError::Contexts { .. }) => probe(&place, &name, Some(HyperliquidStream::AssetContexts)),
+        probed => probed,
+    };
+    let probe = probed?.ok_or_else(none)?;
+    let by_name = if name.contains("misc") { HyperliquidStream::MiscEvents } else { HyperliquidStream::Fills };
+    let (first, first_ms) = probe.first;
+    Ok((probe.stream.unwrap_or(by_name), FileEntry { place, slot: name.clone(), name, first, first_ms }))
+}
+
+/// Cuts older streams where a newer one begins, so that no hour that stands in two archives is taken twice. `newer_ms` is where
+/// the files with block numbers begin.
+pub(crate) fn cut_where_newer_begins(streams: &mut [StreamFiles], newer_ms: Option<i64>) {
+    let begins = |streams: &[StreamFiles], wanted: HyperliquidStream| {
+        streams.iter().find(|files| files.stream == wanted).map(|files| files.entries[0].first)
+    };
+    let blocks = newer_ms.and_then(|ms| u64::try_from(ms).ok());
+    let fills = begins(streams, HyperliquidStream::NodeFills);
+    for files in streams {
+        files.until = match files.stream {
+            HyperliquidStream::NodeFills => blocks,
+            HyperliquidStream::NodeTrades => [fills, blocks].into_iter().flatten().min(),
+            _ => None,
+        };
     }
-    if line.windows(11).any(|bytes| bytes == b"\"side_info\"") {
-        return refuse("a line of the legacy node_trades stream, which has no block numbers: use node_fills_by_block");
+}
+
+/// Reads a stream's blocks from a file on until one is accepted.
+pub(crate) fn first_where(
+    files: &StreamFiles,
+    start: usize,
+    accept: impl Fn(&perpdex_core::BlockRef) -> bool,
+) -> Result<Option<perpdex_core::BlockRef>, FolderError> {
+    let mut reader = BlockReader::open(files, start, u64::MAX)?;
+    while let Some(block) = reader.next(files)? {
+        let block = perpdex_core::BlockRef { height: block.number, link: None, time_ms: block.time_ms };
+        if accept(&block) {
+            return Ok(Some(block));
+        }
     }
-    Ok(())
+    Ok(None)
 }

@@ -1,27 +1,31 @@
 //! A folder as a whole: which streams it has, how far they go, and finding a block by number or time.
 
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
-use perpdex_core::{Batch, BlockRange, BlockRef, Filter, Heads, HyperliquidStream, StreamId, Watch};
+use perpdex_core::{Batch, BlockRange, BlockRef, ChainId, Filter, Heads, HyperliquidStream, StreamId, Watch};
 
 use crate::blocks::BlockReader;
 use crate::error::FolderError;
 use crate::fetch::{Asked, Cursor, fetch};
-use crate::files::{StreamFiles, index_named, probe};
-use crate::layout::{Found, HourlyFolder, detect, hourly_files};
+use crate::files::{FileEntry, StreamFiles, cut_where_newer_begins, first_where, index_named, probe};
+use crate::layout::{Found, Listed, Root, chain_of, detect};
 
 /// Streams whose ends lie within this time of each other count as written side by side, milliseconds: the folder's ends
 /// are then those that all of them reach. A stream that ends farther off has a gap there.
 const SIDE_BY_SIDE_MS_MAX: i64 = 10 * 60 * 1_000;
 
 /// Bytes of records after which a batch ends with the block in hand.
-const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// An open folder.
+/// An open folder, as far as its files belong to one chain.
 pub(crate) struct Folder {
+    chain: ChainId,
     streams: Vec<OpenStream>,
-    /// Folders to look into again for new files.
-    hourly: Vec<HourlyFolder>,
+    /// Where to look again for new files.
+    root: Root,
+    /// Where the files with block numbers begin that stand beside files without, unix milliseconds.
+    newer_ms: Option<i64>,
     batch_bytes_max: usize,
 }
 
@@ -36,32 +40,50 @@ struct OpenStream {
 
 impl Folder {
     /// Opens a folder or a file, reading the first lines of each file.
-    pub(crate) fn open(path: &std::path::Path) -> Result<Folder, FolderError> {
+    pub(crate) fn open(path: &Path, chain: ChainId) -> Result<Folder, FolderError> {
         match detect(path)? {
-            Found::Files(paths) => Folder::from_files(&paths),
-            Found::Hourly(hourly) => {
-                let mut folder = Folder { streams: Vec::new(), hourly, batch_bytes_max: BATCH_BYTES_MAX };
-                folder.refresh()?;
-                if folder.streams.is_empty() {
-                    return Err(FolderError::NothingFound { expected: "at least one complete line in the hourly folders" });
-                }
-                Ok(folder)
-            }
+            Found::Files(paths) => Folder::from_files(&paths, chain),
+            Found::Folders(folders) => Folder::over(Root::Folders(folders), chain),
         }
     }
 
+    /// Opens what is found at a root.
+    pub(crate) fn over(root: Root, chain: ChainId) -> Result<Folder, FolderError> {
+        let newer_ms = if chain == ChainId::HYPERLIQUID { None } else { blocks_begin_ms(&root.list()?)? };
+        let mut folder = Folder { chain, streams: Vec::new(), root, newer_ms, batch_bytes_max: BATCH_BYTES_MAX };
+        folder.refresh()?;
+        folder.not_empty("at least one complete line in the folders of streams")
+    }
+
     /// Opens files named one by one.
-    pub(crate) fn from_files(paths: &[PathBuf]) -> Result<Folder, FolderError> {
-        if paths.is_empty() {
-            return Err(FolderError::NothingFound { expected: "at least one file" });
-        }
-        let streams = index_named(paths)?.into_iter().map(OpenStream::new).collect();
-        Ok(Folder { streams, hourly: Vec::new(), batch_bytes_max: BATCH_BYTES_MAX })
+    pub(crate) fn from_files(paths: &[PathBuf], chain: ChainId) -> Result<Folder, FolderError> {
+        let mut streams = index_named(paths)?;
+        let fills = streams.iter().find(|files| files.stream == HyperliquidStream::Fills);
+        let newer_ms = fills.map(|files| files.entries[0].first_ms);
+        streams.retain(|files| chain_of(files.stream) == chain);
+        cut_where_newer_begins(&mut streams, newer_ms);
+        let streams = streams.into_iter().map(OpenStream::new).collect();
+        Folder { chain, streams, root: Root::Named, newer_ms, batch_bytes_max: BATCH_BYTES_MAX }
+            .not_empty("at least one file of this chain")
+    }
+
+    fn not_empty(self, expected: &'static str) -> Result<Folder, FolderError> {
+        if self.streams.is_empty() { Err(FolderError::NothingFound { expected }) } else { Ok(self) }
     }
 
     /// Streams that have a file.
     pub(crate) fn streams(&self) -> Vec<HyperliquidStream> {
         self.streams.iter().map(|stream| stream.files.stream).collect()
+    }
+
+    /// The first height of a stream's files.
+    pub(crate) fn first(&self, stream: HyperliquidStream) -> Option<u64> {
+        self.streams.iter().find(|open| open.files.stream == stream).map(|open| open.files.entries[0].first)
+    }
+
+    /// Whether files may be added or grow.
+    pub(crate) fn may_grow(&self) -> bool {
+        !matches!(self.root, Root::Named)
     }
 
     /// The range all streams have, see [`SIDE_BY_SIDE_MS_MAX`]. A broken end counts as one block more, so that it is asked for.
@@ -70,8 +92,17 @@ impl Folder {
         let mut span: Option<(BlockRef, BlockRef)> = None;
         for stream in &mut self.streams {
             let entry = &stream.files.entries[0];
+            let entry_first = entry.first;
             let first = BlockRef { height: entry.first, link: None, time_ms: entry.first_ms };
             let end = stream.end()?;
+            let end = match stream.files.until {
+                // What a newer stream has is none of this one's.
+                Some(until) if until <= end.height => {
+                    let height = until.saturating_sub(1).max(entry_first);
+                    BlockRef { height, link: None, time_ms: i64::try_from(height).unwrap_or(end.time_ms) }
+                }
+                _ => end,
+            };
             span = Some(match span {
                 None => (first, end),
                 Some((other_first, other_end)) => (common_first(other_first, first), common_end(other_end, end)),
@@ -79,6 +110,11 @@ impl Folder {
         }
         let (first, latest) = span.ok_or(FolderError::NothingFound { expected: "at least one file" })?;
         Ok(Heads { earliest: Some(first.height), latest, finalized: latest.height })
+    }
+
+    /// Whether looking costs a request.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self.root, Root::Bucket(_))
     }
 
     /// A range of the asked streams.
@@ -109,9 +145,23 @@ impl Folder {
     }
 
     /// The block at a height, if the main stream has a line of it.
+    ///
+    /// Misc events have no line for a block without any: such a block has the time of the line before it, at the latest. A
+    /// height that is a time needs no line.
     pub(crate) fn block_ref(&self, height: u64) -> Result<Option<BlockRef>, FolderError> {
         let files = &self.main().files;
+        if files.is_timed() {
+            return Ok(i64::try_from(height).ok().map(|time_ms| BlockRef { height, link: None, time_ms }));
+        }
         let Some(start) = files.holding(height) else { return Ok(None) };
+        if files.stream == HyperliquidStream::MiscEvents {
+            let mut below = None;
+            let mut reader = BlockReader::open(files, start, u64::MAX)?;
+            while let Some(block) = reader.next(files)?.filter(|block| block.number <= height) {
+                below = Some(BlockRef { height, link: None, time_ms: block.time_ms });
+            }
+            return Ok(below);
+        }
         let found = first_where(files, start, |block| block.height >= height)?;
         Ok(found.filter(|block| block.height == height))
     }
@@ -119,6 +169,10 @@ impl Folder {
     /// The first block of the main stream at or after a time.
     pub(crate) fn height_at(&self, time_ms: i64) -> Result<Option<u64>, FolderError> {
         let files = &self.main().files;
+        if files.is_timed() {
+            let height = u64::try_from(time_ms).unwrap_or(0);
+            return Ok(self.newest().filter(|newest| height <= *newest).map(|_| height));
+        }
         let start = files.entries.partition_point(|entry| entry.first_ms < time_ms);
         let Some(start) = start.checked_sub(1) else { return Ok(Some(files.entries[0].first)) };
         Ok(first_where(files, start, |block| block.time_ms >= time_ms)?.map(|block| block.height))
@@ -130,36 +184,46 @@ impl Folder {
         fills.unwrap_or(&self.streams[0])
     }
 
-    /// Takes new files of the hourly folders in.
+    /// The newest height that a look at the heads has found.
+    fn newest(&self) -> Option<u64> {
+        self.streams.iter().filter_map(|stream| stream.newest.map(|newest| newest.height)).max()
+    }
+
+    /// Takes new files in, and files that have changed their place (a node compresses an hour when it is over).
     fn refresh(&mut self) -> Result<(), FolderError> {
-        for folder in &self.hourly {
-            let known = self.streams.iter_mut().find(|stream| stream.files.stream == folder.stream);
-            let is_known = |path: &PathBuf| known.as_ref().is_some_and(|known| known.files.entries.iter().any(|entry| entry.path == *path));
-            let mut found = Vec::new();
-            let mut growing = known.as_ref().is_some_and(|known| known.files.growing);
-            // Older files may be put into the folder at any time; only the newest one can be the one that is written.
-            let mut newest = known.as_ref().and_then(|known| known.files.entries.last()).map_or(0, |entry| entry.first);
-            for (path, name) in hourly_files(folder)?.into_iter().filter(|(path, _)| !is_known(path)) {
-                if let Some(probe) = probe(&path, &name, false)? {
-                    if newest <= probe.entry.first {
-                        (newest, growing) = (probe.entry.first, !probe.compressed);
-                    }
-                    found.push(probe.entry);
+        let mut by_stream: HashMap<HyperliquidStream, Vec<Listed>> = HashMap::new();
+        for listed in self.root.list()?.into_iter().filter(|listed| chain_of(listed.folder.stream) == self.chain) {
+            by_stream.entry(listed.folder.stream).or_default().push(listed);
+        }
+        for (stream, listed) in by_stream {
+            match self.streams.iter_mut().find(|open| open.files.stream == stream) {
+                Some(open) => open.refresh(listed)?,
+                None => {
+                    let form = listed[0].folder.form;
+                    let mut open = OpenStream::new(StreamFiles { stream, form, growing: false, until: None, entries: Vec::new() });
+                    open.refresh(listed)?;
+                    self.streams.extend((!open.files.entries.is_empty()).then_some(open));
                 }
-            }
-            match known {
-                Some(known) if !found.is_empty() => known.extend(found, growing)?,
-                None if !found.is_empty() => {
-                    let mut files = StreamFiles { stream: folder.stream, form: folder.form, growing, entries: found };
-                    files.sort()?;
-                    self.streams.push(OpenStream::new(files));
-                }
-                _ => {}
             }
         }
         self.streams.sort_by_key(|stream| stream.files.stream);
+        if self.chain != ChainId::HYPERLIQUID {
+            let mut files: Vec<StreamFiles> = self.streams.iter().map(|open| open.files.clone()).collect();
+            cut_where_newer_begins(&mut files, self.newer_ms);
+            self.streams.iter_mut().zip(files).for_each(|(open, cut)| open.files.until = cut.until);
+        }
         Ok(())
     }
+}
+
+/// Where the fills with block numbers begin among these files.
+fn blocks_begin_ms(listed: &[Listed]) -> Result<Option<i64>, FolderError> {
+    for listed in listed.iter().filter(|listed| listed.folder.stream == HyperliquidStream::Fills) {
+        if let Some(probe) = probe(&listed.place, &listed.name, Some(HyperliquidStream::Fills))? {
+            return Ok(Some(probe.first.1));
+        }
+    }
+    Ok(None)
 }
 
 impl OpenStream {
@@ -167,7 +231,42 @@ impl OpenStream {
         OpenStream { files, cursor: Cursor::default(), tip: None, newest: None }
     }
 
-    fn extend(&mut self, found: Vec<crate::files::FileEntry>, growing: bool) -> Result<(), FolderError> {
+    /// Brings the index up to what stands there now.
+    fn refresh(&mut self, listed: Vec<Listed>) -> Result<(), FolderError> {
+        let known: HashSet<&str> = self.files.entries.iter().map(|entry| entry.slot.as_str()).collect();
+        let (known, new): (Vec<Listed>, Vec<Listed>) = listed.into_iter().partition(|listed| known.contains(listed.slot.as_str()));
+        self.move_entries(known);
+        let mut found = Vec::new();
+        let mut growing = self.files.growing;
+        // Older files may be put into the folder at any time; only the newest one can be the one that is written.
+        let mut newest = self.files.entries.last().map_or(0, |entry| entry.first);
+        for Listed { slot, name, place, .. } in new {
+            let Some(probe) = probe(&place, &name, Some(self.files.stream))? else { continue };
+            let (first, first_ms) = probe.first;
+            if newest <= first {
+                (newest, growing) = (first, !probe.compressed && matches!(place, crate::files::Place::Local(_)));
+            }
+            found.push(FileEntry { place, name, slot, first, first_ms });
+        }
+        if found.is_empty() { Ok(()) } else { self.extend(found, growing) }
+    }
+
+    /// Files that stand elsewhere than before, under the same slot. Readers keep the old one open or begin anew.
+    fn move_entries(&mut self, listed: Vec<Listed>) {
+        let mut places: HashMap<String, Listed> = listed.into_iter().map(|listed| (listed.slot.clone(), listed)).collect();
+        for at in 0..self.files.entries.len() {
+            let is_last = at + 1 == self.files.entries.len();
+            let entry = &mut self.files.entries[at];
+            let Some(listed) = places.remove(&entry.slot).filter(|listed| listed.place != entry.place) else { continue };
+            (entry.place, entry.name) = (listed.place, listed.name);
+            if is_last {
+                self.files.growing = false;
+            }
+            (self.cursor, self.tip) = (Cursor::default(), None);
+        }
+    }
+
+    fn extend(&mut self, found: Vec<FileEntry>, growing: bool) -> Result<(), FolderError> {
         let last = self.files.entries.last().map_or(0, |entry| entry.first);
         let only_newer = found.iter().all(|entry| last <= entry.first);
         self.files.entries.extend(found);
@@ -213,22 +312,11 @@ fn common_end(a: BlockRef, b: BlockRef) -> BlockRef {
     if side_by_side(a, b) == (a.height < b.height) { a } else { b }
 }
 
-fn first_where(files: &StreamFiles, start: usize, accept: impl Fn(&BlockRef) -> bool) -> Result<Option<BlockRef>, FolderError> {
-    let mut reader = BlockReader::open(files, start, u64::MAX)?;
-    while let Some(block) = reader.next(files)? {
-        let block = BlockRef { height: block.number, link: None, time_ms: block.time_ms };
-        if accept(&block) {
-            return Ok(Some(block));
-        }
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
-    use perpdex_core::{ChainId, Headers, VenueSlug};
+    use perpdex_core::{Headers, VenueSlug};
 
     use super::*;
 
@@ -238,7 +326,7 @@ mod tests {
         for number in 1..=9 {
             writeln!(file, r#"{{"block_time":"2026-01-01T00:00:0{number}","block_number":{number},"events":[["0xa",{{}}]]}}"#).unwrap();
         }
-        let mut folder = Folder::open(file.path()).unwrap();
+        let mut folder = Folder::open(file.path(), ChainId::HYPERLIQUID).unwrap();
         folder.batch_bytes_max = 150;
         let id = StreamId { chain: ChainId::HYPERLIQUID, venue: VenueSlug::known("hyperliquid"), part: "fills".to_owned(), version: 1 };
         let filter = Filter { streams: vec![(id, Watch::HyperCore(HyperliquidStream::Fills))], headers: Headers::Needed };

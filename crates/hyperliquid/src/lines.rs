@@ -1,16 +1,21 @@
-//! Lines of a plain file or of an LZ4 frame file, recognised by its first bytes, never by its name.
+//! Lines of a plain file, or of one that is compressed as an LZ4 frame, with gzip or with zstd: recognised by its first bytes, never
+//! by its name.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
 
-use lz4_flex::frame::FrameDecoder;
+use flate2::read::MultiGzDecoder;
+
+use crate::frames::Frames;
 
 /// Longest line that is read; a longer one is skipped and reported. One block's funding payments exceed 20 MB.
 pub const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// First bytes of an LZ4 frame.
+/// First bytes of an LZ4 frame, of a gzip member and of a zstd frame.
 const LZ4_FRAME_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Bytes asked of a file at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -44,25 +49,46 @@ pub(crate) struct LineReader {
     /// Inside a line that is too long.
     skipping: bool,
     number: u64,
+    /// Bytes read of a plain file.
+    bytes_read: u64,
+    /// Where a plain file stands.
+    path: Option<PathBuf>,
 }
 
 impl LineReader {
     /// Opens a file.
     pub(crate) fn open(path: &Path) -> io::Result<LineReader> {
-        let mut file = File::open(path)?;
-        let mut magic = Vec::with_capacity(LZ4_FRAME_MAGIC.len());
-        (&mut file).take(LZ4_FRAME_MAGIC.len() as u64).read_to_end(&mut magic)?;
-        file.rewind()?;
-        let compressed = magic == LZ4_FRAME_MAGIC;
-        let file = BufReader::with_capacity(READ_BYTES, file);
-        let input: Box<dyn BufRead + Send> =
-            if compressed { Box::new(BufReader::with_capacity(READ_BYTES, Frames::new(file))) } else { Box::new(file) };
-        Ok(LineReader { input, compressed, line: Vec::new(), taken: false, skipping: false, number: 0 })
+        let mut reader = LineReader::over(Box::new(File::open(path)?))?;
+        reader.path = (!reader.compressed).then(|| path.to_owned());
+        Ok(reader)
     }
 
-    /// Whether the file is an LZ4 frame. Such a file does not grow.
+    /// Reads any bytes.
+    pub(crate) fn over(mut bytes: Box<dyn Read + Send>) -> io::Result<LineReader> {
+        let mut magic = Vec::with_capacity(LZ4_FRAME_MAGIC.len());
+        (&mut bytes).take(LZ4_FRAME_MAGIC.len() as u64).read_to_end(&mut magic)?;
+        let compression = Compression::of(&magic);
+        let whole = BufReader::with_capacity(READ_BYTES, Cursor::new(magic).chain(bytes));
+        let buffered = |contents: Box<dyn Read + Send>| Box::new(BufReader::with_capacity(READ_BYTES, contents));
+        let input: Box<dyn BufRead + Send> = match compression {
+            Compression::None => Box::new(whole),
+            Compression::Lz4Frame => buffered(Box::new(Frames::new(whole))),
+            Compression::Gzip => buffered(Box::new(MultiGzDecoder::new(whole))),
+            Compression::Zstd => buffered(Box::new(zstd::stream::read::Decoder::with_buffer(whole)?)),
+        };
+        let compressed = compression != Compression::None;
+        Ok(LineReader { input, compressed, line: Vec::new(), taken: false, skipping: false, number: 0, bytes_read: 0, path: None })
+    }
+
+    /// Whether the file is compressed. Such a file does not grow.
     pub(crate) fn compressed(&self) -> bool {
         self.compressed
+    }
+
+    /// Whether the file has become shorter than what was read of it: it was written anew.
+    pub(crate) fn is_cut_back(&self) -> bool {
+        let bytes = self.path.as_ref().and_then(|path| fs::metadata(path).ok()).map(|metadata| metadata.len());
+        bytes.is_some_and(|bytes| bytes < self.bytes_read)
     }
 
     /// Number of the line last handed out, from 1.
@@ -88,6 +114,7 @@ impl LineReader {
                 Err(error) if self.compressed => return Ok(Next::Cut { cause: error.to_string() }),
                 Err(error) => return Err(error),
             };
+            self.bytes_read += read as u64;
             if self.line.last() == Some(&b'\n') {
                 self.line.pop();
                 if self.line.last() == Some(&b'\r') {
@@ -113,51 +140,25 @@ impl LineReader {
     }
 }
 
-/// The contents of one or more LZ4 frames. Unlike the decoder alone it tells a file that ends between two blocks of a
-/// frame from one that ends behind the frame's end mark.
-struct Frames<R: Read> {
-    decoder: FrameDecoder<Watched<R>>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    None,
+    Lz4Frame,
+    Gzip,
+    Zstd,
 }
 
-/// Counts what the decoder reads, so that the end of a frame and the end of the file can be told apart.
-struct Watched<R> {
-    input: R,
-    bytes_since_frame_end: u64,
-    at_end: bool,
-}
-
-impl<R: Read> Frames<R> {
-    fn new(input: R) -> Frames<R> {
-        Frames { decoder: FrameDecoder::new(Watched { input, bytes_since_frame_end: 0, at_end: false }) }
-    }
-}
-
-impl<R: Read> Read for Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.decoder.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
-            }
-            let watched = self.decoder.get_mut();
-            if !watched.at_end {
-                // The end mark of a frame; another frame may follow.
-                watched.bytes_since_frame_end = 0;
-            } else if watched.bytes_since_frame_end == 0 {
-                return Ok(0);
-            } else {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends inside an LZ4 frame"));
-            }
+impl Compression {
+    fn of(magic: &[u8]) -> Compression {
+        if magic == LZ4_FRAME_MAGIC {
+            Compression::Lz4Frame
+        } else if magic.starts_with(&GZIP_MAGIC) {
+            Compression::Gzip
+        } else if magic == ZSTD_MAGIC {
+            Compression::Zstd
+        } else {
+            Compression::None
         }
-    }
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.bytes_since_frame_end += read as u64;
-        self.at_end = read == 0 && !buffer.is_empty();
-        Ok(read)
     }
 }
 
@@ -169,6 +170,12 @@ mod tests {
 
     fn frame(text: &str) -> Vec<u8> {
         let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(text.as_bytes()).unwrap();
         encoder.finish().unwrap()
     }
@@ -192,6 +199,10 @@ mod tests {
         let want = (vec!["one".to_owned(), "two".to_owned(), "three".to_owned()], Next::End { partial: false });
         assert_eq!(read_all(text.as_bytes()), want);
         assert_eq!(read_all(&frame(text)), want);
+        assert_eq!(read_all(&gzip(text)), want);
+        assert_eq!(read_all(&zstd::encode_all(text.as_bytes(), 0).unwrap()), want);
+        let two_members = [gzip("one\ntw"), gzip("o\nthree\n")].concat();
+        assert_eq!(read_all(&two_members), want);
         let two_frames = [frame("one\ntw"), frame("o\nthree\n")].concat();
         assert_eq!(read_all(&two_frames), want);
         assert_eq!(read_all(b""), (Vec::new(), Next::End { partial: false }));
@@ -213,6 +224,29 @@ mod tests {
             assert!(matches!(end, Next::Cut { .. }), "cut at {cut} of {}: {end:?}", whole.len());
             assert_eq!(lines[..], all[..lines.len()], "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_broken_off_gzip_or_zstd_file_keeps_its_lines() {
+        let text: String = (0..60_000).map(|n| format!("line {n} {}\n", n * 7_919 % 1_000)).collect();
+        for whole in [gzip(&text), zstd::encode_all(text.as_bytes(), 0).unwrap()] {
+            for cut in [6, whole.len() / 2, whole.len() - 1] {
+                let (lines, end) = read_all(&whole[..cut]);
+                assert!(matches!(end, Next::Cut { .. }), "cut at {cut} of {}: {end:?}", whole.len());
+                assert!(lines.iter().zip(text.lines()).all(|(got, want)| got == want), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_back_is_seen() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"one\ntwo\n").unwrap();
+        let mut reader = LineReader::open(file.path()).unwrap();
+        while reader.next().unwrap() == Next::Line {}
+        assert!(!reader.is_cut_back());
+        file.as_file().set_len(4).unwrap();
+        assert!(reader.is_cut_back());
     }
 
     #[test]

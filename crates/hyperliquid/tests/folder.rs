@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use perpdex_core::{Headers, HoleReason, HyperliquidStream, RawBody, Source, SourceErrorKind};
+use perpdex_core::{ChainId, Headers, HoleReason, HyperliquidStream, RawBody, Source, SourceErrorKind};
 use perpdex_hyperliquid::FolderSource;
 use support::{FILLS, MISC, both, fills, filter, frame, line, range, write};
 
@@ -40,7 +40,7 @@ async fn both_streams_of_a_node_by_block() {
     let folder = tempfile::tempdir().unwrap();
     node(&folder.path().join("data"));
     for path in ["", "data"] {
-        let source = FolderSource::open(&folder.path().join(path), "node").unwrap();
+        let source = FolderSource::open(&folder.path().join(path), ChainId::HYPERLIQUID, "node").unwrap();
         assert_eq!(source.streams(), [HyperliquidStream::Fills, HyperliquidStream::MiscEvents]);
         let heads = source.heads().await.unwrap();
         assert_eq!((heads.earliest, heads.latest.height, heads.finalized), (Some(2), 6, 6));
@@ -59,7 +59,7 @@ async fn both_streams_of_a_node_by_block() {
 async fn blocks_without_events_are_present_and_give_no_record() {
     let folder = tempfile::tempdir().unwrap();
     node(folder.path());
-    let source = FolderSource::open(&folder.path().join("node_fills_by_block"), "node").unwrap();
+    let source = FolderSource::open(&folder.path().join("node_fills_by_block"), ChainId::HYPERLIQUID, "node").unwrap();
     for (headers, blocks) in [(Headers::Needed, vec![1, 3]), (Headers::All, vec![1, 2, 3])] {
         let batch = source.fetch(range(1, 3), &fills(headers)).await.unwrap();
         assert_eq!(texts(&batch).len(), 2);
@@ -72,7 +72,7 @@ async fn blocks_without_events_are_present_and_give_no_record() {
 async fn ranges_outside_the_files_are_holes() {
     let folder = tempfile::tempdir().unwrap();
     node(folder.path());
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     let batch = source.fetch(range(0, 9), &both(Headers::Needed)).await.unwrap();
     let missing = HoleReason::Missing;
     let want = [
@@ -83,7 +83,7 @@ async fn ranges_outside_the_files_are_holes() {
     ];
     assert_eq!(holes(&batch), want);
     fs::remove_dir_all(folder.path().join("misc_events_by_block")).unwrap();
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     let batch = source.fetch(range(3, 4), &both(Headers::Needed)).await.unwrap();
     assert_eq!(holes(&batch), [(3, 4, missing, "no file of stream misc")]);
 }
@@ -95,7 +95,7 @@ async fn a_missing_fills_line_is_a_hole_and_a_missing_misc_line_is_not() {
     write(&fills_file, &[line(1, 1, r#"["0xa",{}]"#), line(5, 2, r#"["0xa",{}]"#)]);
     let misc_file = folder.path().join("b.jsonl");
     write(&misc_file, &[line(1, 1, "{}"), line(5, 2, "{}")]);
-    let source = FolderSource::from_files(&[misc_file, fills_file], "files").unwrap();
+    let source = FolderSource::from_files(&[misc_file, fills_file], ChainId::HYPERLIQUID, "files").unwrap();
     let batch = source.fetch(range(1, 5), &fills(Headers::Needed)).await.unwrap();
     assert_eq!(holes(&batch), [(2, 4, HoleReason::Missing, "a.jsonl, line 2: no line for the blocks before")]);
     for (from, to) in [(2, 3), (4, 5)] {
@@ -113,7 +113,7 @@ async fn misc_files_far_apart_leave_a_hole() {
     hour("0", 1, 3_599);
     hour("1", 30, 3_650);
     hour("3", 90, 7_300);
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     let batch = source.fetch(range(1, 90), &filter(&[HyperliquidStream::MiscEvents], Headers::Needed)).await.unwrap();
     let detail = "misc_events_by_block/hourly/20260101/3, line 1: no file for the time before";
     assert_eq!(holes(&batch), [(31, 89, HoleReason::Missing, detail)]);
@@ -126,7 +126,7 @@ async fn lines_of_one_block_are_put_together() {
     let hour = |name: &str, lines: &[String]| write(&folder.path().join(format!("node_fills_streaming/hourly/20260101/{name}")), lines);
     hour("0", &[part(1, 1), part(1, 2), part(2, 3)]);
     hour("1", &[part(2, 4), part(3, 5)]);
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     assert_eq!(source.heads().await.unwrap().latest.height, 2, "more lines of block 3 may follow");
     let want = [(1, format!("{}\n{}", part(1, 1), part(1, 2))), (2, format!("{}\n{}", part(2, 3), part(2, 4)))];
     for from in [1, 2] {
@@ -150,7 +150,7 @@ async fn a_growing_file_is_read_on_where_it_ended() {
     let third = fill(3, 3);
     let (head, tail) = third.split_at(30);
     file.write_all(head.as_bytes()).unwrap();
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     assert_eq!(source.heads().await.unwrap().latest.height, 2, "half a line is not there yet");
     assert_eq!(source.fetch(range(1, 2), &fills(Headers::Needed)).await.unwrap().records.len(), 2);
     file.write_all(format!("{tail}\n").as_bytes()).unwrap();
@@ -168,7 +168,7 @@ async fn an_older_file_put_in_later_does_not_end_the_growing_one() {
     let fill = |number, second| line(number, second, r#"["0xa",{}]"#);
     let path = folder.path().join(format!("{FILLS}/20260101/1"));
     write(&path, &[fill(3, 3_600), fill(4, 3_601)]);
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     assert_eq!(source.heads().await.unwrap().latest.height, 4);
     let older = format!("{}\n{}\n", fill(1, 1), fill(2, 2));
     fs::write(folder.path().join(format!("{FILLS}/20260101/0.lz4")), frame(&older)).unwrap();
@@ -199,7 +199,7 @@ async fn files_that_end_too_early_keep_their_complete_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         fs::write(&path, &bytes).unwrap();
-        let source = FolderSource::open(&path, "file").unwrap();
+        let source = FolderSource::open(&path, ChainId::HYPERLIQUID, "file").unwrap();
         let latest = source.heads().await.unwrap().latest.height;
         let batch = source.fetch(range(1, latest), &fills(Headers::Needed)).await.unwrap();
         let last = batch.records.last().unwrap().height;
@@ -219,7 +219,7 @@ async fn a_file_cut_between_two_whole_ones_leaves_its_own_hole() {
     let first = text(1, 3);
     fs::write(folder.path().join("1.jsonl"), &first[..first.len() - 10]).unwrap();
     fs::write(folder.path().join("2.lz4"), frame(&text(4, 6))).unwrap();
-    let source = FolderSource::open(folder.path(), "files").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "files").unwrap();
     let batch = source.fetch(range(1, 6), &fills(Headers::Needed)).await.unwrap();
     assert_eq!(holes(&batch), [(3, 3, HoleReason::Truncated, "1.jsonl: ends inside line 3")]);
     assert_eq!(batch.records.len(), 5);
@@ -232,7 +232,7 @@ async fn lines_that_are_no_blocks_are_malformed_once() {
     let fill = |number| line(number, number as i64, r#"["0xa",{}]"#);
     let broken = r#"{"block_time":"2026-01-01T00:00:03","block_number":3,"events":[["0xa"}"#.to_owned();
     write(&path, &[fill(1), fill(2), broken.clone(), fill(4), fill(2), fill(3), fill(5), "[1,2]".to_owned()]);
-    let source = FolderSource::open(&path, "file").unwrap();
+    let source = FolderSource::open(&path, ChainId::HYPERLIQUID, "file").unwrap();
     let mut malformed = Vec::new();
     for (from, to) in [(1, 2), (3, 4), (5, 5)] {
         let batch = source.fetch(range(from, to), &fills(Headers::Needed)).await.unwrap();
@@ -252,7 +252,7 @@ async fn lines_that_are_no_blocks_are_malformed_once() {
 async fn blocks_are_found_by_number_and_time() {
     let folder = tempfile::tempdir().unwrap();
     node(folder.path());
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     for (height, time_ms) in [(1, Some(1_000)), (4, Some(3_599_000)), (6, Some(3_601_000)), (7, None), (0, None)] {
         let found = source.block_ref(height).await.unwrap();
         assert_eq!(found.map(|block| block.time_ms - NEW_YEAR_MS), time_ms, "{height}");
@@ -276,7 +276,7 @@ async fn streams_that_end_far_apart_are_both_read_to_the_end() {
     let folder = tempfile::tempdir().unwrap();
     node(folder.path());
     write(&folder.path().join(format!("{FILLS}/20260101/5")), &[line(7, 18_000, r#"["0xa",{}]"#)]);
-    let source = FolderSource::open(folder.path(), "node").unwrap();
+    let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
     assert_eq!(source.heads().await.unwrap().latest.height, 7);
     write(&folder.path().join(format!("{MISC}/20260101/5")), &[line(8, 18_001, "{}")]);
     assert_eq!(source.heads().await.unwrap().latest.height, 7, "side by side, the earlier end counts");
@@ -285,23 +285,16 @@ async fn streams_that_end_far_apart_are_both_read_to_the_end() {
 #[test]
 fn what_cannot_be_read_is_refused_by_name() {
     let fill = line(1, 1, r#"["0xa",{}]"#);
-    let legacy = r#"["0xa",{"coin":"BTC","px":"1"}]"#.to_owned();
-    let trades = r#"{"coin":"BTC","side":"A","side_info":[]}"#.to_owned();
+    let legacy = r#"["0xa",{"coin":"BTC","time":1}]"#.to_owned();
+    let trades = r#"{"coin":"BTC","time":"2025-06-24T02:56:36.1","side_info":[]}"#.to_owned();
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[], "no Hyperliquid files found"),
         (&[("node_fills_by_block/hourly/20260101/0", &fill), ("node_fills_streaming/hourly/20260101/0", &fill)], "two layouts fit"),
-        (
-            &[("node_fills_by_block/hourly/20260101/0", &fill), ("a.jsonl", &fill)],
-            "two layouts fit, node_fills_by_block/hourly and a.jsonl",
-        ),
+        (&[("node_fills_by_block/hourly/20260101/0", &fill), ("a.jsonl", &fill)], "two layouts fit, node_fills_by_block and a.jsonl"),
         (&[("x/node_fills_by_block/hourly/20260101/0", &fill), ("y/node_fills_by_block/hourly/20260101/0", &fill)], "two layouts fit"),
-        (
-            &[("node_fills_by_block/hourly/20260101/0", &fill), ("node_fills_by_block/hourly/20260101/0.lz4", &fill)],
-            "stand for the same hour",
-        ),
         (&[("a.jsonl", &fill), ("b.jsonl", &fill)], "a.jsonl and b.jsonl both begin with block 1"),
-        (&[("a.jsonl", &legacy)], "a.jsonl, line 1: a line of the legacy node_fills stream"),
-        (&[("a.jsonl", &trades)], "a.jsonl, line 1: a line of the legacy node_trades stream"),
+        (&[("a.jsonl", &legacy)], "no Hyperliquid files found: expected at least one file of this chain"),
+        (&[("a.jsonl", &trades)], "no Hyperliquid files found: expected at least one file of this chain"),
         (&[("a.jsonl", "what\n")], "a.jsonl: no complete line of a block"),
         (&[("a.jsonl", "")], "a.jsonl: no complete line of a block"),
     ];
@@ -310,7 +303,7 @@ fn what_cannot_be_read_is_refused_by_name() {
         for (name, text) in *files {
             write(&folder.path().join(name), &[(*text).to_owned()]);
         }
-        let error = FolderSource::open(folder.path(), "node").unwrap_err();
+        let error = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap_err();
         assert_eq!((error.kind, error.label.as_str()), (SourceErrorKind::Permanent, "node"));
         assert!(error.message.contains(want), "{want:?} in {:?}", error.message);
         assert!(!error.message.contains(folder.path().to_str().unwrap()), "no whole paths: {}", error.message);

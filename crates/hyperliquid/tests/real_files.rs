@@ -8,8 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use perpdex_core::{
-    Action, Batch, Decimal, DecodeUnit, Event, EventBody, Fill, Forced, Headers, HoleReason, LiquidationKind, PositionSide, Side, Size,
-    Source,
+    Action, Batch, ChainId, Decimal, DecodeUnit, Event, EventBody, Fill, Forced, Headers, HoleReason, LiquidationKind, PositionSide, Side,
+    Size, Source,
 };
 use perpdex_hyperliquid::FolderSource;
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn samples(test: &str) -> Option<(PathBuf, PathBuf, Value)> {
 }
 
 async fn read(paths: &[PathBuf], to: u64) -> Batch {
-    let source = FolderSource::from_files(paths, "samples").unwrap();
+    let source = FolderSource::from_files(paths, ChainId::HYPERLIQUID, "samples").unwrap();
     source.fetch(range(FIRST, to), &fills(Headers::All)).await.unwrap()
 }
 
@@ -242,7 +242,7 @@ async fn a_file_cut_in_the_middle_gives_the_events_before_the_cut() {
     for (name, bytes) in [("cut.jsonl", &text.as_bytes()[..text.len() / 2]), ("cut.lz4", &compressed[..compressed.len() / 2])] {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
-        let source = FolderSource::open(&path, "cut").unwrap();
+        let source = FolderSource::open(&path, ChainId::HYPERLIQUID, "cut").unwrap();
         let latest = source.heads().await.unwrap().latest.height;
         let batch = read(&[path], latest).await;
         let events = decode(&batch);
