@@ -1,14 +1,18 @@
 //! Hyperliquid's perpetuals on HyperCore, from the lines of a node: fills (trades, liquidations, auto-deleveraging,
-//! position changes) and misc events (funding payments, deposits, withdrawals).
+//! position changes) and misc events (funding payments, deposits, withdrawals); from the archive's older fills and trades and its
+//! asset contexts; from the public interface.
 //!
 //! Perpetuals only: plain coins and builder-deployed `dex:COIN`. Spot pairs and outcome tokens in the same lines are
 //! passed over. Positions are computed from `startPosition`, `side` and `sz`, never from `dir`. A trade's two legs stand
 //! in one block, and a block is one unit, so the class of a trade is known on both.
 
+mod contexts;
 mod fills;
 mod ledger;
 mod lines;
 mod misc;
+mod rates;
+mod trades;
 
 use perpdex_core::{
     ChainId, DecodeUnit, Decoded, Deployment, Disposition, EventSpec, HyperliquidStream, RawBody, StreamSpec, Venue, VenueInfo, VenueModel,
@@ -51,12 +55,21 @@ static INFO: VenueInfo = VenueInfo {
             first_height: GENESIS,
             source: "HyperCore block 1: every payment was made in or after it",
         },
+        timed(ChainId::HYPERLIQUID_FILES, "node_fills", "archive hl-mainnet-node-data: hours 2025-05-25T14 to 2025-07-27T08"),
+        timed(ChainId::HYPERLIQUID_FILES, "node_trades", "archive hl-mainnet-node-data: hours from 2025-03-22T10 on"),
+        timed(ChainId::HYPERLIQUID_FILES, "asset_ctxs", "archive hyperliquid-archive: days from 2023-05-20 on"),
+        timed(ChainId::HYPERLIQUID_API, "contexts", "info request metaAndAssetCtxs: the state of the moment, no history"),
+        timed(ChainId::HYPERLIQUID_API, "funding", "info request fundingHistory: settled rates since a market's listing"),
+        timed(ChainId::HYPERLIQUID_API, "trades", "websocket subscription trades: from the moment of subscribing on"),
     ],
     layout: "abi/hyperliquid/events.json",
     events: EVENTS,
-    gives: &["trades", "liquidations", "funding", "oi", "flows"],
+    gives: &["trades", "liquidations", "funding", "oi", "flows", "prices"],
     unverified: &[
-        "open interest needs history from block 1, which the public archives do not have, or a stated level: the change is exact",
+        "open interest needs history from block 1, which the public archives do not have, or a stated level (asset_ctxs, contexts): the change is exact",
+        "the public interface has no feed of liquidations and tells no positions: its trades bring neither",
+        "which side of a trade of node_trades was liquidated: the lines do not say",
+        "rows of asset_ctxs are unseen: the columns are those of the archive's description",
         "one liquidator vault is known by address; others are told by a backstop liquidation in the same block alone",
         "fills named Net Child Vaults are taken as moves between vaults, not as volume: no source says so in words",
         "funding of builder-deployed markets is taken as USDC; node lines do not name the token",
@@ -67,6 +80,10 @@ static INFO: VenueInfo = VenueInfo {
 
 const EVENTS: &[EventSpec] = &[
     spec("Fill", Disposition::Mapped),
+    spec("Trade", Disposition::Mapped),
+    spec("AssetContext", Disposition::Mapped),
+    spec("SettledRate", Disposition::Mapped),
+    spec("PublicTrade", Disposition::Mapped),
     spec("Funding", Disposition::Mapped),
     spec("LedgerUpdate.deposit", Disposition::Mapped),
     spec("LedgerUpdate.withdraw", Disposition::Mapped),
@@ -99,6 +116,10 @@ const SPOT: &str = "spot tokens";
 const STAKING: &str = "staking";
 const VAULT: &str = "moves money between a user and a vault inside the venue";
 
+const fn timed(chain: ChainId, address: &'static str, source: &'static str) -> Deployment {
+    Deployment { chain, address, first_height: None, source }
+}
+
 const fn spec(name: &'static str, disposition: Disposition) -> EventSpec {
     EventSpec { name, disposition }
 }
@@ -109,17 +130,20 @@ impl Venue for Hyperliquid {
     }
 
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
-        if chain != ChainId::HYPERLIQUID {
-            return Vec::new();
-        }
-        let stream = |stream: HyperliquidStream| StreamSpec {
+        let parts: &[HyperliquidStream] = match chain {
+            ChainId::HYPERLIQUID => &[HyperliquidStream::Fills, HyperliquidStream::MiscEvents],
+            ChainId::HYPERLIQUID_FILES => &[HyperliquidStream::NodeFills, HyperliquidStream::NodeTrades, HyperliquidStream::AssetContexts],
+            ChainId::HYPERLIQUID_API => &[HyperliquidStream::ApiContexts, HyperliquidStream::ApiFunding, HyperliquidStream::ApiTrades],
+            _ => &[],
+        };
+        let stream = |stream: &HyperliquidStream| StreamSpec {
             part: stream.as_str(),
             version: 1,
-            watch: Watch::HyperCore(stream),
-            first_height: GENESIS,
+            watch: Watch::HyperCore(*stream),
+            first_height: GENESIS.filter(|_| chain == ChainId::HYPERLIQUID),
             sees_unknown: true,
         };
-        vec![stream(HyperliquidStream::Fills), stream(HyperliquidStream::MiscEvents)]
+        parts.iter().map(stream).collect()
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
@@ -132,6 +156,12 @@ impl Venue for Hyperliquid {
             out.append(match line.stream {
                 HyperliquidStream::Fills => fills::decode(unit, record, &line.text),
                 HyperliquidStream::MiscEvents => misc::decode(unit, record, &line.text),
+                HyperliquidStream::NodeFills => fills::decode_lines(unit, record, &line.text),
+                HyperliquidStream::NodeTrades => trades::decode_node(unit, record, &line.text),
+                HyperliquidStream::ApiTrades => trades::decode_public(unit, record, &line.text),
+                HyperliquidStream::AssetContexts => contexts::decode_rows(unit, record, &line.text),
+                HyperliquidStream::ApiContexts => contexts::decode_answer(unit, record, &line.text),
+                HyperliquidStream::ApiFunding => rates::decode(unit, record, &line.text),
             });
         }
         out

@@ -63,7 +63,9 @@ fn streams_stand_where_deployments_are() {
             for stream in streams {
                 let fits = matches!(
                     (&stream.watch, chain.kind),
-                    (Watch::Evm(_), ChainKind::Evm) | (Watch::Solana { .. }, ChainKind::Svm) | (Watch::HyperCore(_), ChainKind::HyperCore)
+                    (Watch::Evm(_), ChainKind::Evm)
+                        | (Watch::Solana { .. }, ChainKind::Svm)
+                        | (Watch::HyperCore(_), ChainKind::HyperCore | ChainKind::OffChain)
                 );
                 assert!(fits, "{}: a stream of {} watches another kind of chain", info.slug, chain.slug);
                 if let Watch::Evm(filters) = &stream.watch {

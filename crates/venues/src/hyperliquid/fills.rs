@@ -21,46 +21,46 @@ const LIQUIDATOR_VAULTS: &[&str] = &["0x2e3d94f0562703b25c83308a05046ddaf9a8dd14
 
 const ADL: &str = "Auto-Deleveraging";
 const SETTLEMENT: &str = "Settlement";
-const NET_CHILD_VAULTS: &str = "Net Child Vaults";
+pub(super) const NET_CHILD_VAULTS: &str = "Net Child Vaults";
 
 /// A fill as the node prints it. Keys that are not read here are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FillRow<'a> {
+pub(super) struct FillRow<'a> {
     #[serde(borrow)]
-    coin: Cow<'a, str>,
+    pub(super) coin: Cow<'a, str>,
     #[serde(borrow)]
-    px: Cow<'a, str>,
+    pub(super) px: Cow<'a, str>,
     #[serde(borrow)]
-    sz: Cow<'a, str>,
+    pub(super) sz: Cow<'a, str>,
     #[serde(borrow)]
-    side: Cow<'a, str>,
-    time: i64,
+    pub(super) side: Cow<'a, str>,
+    pub(super) time: i64,
     #[serde(borrow)]
-    start_position: Cow<'a, str>,
+    pub(super) start_position: Cow<'a, str>,
     #[serde(borrow, default)]
-    dir: Cow<'a, str>,
-    closed_pnl: Option<String>,
-    hash: Option<String>,
-    oid: Option<u64>,
-    crossed: bool,
-    fee: Option<String>,
-    tid: u64,
-    fee_token: Option<String>,
-    liquidation: Option<LiquidationRow>,
+    pub(super) dir: Cow<'a, str>,
+    pub(super) closed_pnl: Option<String>,
+    pub(super) hash: Option<String>,
+    pub(super) oid: Option<u64>,
+    pub(super) crossed: bool,
+    pub(super) fee: Option<String>,
+    pub(super) tid: u64,
+    pub(super) fee_token: Option<String>,
+    pub(super) liquidation: Option<LiquidationRow>,
 }
 
 /// The object on both legs of a liquidation or auto-deleveraging.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LiquidationRow {
+pub(super) struct LiquidationRow {
     liquidated_user: String,
     mark_px: String,
     method: String,
 }
 
 /// One leg with its numbers read.
-struct Leg<'a> {
+pub(super) struct Leg<'a> {
     /// Index of the event in the block.
     index: usize,
     user: String,
@@ -82,17 +82,37 @@ struct Trade {
     is_backstop: bool,
 }
 
-/// Decodes the fills of one block.
+/// Decodes the fills of one block, or of one moment where lines name no block.
 pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
     let (raw, failures) = events(record, text);
-    let mut out = Decoded { failures, ..Decoded::default() };
-    let mut legs = Vec::with_capacity(raw.len());
+    let out = legs_of(unit, record, raw.iter().map(|raw| read_leg(raw.get())));
+    with_failures(out, failures)
+}
+
+/// Decodes lines of `node_fills`, one leg a line.
+pub(super) fn decode_lines(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
+    legs_of(unit, record, text.split('\n').map(read_leg))
+}
+
+fn with_failures(mut out: Decoded, mut failures: Vec<Failure>) -> Decoded {
+    failures.append(&mut out.failures);
+    Decoded { failures, ..out }
+}
+
+/// Events of legs that were read or refused, in order; `None` for those of other instruments.
+pub(super) fn legs_of<'a>(
+    unit: &DecodeUnit<'_>,
+    record: &RawRecord,
+    read: impl Iterator<Item = Result<Option<Leg<'a>>, Trouble>>,
+) -> Decoded {
+    let mut out = Decoded::default();
+    let mut legs: Vec<Leg<'a>> = Vec::new();
     let mut seen: HashMap<(String, u64, String, bool), u32> = HashMap::new();
-    for (index, raw) in raw.iter().enumerate() {
-        match read_leg(index, raw.get()) {
+    for (index, leg) in read.enumerate() {
+        match leg {
             Ok(Some(mut leg)) => {
                 let nth = seen.entry((leg.row.coin.to_string(), leg.row.tid, leg.user.clone(), leg.side == Side::Buy)).or_default();
-                leg.nth = *nth;
+                (leg.index, leg.nth) = (index, *nth);
                 *nth += 1;
                 legs.push(leg);
             }
@@ -112,21 +132,26 @@ pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> D
 }
 
 /// Whether a coin is a perpetual: `BTC`, `xyz:NVDA`; not `@107`, `PURR/USDC` (spot) or `#1890` (outcome token).
-fn is_perpetual(coin: &str) -> bool {
+pub(super) fn is_perpetual(coin: &str) -> bool {
     !coin.starts_with(['@', '#']) && !coin.contains('/')
 }
 
-fn read_leg(index: usize, raw: &str) -> Result<Option<Leg<'_>>, Trouble> {
+fn read_leg(raw: &str) -> Result<Option<Leg<'_>>, Trouble> {
     let (user, row): (Cow<'_, str>, FillRow<'_>) = match serde_json::from_str(raw) {
         Ok(pair) => pair,
         Err(_) if names_no_perpetual(raw) => return Ok(None),
         Err(error) => return Err(Trouble::malformed(format!("fill: {error}"))),
     };
+    leg(&user, row)
+}
+
+/// Reads the numbers of a leg.
+pub(super) fn leg<'a>(user: &str, row: FillRow<'a>) -> Result<Option<Leg<'a>>, Trouble> {
     if !is_perpetual(&row.coin) {
         return Ok(None);
     }
     name("coin", &row.coin)?;
-    let user = lower(name("user", &user)?).into_owned();
+    let user = lower(name("user", user)?).into_owned();
     let side = match &*row.side {
         "B" => Side::Buy,
         "A" => Side::Sell,
@@ -139,7 +164,7 @@ fn read_leg(index: usize, raw: &str) -> Result<Option<Leg<'_>>, Trouble> {
     let before = decimal("startPosition", &row.start_position)?.rescale(POSITION_DECIMALS).map_err(Trouble::invalid)?;
     let change = if side == Side::Buy { qty } else { qty.neg() };
     let after = before.add(&change).map_err(Trouble::invalid)?;
-    Ok(Some(Leg { index, user, nth: 0, side, qty, price, before, after, row }))
+    Ok(Some(Leg { index: 0, user, nth: 0, side, qty, price, before, after, row }))
 }
 
 /// Whether a fill that cannot be read is at least known to be none of a perpetual.
