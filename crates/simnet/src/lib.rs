@@ -5,6 +5,7 @@
 //! Does not: know `venues` or `reducer` (a test reads the dependency graph), or serve anything beyond loopback.
 
 pub mod chain;
+pub mod day;
 pub mod encode;
 pub mod node;
 mod num;
