@@ -35,6 +35,8 @@ pub(crate) async fn run(common: &CommonArgs, args: ReplayArgs) -> CommandResult 
     let cancel = wiring::interruption();
     let options = wiring::engine_options(&config.sync);
     let earlier = wiring::known_targets(&store).await?;
+    let streams = input.jobs.iter().flat_map(|job| job.streams.iter().map(|stream| &stream.id));
+    wiring::refuse_doubles(&earlier, streams).map_err(Failure::refused)?;
     let report = wiring::run_jobs(input.jobs, store.clone(), options, cancel, progress()).await;
     wiring::keep_wider_targets(&store, &earlier).await?;
     let summary = Summary::new(database_place(&config.database.value), report, Vec::new(), &input.off);
@@ -75,9 +77,9 @@ impl Input {
         }
         match (&folders[..], &files[..]) {
             ([], []) => {}
-            ([folder], []) => input.add_hyperliquid(FolderSource::open(folder, file_name(folder))?).await?,
-            ([], [file]) => input.add_hyperliquid(FolderSource::from_files(&files, file_name(file))?).await?,
-            ([], _) => input.add_hyperliquid(FolderSource::from_files(&files, format!("{} files", files.len()))?).await?,
+            ([folder], []) => input.add_hyperliquid(&folders, &file_name(folder)).await?,
+            ([], [file]) => input.add_hyperliquid(&files, &file_name(file)).await?,
+            ([], _) => input.add_hyperliquid(&files, &format!("{} files", files.len())).await?,
             _ => return Err(anyhow!("give one folder of Hyperliquid files (the one above its streams), or any number of files")),
         }
         Ok(input)
@@ -101,26 +103,28 @@ impl Input {
         Ok(())
     }
 
-    async fn add_hyperliquid(&mut self, source: FolderSource) -> Result<()> {
-        let chain = source.chain();
-        if self.jobs.iter().any(|job| job.chain == chain) {
-            return Err(anyhow!("{chain} stands in a capture and in node files: replay them one after another"));
+    async fn add_hyperliquid(&mut self, paths: &[PathBuf], label: &str) -> Result<()> {
+        for source in FolderSource::open_every(paths, label)? {
+            let chain = source.chain();
+            if self.jobs.iter().any(|job| job.chain == chain) {
+                return Err(anyhow!("{chain} stands in a capture and in node files: replay them one after another"));
+            }
+            let earliest = source.heads().await?.earliest.unwrap_or(0);
+            let mut streams = Vec::new();
+            for (venue, spec) in VENUES.iter().flat_map(|venue| venue.streams(chain).into_iter().map(|spec| (venue.info().slug, spec))) {
+                let Watch::HyperCore(stream) = spec.watch else { continue };
+                let Some(first) = source.first(stream).await else { continue };
+                streams.push(JobStream {
+                    id: StreamId { chain, venue, part: spec.part.to_owned(), version: spec.version },
+                    watch: spec.watch,
+                    // Streams written side by side are wanted where all of them are; archives of other times from their own start.
+                    from: if chain == ChainId::HYPERLIQUID { earliest } else { first },
+                    first_height: spec.first_height,
+                    sees_unknown: spec.sees_unknown,
+                });
+            }
+            self.add_job(Arc::new(source), streams);
         }
-        let present = source.streams().to_vec();
-        let from = source.heads().await?.earliest.unwrap_or(0);
-        let streams = VENUES
-            .iter()
-            .flat_map(|venue| venue.streams(chain).into_iter().map(|spec| (venue.info().slug, spec)))
-            .filter(|(_, spec)| matches!(&spec.watch, Watch::HyperCore(stream) if present.contains(stream)))
-            .map(|(venue, spec)| JobStream {
-                id: StreamId { chain, venue, part: spec.part.to_owned(), version: spec.version },
-                watch: spec.watch,
-                from,
-                first_height: spec.first_height,
-                sees_unknown: spec.sees_unknown,
-            });
-        let streams = streams.collect();
-        self.add_job(Arc::new(source), streams);
         Ok(())
     }
 

@@ -20,6 +20,8 @@ pub(crate) enum Location {
     Url(Url),
     /// A folder (or file) of node files.
     Folder(PathBuf),
+    /// `s3://bucket/prefix`; credentials come from the environment, never from here.
+    Bucket(String),
 }
 
 impl Endpoint {
@@ -48,8 +50,9 @@ impl Location {
         }
         let Some((scheme, _)) = text.split_once("://") else { return Ok(Location::Folder(PathBuf::from(text))) };
         match scheme {
+            "s3" => Ok(Location::Bucket(text.to_owned())),
             "http" | "https" => Url::parse(text).map(Location::Url).map_err(|error| format!("not a valid URL (text withheld): {error}")),
-            _ => Err(format!("scheme {scheme:?} is not served: use http://, https:// or a path")),
+            _ => Err(format!("scheme {scheme:?} is not served: use http://, https://, s3:// or a path")),
         }
     }
 
@@ -60,6 +63,7 @@ impl Location {
                 let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
                 format!("{}://{host}{port}", url.scheme())
             }
+            Location::Bucket(url) => url.split('/').take(3).collect::<Vec<_>>().join("/"),
             Location::Folder(path) => path.file_name().map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned()),
         }
     }
@@ -106,6 +110,7 @@ mod tests {
         for (text, label) in [
             ("https://user:hunter2@rpc.example.org/v2/hunter2?key=hunter2", "https://rpc.example.org"),
             ("http://127.0.0.1:8545/hunter2", "http://127.0.0.1:8545"),
+            ("s3://hl-mainnet-node-data/node_fills_by_block/hourly", "s3://hl-mainnet-node-data"),
             ("/data/hl/node", "node"),
         ] {
             let endpoint = Endpoint::new(Location::parse(text).unwrap(), None);

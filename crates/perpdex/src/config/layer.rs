@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use perpdex_core::{CHAINS, ChainId, ChainKind};
+use perpdex_core::{CHAINS, ChainId};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use thiserror::Error;
@@ -160,7 +160,7 @@ pub(crate) struct ChainName(pub(crate) ChainId);
 impl ChainName {
     /// The chain with this name, if perpdex has a source for its kind.
     pub(crate) fn parse(text: &str) -> Result<ChainName, String> {
-        let readable = || CHAINS.iter().filter(|chain| chain.kind != ChainKind::OffChain);
+        let readable = || CHAINS.iter().filter(|chain| chain.id != ChainId::OFFCHAIN_ASTER);
         let found = readable().find(|chain| chain.slug == text);
         found.map(|chain| ChainName(chain.id)).ok_or_else(|| {
             let known: Vec<&str> = readable().map(|chain| chain.slug).collect();

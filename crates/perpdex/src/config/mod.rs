@@ -12,7 +12,7 @@ mod sync;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use perpdex_core::{CHAINS, ChainId, ChainKind};
+use perpdex_core::{CHAINS, ChainId};
 
 pub(crate) use endpoint::{Endpoint, Location, database_place};
 pub(crate) use layer::{ChainLayer, ChainName, EndpointLayer, Layer, Origin, Start};
@@ -200,14 +200,17 @@ fn built_in<T>(value: T) -> Setting<T> {
 
 fn check_chain(config: &ChainConfig) -> Result<()> {
     let chain = config.chain;
-    let core = chain.info().is_some_and(|info| info.kind == ChainKind::HyperCore);
+    let by_files = chain == ChainId::HYPERLIQUID || chain == ChainId::HYPERLIQUID_FILES;
     for endpoint in &config.endpoints.value {
         let origin = &config.endpoints.origin;
-        match (endpoint.location(), core) {
+        match (endpoint.location(), by_files) {
             (Location::Url(_), true) => {
-                return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({origin}): this chain is read from a folder of node files"));
+                let other = "the public interface is the chain hyperliquid/api";
+                return Err(anyhow!(
+                    "chains.{chain}: endpoint {endpoint} ({origin}): this chain is read from a folder of node files or an s3:// bucket; {other}"
+                ));
             }
-            (Location::Folder(_), false) => {
+            (Location::Folder(_) | Location::Bucket(_), false) => {
                 return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({origin}): this chain is read from an http:// or https:// URL"));
             }
             _ => {}

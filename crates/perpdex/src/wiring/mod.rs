@@ -3,6 +3,7 @@
 //! Does not: decide what the user wants (that is `args` and `config`) or how a run goes (that is `engine`).
 
 mod catalog;
+mod doubles;
 mod jobs;
 mod options;
 mod ready;
@@ -11,6 +12,7 @@ mod sources;
 mod store;
 
 pub(crate) use catalog::catalog;
+pub(crate) use doubles::refuse_doubles;
 pub(crate) use jobs::{Plan, RunRange, Selection};
 pub(crate) use options::engine_options;
 pub(crate) use ready::ready_jobs;

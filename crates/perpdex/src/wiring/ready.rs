@@ -7,6 +7,7 @@ use futures::future::join_all;
 use perpdex_core::{ChainId, Target};
 use perpdex_engine::{ChainError, ChainJob, EngineOptions, Until};
 
+use super::doubles;
 use super::jobs::{Plan, RunRange, ready_job};
 use super::sources::open_sources;
 use crate::config::Config;
@@ -36,11 +37,20 @@ pub(crate) async fn ready_jobs(
 ) -> Result<Ready> {
     let mut ready = Ready::default();
     let mut opened = Vec::new();
+    let has_files = doubles::has_files(known, plan.chains.iter().flat_map(|(_, streams)| streams.iter().map(|stream| &stream.id)));
     for (chain, streams) in &plan.chains {
-        let sources = open_sources(chain, &config.sync)?;
+        let (doubled, streams): (Vec<_>, Vec<_>) = streams.iter().cloned().partition(|stream| has_files && doubles::is_public(&stream.id));
+        ready.off.extend(doubled.iter().map(|stream| (chain.chain, format!("{}: the node's fills hold them", stream.id.name()))));
+        let listens = streams.iter().any(|stream| doubles::is_public(&stream.id));
+        let sources = open_sources(chain, &config.sync, listens).await?;
         let (present, absent): (Vec<_>, Vec<_>) = streams.iter().cloned().partition(|stream| sources.has(&stream.watch));
         ready.off.extend(absent.iter().map(|stream| (chain.chain, format!("{}: the folder has no files of it", stream.id.name()))));
         opened.push((*chain, present, sources.sources));
+    }
+    let present = opened.iter().flat_map(|(_, streams, _)| streams.iter().map(|stream| &stream.id));
+    doubles::refuse_doubles(known, present.clone())?;
+    if present.clone().any(|stream| stream.chain == ChainId::HYPERLIQUID_FILES && stream.part.starts_with("node_")) {
+        doubles::refuse_apart(opened.iter().map(|(chain, ..)| *chain))?;
     }
     let settled = join_all(opened.into_iter().map(|(chain, streams, sources)| async move {
         let range = ranges.get(&chain.chain).copied().unwrap_or_default();

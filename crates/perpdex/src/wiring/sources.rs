@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use perpdex_core::{ChainKind, HyperliquidStream, Source, Watch};
+use perpdex_core::{ChainId, ChainKind, HyperliquidStream, Source, Watch};
 use perpdex_evm::{EvmEndpoint, EvmSource};
-use perpdex_hyperliquid::FolderSource;
+use perpdex_feeds::ApiEndpoint;
+use perpdex_hyperliquid::{ApiOptions, ApiSource, FolderSource};
 use perpdex_solana::{SolanaEndpoint, SolanaSource};
 
 use super::options::count;
@@ -21,6 +22,11 @@ pub(crate) struct OpenedChain {
 }
 
 impl OpenedChain {
+    fn add_files(&mut self, source: FolderSource) {
+        self.node_streams.get_or_insert_default().extend(source.streams());
+        self.sources.push(Arc::new(source));
+    }
+
     /// Whether the sources can have anything of a stream.
     pub(crate) fn has(&self, watch: &Watch) -> bool {
         match (&self.node_streams, watch) {
@@ -30,23 +36,27 @@ impl OpenedChain {
     }
 }
 
-/// Opens every endpoint of the chain. Connects to nothing; a folder is read and indexed.
-pub(crate) fn open_sources(config: &ChainConfig, sync: &SyncOptions) -> Result<OpenedChain> {
+/// Opens every endpoint of the chain. Connects to nothing but a bucket, which is listed; a folder is read and indexed. `listens`: trades of a
+/// public interface are wanted.
+pub(crate) async fn open_sources(config: &ChainConfig, sync: &SyncOptions, listens: bool) -> Result<OpenedChain> {
     let mut opened = OpenedChain { sources: Vec::new(), node_streams: None };
     for endpoint in &config.endpoints.value {
         match endpoint.location() {
-            Location::Url(url) => opened.sources.push(open_url(config, endpoint, url.as_str(), sync)?),
+            Location::Url(url) => opened.sources.push(open_url(config, endpoint, url.as_str(), sync, listens)?),
             Location::Folder(path) => {
-                let source = FolderSource::open(path, endpoint.label()).with_context(|| format!("chain {}", config.chain))?;
-                opened.node_streams.get_or_insert_default().extend(source.streams());
-                opened.sources.push(Arc::new(source));
+                let source = FolderSource::open(path, config.chain, endpoint.label());
+                opened.add_files(source.with_context(|| format!("chain {}", config.chain))?);
+            }
+            Location::Bucket(url) => {
+                let source = FolderSource::open_bucket(url, config.chain, endpoint.label()).await;
+                opened.add_files(source.with_context(|| format!("chain {}", config.chain))?);
             }
         }
     }
     Ok(opened)
 }
 
-fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOptions) -> Result<Arc<dyn Source>> {
+fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOptions, listens: bool) -> Result<Arc<dyn Source>> {
     let (url, label) = (url.to_owned(), endpoint.label().to_owned());
     let timeout = Duration::from_millis(sync.request_timeout_ms.value);
     let response_bytes_max = count(sync.response_bytes_max.value);
@@ -67,6 +77,10 @@ fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOpt
             concurrency: count(sync.solana_requests_max.value),
             genesis_hash: Some(SolanaEndpoint::MAINNET_GENESIS_HASH.to_owned()),
         })?)),
+        Some(ChainKind::OffChain) if config.chain == ChainId::HYPERLIQUID_API => {
+            let endpoint = ApiEndpoint { url, label, timeout, response_bytes_max };
+            Ok(Arc::new(ApiSource::new(ApiOptions { trades: listens, ..ApiOptions::new(endpoint) })?))
+        }
         _ => Err(anyhow!("chain {}: endpoint {endpoint} does not fit the chain's kind", config.chain)),
     }
 }

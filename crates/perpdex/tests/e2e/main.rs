@@ -2,6 +2,9 @@
 
 mod bad_input;
 mod demo;
+mod hyperliquid_bucket;
+mod hyperliquid_day;
+mod hyperliquid_files;
 mod receipts_real;
 mod reorg_anvil;
 mod reorg_simnet;

@@ -44,6 +44,9 @@ impl Served {
         let (root, core) = (folder.path().to_owned(), world.hyperliquid);
         let first = core.blocks.first().ok_or_else(|| anyhow!("the simulated hyperliquid has no block"))?.number;
         tokio::task::spawn_blocking(move || write_hyperliquid_folder(&core, &root, true)).await??;
+        // What the built-in configuration reads from the network is none of the simulation's.
+        let off = ChainLayer { enabled: Some(false), reason: Some("not simulated".to_owned()), ..ChainLayer::default() };
+        chains.extend([ChainId::HYPERLIQUID_FILES, ChainId::HYPERLIQUID_API].map(|chain| (ChainName(chain), off.clone())));
         chains.insert(
             ChainName(ChainId::HYPERLIQUID),
             chain_layer(ChainId::HYPERLIQUID, Ok(Location::Folder(folder.path().to_owned())), first)?,
