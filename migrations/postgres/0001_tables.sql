@@ -123,7 +123,7 @@ CREATE TABLE gaps (
   version BIGINT NOT NULL,
   from_height BIGINT NOT NULL,
   to_height BIGINT NOT NULL,
-  reason TEXT NOT NULL CHECK (reason IN ('missing','truncated','failed','not_recorded','anchor_difference')),
+  reason TEXT NOT NULL CHECK (reason IN ('missing','truncated','failed','not_recorded','omitted','unproven','anchor_difference')),
   detail TEXT NOT NULL,
   PRIMARY KEY (chain_id, venue_id, part, version, from_height),
   CHECK (to_height >= from_height)

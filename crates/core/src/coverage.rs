@@ -114,6 +114,10 @@ pub enum HoleReason {
     Failed,
     /// Metadata that events are read from was not recorded.
     NotRecorded,
+    /// The only endpoint that answers leaves records out there.
+    Omitted,
+    /// What came is stored, but nothing proves that it is all of it.
+    Unproven,
     /// The venue's stated level differs from the computed one.
     AnchorDifference,
 }
@@ -126,6 +130,8 @@ impl HoleReason {
             HoleReason::Truncated => "truncated",
             HoleReason::Failed => "failed",
             HoleReason::NotRecorded => "not_recorded",
+            HoleReason::Omitted => "omitted",
+            HoleReason::Unproven => "unproven",
             HoleReason::AnchorDifference => "anchor_difference",
         }
     }

@@ -120,6 +120,15 @@ pub struct Traffic {
     pub headers: BTreeMap<&'static str, u64>,
 }
 
+impl Traffic {
+    /// Adds what another endpoint was asked.
+    pub fn add(&mut self, other: &Traffic) {
+        self.requests += other.requests;
+        other.calls.iter().for_each(|(method, calls)| *self.calls.entry(method).or_default() += calls);
+        other.headers.iter().for_each(|(purpose, headers)| *self.headers.entry(purpose).or_default() += headers);
+    }
+}
+
 /// The state of a chain as one endpoint sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {

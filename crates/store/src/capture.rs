@@ -31,7 +31,7 @@ pub struct RawCapture {
     pub holes: Vec<(StreamId, Hole)>,
 }
 
-/// Reads a chain's captures, lowest heights first.
+/// Reads a chain's captures, lowest heights first, up to its final height: what reads them takes all of it for final.
 #[derive(Debug)]
 pub struct RawCaptures<'a> {
     db: &'a Db,
@@ -44,7 +44,7 @@ pub struct RawCaptures<'a> {
 
 impl<'a> RawCaptures<'a> {
     pub(crate) async fn begin(db: &'a Db, place: &'a Place, chain: ChainId) -> Result<RawCaptures<'a>> {
-        let covered = of_chain(db, chain.as_i64()).await?;
+        let covered = final_part(of_chain(db, chain.as_i64()).await?, finalized(db, chain).await?);
         let mut ranges = uniform(&covered);
         ranges.reverse();
         Ok(RawCaptures { db, place, chain, covered, ranges })
@@ -95,6 +95,18 @@ impl<'a> RawCaptures<'a> {
     }
 }
 
+async fn finalized(db: &Db, chain: ChainId) -> Result<Option<u64>> {
+    let rows = db.rows("SELECT finalized FROM heads WHERE chain_id = $1", vec![chain.as_i64().into()]).await?;
+    rows.first().map(|row| row.height(0)).transpose()
+}
+
+/// Coverage up to the final height, where one is known.
+fn final_part(covered: Vec<Covered>, finalized: Option<u64>) -> Vec<Covered> {
+    let Some(finalized) = finalized else { return covered };
+    let part = |one: Covered| BlockRange::new(one.range.from(), one.range.to().min(finalized)).map(|range| Covered { range, ..one });
+    covered.into_iter().filter_map(part).collect()
+}
+
 /// Cuts coverage where any stream begins or ends, so that inside a range the same streams are known throughout.
 fn uniform(covered: &[Covered]) -> Vec<BlockRange> {
     let mut starts: Vec<u64> = covered.iter().flat_map(|one| [Some(one.range.from()), one.range.to().checked_add(1)]).flatten().collect();
@@ -110,6 +122,23 @@ mod tests {
     use perpdex_core::VenueSlug;
 
     use super::*;
+
+    #[test]
+    fn only_what_is_final_is_captured() {
+        let stream = StreamId { chain: ChainId::BNB, venue: VenueSlug::known("gmx_v2"), part: String::new(), version: 1 };
+        let covered = |from, to| Covered {
+            stream: stream.clone(),
+            range: BlockRange::new(from, to).unwrap(),
+            from_ms: 0,
+            to_ms: 0,
+            evidence: Evidence::Bloom,
+        };
+        let all = vec![covered(1, 10), covered(20, 30), covered(40, 50)];
+        let ranges =
+            |finalized| final_part(all.clone(), finalized).iter().map(|one| (one.range.from(), one.range.to())).collect::<Vec<_>>();
+        assert_eq!(ranges(Some(25)), [(1, 10), (20, 25)]);
+        assert_eq!(ranges(None).len(), 3, "files without a head are final");
+    }
 
     #[test]
     fn ranges_are_cut_where_a_stream_begins_or_ends() {

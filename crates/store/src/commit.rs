@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{B256, hex};
 use perpdex_core::{
-    BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Event, Evidence, FailureKind, RangeSet, RawBody, RawRecord,
-    StoreError, StreamId, derived_id,
+    BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Event, Evidence, Failure, FailureKind, RangeSet, RawBody,
+    RawRecord, StoreError, StreamId, VenueSlug, derived_id,
 };
 
 use crate::batch::{Batch, event_name};
@@ -162,7 +162,8 @@ async fn write_records(tx: &mut Tx, commit: &Commit, known: &Known, done: &mut C
 }
 
 fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: &mut Committed) {
-    for (stream, failure) in commit.failures.iter().filter(|(_, failure)| !known.records.contains_key(&(failure.height, failure.rec))) {
+    let is_new = |stream: &StreamId, failure: &Failure| !known.is_stored_for(stream.venue, failure.height, failure.rec);
+    for (stream, failure) in commit.failures.iter().filter(|(stream, failure)| is_new(stream, failure)) {
         done.failures += u64::from(failure.kind != FailureKind::UnknownEvent);
         let (part, kind) = (failure.part.clone(), failure.kind.as_str());
         batch.fail(stream, failure.height, failure.rec, part, kind, failure.error.clone(), None);
@@ -178,19 +179,29 @@ fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: 
 /// What of the commit's range is stored already.
 #[derive(Debug, Default)]
 struct Known {
-    /// Transaction and block hash of each stored record, by height and `rec`.
-    records: HashMap<(u64, i64), (String, Option<B256>)>,
+    /// Each stored record, by height and `rec`.
+    records: HashMap<(u64, i64), KnownRecord>,
     /// Kind and key of each stored event; read only where records are known.
     events: HashSet<(&'static str, u64, i64, i64)>,
+}
+
+/// What is looked at of a stored record.
+#[derive(Debug)]
+struct KnownRecord {
+    /// The venue it was stored for first. Another one that watches it too may come later.
+    venue_id: i64,
+    tx_id: String,
+    block_hash: Option<B256>,
 }
 
 impl Known {
     async fn load(tx: &mut Tx, commit: &Commit) -> Result<Known> {
         let mut known = Known::default();
-        let sql = "SELECT height, rec, tx_id, block_hash FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
+        let sql = "SELECT height, rec, tx_id, block_hash, venue_id FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
         for row in tx.rows(sql, range_cells(commit)).await? {
-            let hash = row.opt_bytes(3)?.map(B256::from_slice);
-            known.records.insert((row.height(0)?, row.int(1)?), (row.string(2)?, hash));
+            let block_hash = row.opt_bytes(3)?.map(B256::from_slice);
+            let record = KnownRecord { venue_id: row.int(4)?, tx_id: row.string(2)?, block_hash };
+            known.records.insert((row.height(0)?, row.int(1)?), record);
         }
         if known.records.is_empty() {
             return Ok(known);
@@ -214,8 +225,8 @@ impl Known {
     }
 
     fn has_record(&self, chain: ChainId, record: &RawRecord) -> Result<bool> {
-        let Some((tx_id, hash)) = self.records.get(&(record.height, record.rec)) else { return Ok(false) };
-        if let (RawBody::EvmLog(log), Some(known)) = (&record.body, hash)
+        let Some(KnownRecord { tx_id, block_hash, .. }) = self.records.get(&(record.height, record.rec)) else { return Ok(false) };
+        if let (RawBody::EvmLog(log), Some(known)) = (&record.body, block_hash)
             && log.block_hash != *known
         {
             return Err(conflict(chain, record.height, known.as_slice(), log.block_hash.as_slice()));
@@ -227,10 +238,15 @@ impl Known {
         Ok(true)
     }
 
-    /// Whether the event's record, or the event itself where its key is not its record's, is stored.
+    fn is_stored_for(&self, venue: VenueSlug, height: u64, rec: i64) -> bool {
+        self.records.get(&(height, rec)).is_some_and(|record| record.venue_id == venue.id())
+    }
+
+    /// Whether the event's record is stored for its venue, or the event itself: where its key is not its record's, or its
+    /// record was stored for another venue first.
     fn has_event(&self, event: &Event) -> bool {
         let key = event.key;
-        self.records.contains_key(&(key.height, key.rec))
+        self.is_stored_for(event.venue, key.height, key.rec)
             || self.events.contains(&(stored_in(event_name(&event.body)), key.height, key.rec, i64::from(key.sub)))
     }
 }

@@ -20,6 +20,7 @@ on_both_engines! {
     a_branch_replaces_the_other,
     rebuilding_changes_nothing,
     coverage_merges_and_gaps_are_what_is_missing,
+    a_venue_added_later_has_its_events_of_shared_records,
     holes_stand_until_they_are_covered,
     heads_never_fall,
     failures_are_kept_with_their_text,
@@ -296,6 +297,31 @@ async fn coverage_merges_and_gaps_are_what_is_missing(database: Database) {
     assert!(status.is_complete(), "{status:?}");
     let gmx = status.streams.iter().find(|status| status.stream == stream(GMX)).unwrap();
     assert_eq!((gmx.covered_blocks, gmx.watermark, gmx.wanted_to), (100, Some(99), Some(90)));
+}
+
+async fn a_venue_added_later_has_its_events_of_shared_records(database: Database) {
+    let blocks = blocks(12, 40, 0);
+    // Every record is watched by both venues; each makes the events of its own.
+    let shared = |venues: &[VenueSlug]| {
+        let mut commit = commit((0, 39), &blocks);
+        commit.streams = venues.iter().map(|venue| stream(*venue)).collect();
+        commit.records.iter_mut().for_each(|(owner, _)| *owner = stream(venues[0]));
+        commit.events.retain(|event| venues.contains(&event.venue));
+        commit
+    };
+    let clean = clean_database().await;
+    let together = clean.open().await;
+    together.set_targets(&targets(0)).await.unwrap();
+    together.commit(shared(&[GMX, ASTER])).await.unwrap();
+    together.reduce().await.unwrap();
+
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    for venues in [[GMX], [ASTER], [ASTER], [GMX]] {
+        store.commit(shared(&venues)).await.unwrap();
+    }
+    store.reduce().await.unwrap();
+    assert_same(&store.dump().await.unwrap(), &together.dump().await.unwrap(), "one after the other, twice");
 }
 
 async fn holes_stand_until_they_are_covered(database: Database) {

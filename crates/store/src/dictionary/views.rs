@@ -543,7 +543,7 @@ pub(super) const VIEWS: &[ViewDoc] = &[
             ("venue", ""),
             ("venue_group", ""),
             ("stream", ""),
-            ("reason", "not_indexed, head_unknown, missing, truncated, failed, not_recorded, anchor_difference"),
+            ("reason", "not_indexed, head_unknown, missing, truncated, failed, not_recorded, omitted, unproven, anchor_difference"),
             ("from_height", ""),
             ("to_height", "last height, inside; NULL while no head is known"),
             ("detail", "what to know about it"),
