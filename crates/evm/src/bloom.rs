@@ -1,136 +1,200 @@
 //! The bloom test: does every header agree that no log was left out?
+//!
+//! A bloom that says "no" is certain. One that says "maybe" is settled by the block's receipts. Whether an endpoint's blooms
+//! are worth anything is learnt from logs that are known: a bloom that denies one is worth nothing, and receipts are read
+//! instead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alloy::primitives::Bloom;
-use perpdex_core::{BlockRange, SourceError, SourceErrorKind};
-use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::RawValue;
+use alloy::primitives::{Address, B256, Bloom};
+use perpdex_core::{Batch, Evidence, RawBody, SourceError, SourceErrorKind};
 
-use crate::client::{Call, Client};
+use crate::client::Client;
 use crate::headers::{Header, Headers};
-use crate::logs::{Logs, Place, PlacedLog, read_log};
-use crate::query::{LogQuery, quantity};
+use crate::logs::{Logs, Place, PlacedLog};
+use crate::query::LogQuery;
+use crate::receipts::{ReceiptLogs, Receipts};
 
-/// What was learnt about an endpoint's blooms and receipts. Some chains serve blooms of zeros, some nodes no receipts.
+/// What was learnt about an endpoint's blooms.
 #[derive(Debug, Default)]
 pub(crate) struct BloomTest {
-    /// A bloom that is not all zeros was seen: blooms are filled here.
-    filled_seen: AtomicBool,
-    /// A log was seen that its block's bloom denies: blooms are worth nothing here.
-    wrong_seen: AtomicBool,
-    /// The endpoint does not serve `eth_getBlockReceipts`.
-    receipts_refused: AtomicBool,
+    /// A log was seen that its block's bloom has: blooms are filled here.
+    confirmed: AtomicBool,
+    /// A log was seen that its block's bloom denies: blooms are worth nothing here. Some chains serve blooms of zeros.
+    denied: AtomicBool,
+    receipts: Receipts,
+}
+
+/// Logs that are known of one block.
+pub(crate) type KnownLogs<'a> = Vec<(u64, &'a Address, &'a [B256])>;
+
+/// What the headers of some blocks, with their receipts where needed, said.
+#[derive(Debug, Default)]
+pub(crate) struct Tested {
+    /// Logs that were left out.
+    pub(crate) omitted: Vec<(Place, PlacedLog)>,
+    /// Logs of receipts that cannot be read, as they came.
+    pub(crate) unreadable: Vec<String>,
+    /// Heights for which nothing could be told, ascending.
+    pub(crate) unsettled: Vec<u64>,
+    /// Whether receipts were read for every block.
+    pub(crate) by_receipts: bool,
+}
+
+impl Tested {
+    /// How well the tested blocks are known, if nothing was left out of them.
+    pub(crate) fn evidence(&self) -> Evidence {
+        match (self.unsettled.is_empty(), self.by_receipts) {
+            (false, _) => Evidence::Witnessed,
+            (true, false) => Evidence::Bloom,
+            (true, true) => Evidence::Receipts,
+        }
+    }
+
+    /// Heights with a log that was left out, ascending.
+    pub(crate) fn omitted_heights(&self) -> Vec<u64> {
+        let mut heights: Vec<u64> = self.omitted.iter().map(|((block, _), _)| *block).collect();
+        heights.sort_unstable();
+        heights.dedup();
+        heights
+    }
+
+    /// The error of an answer that left logs out.
+    pub(crate) fn error(&self, client: &Client) -> Option<SourceError> {
+        let ((block, index), log) = self.omitted.iter().min_by_key(|(place, _)| *place)?;
+        let text = format!(
+            "endpoint omitted logs: eth_getLogs left out log {index} of block {block} by {}, its receipts have it; {} in {} blocks",
+            log.log.address(),
+            self.omitted.len(),
+            self.omitted_heights().len(),
+        );
+        Some(client.error(SourceErrorKind::Omitted, text))
+    }
 }
 
 impl BloomTest {
-    /// Tests every known header against the logs. `Ok(true)`: no log is missing. `Ok(false)`: cannot be told here.
-    /// A log that was left out is an error.
-    pub(crate) async fn run(&self, client: &Client, queries: &[LogQuery], headers: &Headers, logs: &Logs) -> Result<bool, SourceError> {
-        self.learn(headers, logs);
-        if self.wrong_seen.load(Ordering::Relaxed) || !self.filled_seen.load(Ordering::Relaxed) {
-            return Ok(false);
-        }
-        let mut is_settled = true;
+    /// Whether it is known if blooms can be believed here.
+    pub(crate) fn is_learnt(&self) -> bool {
+        self.confirmed.load(Ordering::Relaxed) || self.denied.load(Ordering::Relaxed)
+    }
+
+    /// What is known of the endpoint's receipts.
+    pub(crate) fn receipts(&self) -> &Receipts {
+        &self.receipts
+    }
+
+    /// Tests headers against what is known of their blocks; `known` gives nothing for a block of which something could not be
+    /// read, which is told elsewhere and not tested here.
+    pub(crate) async fn run<'a>(
+        &self,
+        client: &Client,
+        queries: &[LogQuery],
+        headers: &Headers,
+        known: impl Fn(u64) -> Option<KnownLogs<'a>>,
+    ) -> Result<Tested, SourceError> {
         for header in headers.iter() {
-            let open =
-                |query: &&LogQuery| query.may_be_in(&header.bloom) && !logs.of_block(header.number).any(|(_, log)| query.matches(&log.log));
-            let open: Vec<&LogQuery> = queries.iter().filter(open).collect();
+            self.learn(header, &known(header.number).unwrap_or_default());
+        }
+        let (denied, confirmed) = (self.denied.load(Ordering::Relaxed), self.confirmed.load(Ordering::Relaxed));
+        let mut tested = Tested { by_receipts: denied, ..Tested::default() };
+        for header in headers.iter() {
+            let Some(logs) = known(header.number) else { continue };
+            let is_open = |query: &&LogQuery| {
+                let is_answered = logs.iter().any(|(_, address, topics)| query.matches(address, topics));
+                // A bloom of zeros says "no" only where blooms are known to be filled.
+                let may_be_in = denied || (header.bloom == Bloom::ZERO && !confirmed) || query.may_be_in(&header.bloom);
+                may_be_in && (denied || !is_answered)
+            };
+            let open: Vec<&LogQuery> = queries.iter().filter(is_open).collect();
             if !open.is_empty() {
-                is_settled &= self.settle(client, &open, header, logs).await?;
+                self.settle(client, &open, header, &logs, denied, &mut tested).await?;
             }
         }
-        Ok(is_settled)
+        Ok(tested)
     }
 
-    /// All logs of a block from its receipts; `None` where the endpoint has none to give or they cannot be used.
-    pub(crate) async fn receipt_logs(&self, client: &Client, height: u64) -> Result<Option<ReceiptLogs>, SourceError> {
-        if self.receipts_refused.load(Ordering::Relaxed) {
-            return Ok(None);
+    /// Reads the receipts of every block, whatever the blooms say.
+    pub(crate) async fn run_receipts<'a>(
+        &self,
+        client: &Client,
+        queries: &[LogQuery],
+        headers: &Headers,
+        known: impl Fn(u64) -> Option<KnownLogs<'a>>,
+    ) -> Result<Tested, SourceError> {
+        let mut tested = Tested { by_receipts: true, ..Tested::default() };
+        let all: Vec<&LogQuery> = queries.iter().collect();
+        for header in headers.iter() {
+            let Some(logs) = known(header.number) else { continue };
+            self.settle(client, &all, header, &logs, true, &mut tested).await?;
         }
-        let call = Call { method: "eth_getBlockReceipts", params: json!([quantity(height)]), asked: Some(BlockRange::single(height)) };
-        let answers = match client.batch(&[call]).await {
-            Ok(answers) => answers,
-            Err(error) => vec![Err(error)],
+        Ok(tested)
+    }
+
+    fn learn(&self, header: &Header, logs: &KnownLogs<'_>) {
+        for (_, address, topics) in logs {
+            let has = header.bloom.contains_raw_log(**address, topics);
+            let learnt = if has { &self.confirmed } else { &self.denied };
+            learnt.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Reads the receipts of a block that may hold a log of one of the open queries.
+    async fn settle(
+        &self,
+        client: &Client,
+        open: &[&LogQuery],
+        header: &Header,
+        known: &KnownLogs<'_>,
+        bloom_is_void: bool,
+        tested: &mut Tested,
+    ) -> Result<(), SourceError> {
+        let Some(found) = self.receipts.of(client, header.number).await? else {
+            tested.unsettled.push(header.number);
+            return Ok(());
         };
-        match answers.into_iter().next() {
-            Some(Ok(raw)) => read_receipts(&raw)
-                .map_err(|message| client.error(SourceErrorKind::Transient, format_args!("eth_getBlockReceipts {height}: {message}"))),
-            Some(Err(error)) => match error.kind {
-                SourceErrorKind::Permanent => {
-                    self.receipts_refused.store(true, Ordering::Relaxed);
-                    Ok(None)
-                }
-                SourceErrorKind::Range { .. } | SourceErrorKind::Density => Ok(None),
-                _ => Err(error),
-            },
-            None => Ok(None),
+        if let Some(((block, _), log)) =
+            found.logs.iter().find(|((block, _), log)| *block != header.number || log.block_hash != header.hash)
+        {
+            let (number, hash, other) = (header.number, header.hash, log.block_hash);
+            let text = format!("receipts of block {number} {hash} belong to block {block} {other}");
+            return Err(client.error(SourceErrorKind::Transient, text));
         }
-    }
-
-    fn learn(&self, headers: &Headers, logs: &Logs) {
-        if headers.iter().any(|header| header.bloom != Bloom::ZERO) {
-            self.filled_seen.store(true, Ordering::Relaxed);
+        if !is_whole(header, &found, known, bloom_is_void) {
+            tested.unsettled.push(header.number);
+            return Ok(());
         }
-        let denied = |((block, _), log): (&Place, &PlacedLog)| {
-            headers.get(*block).is_some_and(|header| !header.bloom.contains_raw_log(log.log.address(), log.log.topics()))
-        };
-        if logs.iter().any(denied) {
-            self.wrong_seen.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Reads the receipts of a block whose bloom says "maybe".
-    async fn settle(&self, client: &Client, open: &[&LogQuery], header: &Header, logs: &Logs) -> Result<bool, SourceError> {
-        // What cannot be read as a log is left out here: it is reported from `eth_getLogs`.
-        let Some(ReceiptLogs { logs: found, .. }) = self.receipt_logs(client, header.number).await? else { return Ok(false) };
-        let contradiction = |message: String| client.error(SourceErrorKind::Transient, message);
-        if let Some(((block, _), log)) = found.iter().find(|((block, _), log)| *block != header.number || log.block_hash != header.hash) {
-            return Err(contradiction(format!(
-                "receipts of block {} {} belong to block {block} {}",
-                header.number, header.hash, log.block_hash
-            )));
-        }
-        // A block with a bloom has logs; receipts without any are those of a node that does not keep them.
-        if found.is_empty() {
-            return Ok(false);
-        }
-        let known = |place: &Place| logs.of_block(place.0).any(|(known, _)| known == place);
-        match found.iter().find(|(place, log)| open.iter().any(|query| query.matches(&log.log)) && !known(place)) {
-            Some(((block, index), log)) => Err(contradiction(format!(
-                "endpoint omitted logs: eth_getLogs left out log {index} of block {block} by {}, its receipts have it",
-                log.log.address()
-            ))),
-            None => Ok(true),
-        }
+        tested.unreadable.extend(found.unreadable);
+        let is_known = |place: &Place| known.iter().any(|(index, ..)| *index == place.1);
+        let is_asked = |log: &PlacedLog| open.iter().any(|query| query.matches(&log.log.address(), log.log.topics()));
+        tested.omitted.extend(found.logs.into_iter().filter(|(place, log)| is_asked(log) && !is_known(place)));
+        Ok(())
     }
 }
 
-/// The logs of a block's receipts.
-pub(crate) struct ReceiptLogs {
-    /// Those that can be read.
-    pub(crate) logs: Vec<(Place, PlacedLog)>,
-    /// The others, as they came.
-    pub(crate) unreadable: Vec<String>,
+/// Whether the receipts are all there: one for each transaction, with the logs that are known already, and with some log
+/// where the bloom has one. Those of a node that does not keep them are empty.
+fn is_whole(header: &Header, found: &ReceiptLogs, known: &KnownLogs<'_>, bloom_is_void: bool) -> bool {
+    let has_known = known.iter().all(|(index, ..)| found.logs.iter().any(|((_, found), _)| found == index));
+    let has_logs = !found.logs.is_empty() || !found.unreadable.is_empty();
+    header.transactions <= found.receipts && has_known && (has_logs || bloom_is_void || header.bloom == Bloom::ZERO)
 }
 
-#[derive(Deserialize)]
-struct Receipt<'a> {
-    #[serde(borrow)]
-    logs: Vec<&'a RawValue>,
+/// The known logs of a block, from an answer.
+pub(crate) fn known_of_logs(logs: &Logs, block: u64) -> Option<KnownLogs<'_>> {
+    let known = logs.of_block(block).map(|((_, index), log)| (*index, &log.log.inner.address, log.log.topics()));
+    (!logs.is_damaged(block)).then(|| known.collect())
 }
 
-/// Logs of an answer of `eth_getBlockReceipts`; `None` where the answer is null.
-fn read_receipts(raw: &RawValue) -> Result<Option<ReceiptLogs>, String> {
-    let receipts: Option<Vec<Receipt<'_>>> = serde_json::from_str(raw.get()).map_err(|error| format!("unreadable receipts: {error}"))?;
-    let Some(receipts) = receipts else { return Ok(None) };
-    let mut found = ReceiptLogs { logs: Vec::new(), unreadable: Vec::new() };
-    for log in receipts.iter().flat_map(|receipt| &receipt.logs) {
-        match read_log(log.get()) {
-            Ok(log) => found.logs.push(log),
-            Err(_) => found.unreadable.push(log.get().to_owned()),
-        }
+/// The known logs of a block, from a batch.
+pub(crate) fn known_of_batch(batch: &Batch, block: u64) -> Option<KnownLogs<'_>> {
+    if batch.malformed.iter().any(|malformed| malformed.height == block) {
+        return None;
     }
-    Ok(Some(found))
+    let from = batch.records.partition_point(|record| record.height < block);
+    let of_block = batch.records[from..].iter().take_while(|record| record.height == block);
+    let log = of_block.filter_map(|record| match &record.body {
+        RawBody::EvmLog(log) => Some((u64::try_from(record.rec).ok()?, &log.address, log.topics.as_slice())),
+        _ => None,
+    });
+    Some(log.collect())
 }

@@ -1,14 +1,16 @@
 //! Batches of calls to one endpoint, with errors that say what to do.
 
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alloy::rpc::client::{RpcClient, Waiter};
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
-use perpdex_core::{BlockRange, SourceError, SourceErrorKind};
+use perpdex_core::{BlockRange, SourceError, SourceErrorKind, Traffic};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::headers::Purpose;
 use crate::http::{Http, HttpFailure, STATUS_OK};
 use crate::refusal::Refusal;
 use crate::source::EvmEndpoint;
@@ -43,6 +45,7 @@ pub(crate) struct Client {
     secrets: Vec<String>,
     /// Calls the endpoint takes in one request, as far as it complained.
     batch_calls_max: AtomicUsize,
+    traffic: Mutex<Traffic>,
 }
 
 impl fmt::Debug for Client {
@@ -64,6 +67,7 @@ impl Client {
             label: endpoint.label.clone(),
             secrets: secrets(&endpoint.url),
             batch_calls_max: AtomicUsize::new(BATCH_CALLS_MAX),
+            traffic: Mutex::default(),
         })
     }
 
@@ -77,6 +81,22 @@ impl Client {
         self.batch_calls_max.load(Ordering::Relaxed)
     }
 
+    /// What was asked so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.counts().clone()
+    }
+
+    /// Counts headers that are about to be read.
+    pub(crate) fn count_headers(&self, purpose: Purpose, headers: usize) {
+        if 0 < headers {
+            *self.counts().headers.entry(purpose.as_str()).or_default() += headers as u64;
+        }
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, Traffic> {
+        self.traffic.lock().expect("no one panics while counting")
+    }
+
     /// Sends the calls as one batch and returns one answer for each, in their order. The outer error is one of the whole
     /// batch.
     pub(crate) async fn batch(&self, calls: &[Call]) -> Result<Vec<Answer>, SourceError> {
@@ -86,6 +106,11 @@ impl Client {
         let mut waiters: Vec<Waiter<Box<RawValue>>> = Vec::with_capacity(calls.len());
         for call in calls {
             waiters.push(batch.add_call(call.method, &call.params).map_err(|error| self.failure(call, calls.len(), error))?);
+        }
+        {
+            let mut counts = self.counts();
+            counts.requests += 1;
+            calls.iter().for_each(|call| *counts.calls.entry(call.method).or_default() += 1);
         }
         // The last call is the one the batch is made for; its range is the one a refusal is about.
         batch.send().await.map_err(|error| self.failure(main, calls.len(), error))?;

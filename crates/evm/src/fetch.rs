@@ -4,49 +4,79 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use perpdex_core::{Batch, BlockRange, BlockRef, Evidence, Filter, Headers as Wanted, SourceError, SourceErrorKind};
 
+use crate::bloom::{Tested, known_of_logs};
 use crate::client::{Call, Client};
-use crate::headers::{Headers, header_call};
+use crate::headers::{Headers, Purpose, header_call};
 use crate::logs::Logs;
 use crate::query::{LogQuery, queries};
 use crate::source::EvmSource;
 use crate::times::block_times;
 
-/// Blocks of one answer under `Headers::All`, at most; a longer range is answered in part.
-const ALL_HEADERS_BLOCKS_MAX: u64 = 1_000;
+/// Blocks of one answer for which every header is read, at most; a longer range is answered in part.
+pub(crate) const ALL_HEADERS_BLOCKS_MAX: u64 = 1_000;
 
 /// Answers a fetch; see [`perpdex_core::Source::fetch`].
+///
+/// The blooms of all headers that are read anyway are tested, so that a hole at either end of a range is found for nothing.
 pub(crate) async fn fetch(source: &EvmSource, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
-    let client = source.client();
-    let queries = queries(&filter.streams)
-        .map_err(|stream| client.error(SourceErrorKind::Permanent, format_args!("stream {stream} does not watch logs of an evm chain")))?;
+    let queries = filter_queries(source, filter)?;
     let range = match filter.headers {
         Wanted::Needed => range,
         Wanted::All => range.split_at(ALL_HEADERS_BLOCKS_MAX).0,
     };
-    let mut fetched = Fetched { range, headers: Headers::default(), logs: Logs::default(), evidence: Evidence::Witnessed };
-    fetched.fetch_logs(source, &queries).await?;
-    let times = match filter.headers {
-        Wanted::Needed => block_times(client, range, &fetched.logs, &mut fetched.headers).await?,
-        Wanted::All => {
-            fetched.headers.fetch(client, range.from()..=range.to()).await?;
-            fetched.headers.iter().map(|header| (header.number, header.time_ms)).collect()
-        }
-    };
-    fetched.check(client)?;
-    if filter.headers == Wanted::All && source.bloom_test().run(client, &queries, &fetched.headers, &fetched.logs).await? {
-        fetched.evidence = fetched.evidence.max(Evidence::Bloom);
+    let purpose = if filter.headers == Wanted::All { Some(Purpose::Tail) } else { None };
+    let fetched = Fetched::read(source, range, &queries, purpose).await?;
+    let tested = fetched.test(source, &queries).await?;
+    if let Some(error) = tested.error(source.client()) {
+        return Err(error);
     }
-    Ok(fetched.into_batch(source, filter, &times))
+    let evidence = if filter.headers == Wanted::All { tested.evidence() } else { Evidence::Witnessed };
+    Ok(fetched.into_batch(source, filter, evidence))
 }
 
-struct Fetched {
-    range: BlockRange,
-    headers: Headers,
-    logs: Logs,
-    evidence: Evidence,
+/// The requests that answer a filter.
+pub(crate) fn filter_queries(source: &EvmSource, filter: &Filter) -> Result<Vec<LogQuery>, SourceError> {
+    queries(&filter.streams).map_err(|stream| {
+        let text = format_args!("stream {stream} does not watch logs of an evm chain");
+        source.client().error(SourceErrorKind::Permanent, text)
+    })
+}
+
+/// What was read of a range.
+pub(crate) struct Fetched {
+    pub(crate) range: BlockRange,
+    pub(crate) headers: Headers,
+    pub(crate) logs: Logs,
+    times: BTreeMap<u64, i64>,
 }
 
 impl Fetched {
+    /// Reads logs with their witnesses, and all headers where there is a purpose for them, else those that times need.
+    pub(crate) async fn read(
+        source: &EvmSource,
+        range: BlockRange,
+        queries: &[LogQuery],
+        all_headers: Option<Purpose>,
+    ) -> Result<Fetched, SourceError> {
+        let client = source.client();
+        let mut fetched = Fetched { range, headers: Headers::default(), logs: Logs::default(), times: BTreeMap::new() };
+        fetched.fetch_logs(source, queries).await?;
+        fetched.times = match all_headers {
+            None => block_times(client, range, &fetched.logs, &mut fetched.headers).await?,
+            Some(purpose) => {
+                fetched.headers.fetch(client, range.from()..=range.to(), purpose).await?;
+                fetched.headers.iter().map(|header| (header.number, header.time_ms)).collect()
+            }
+        };
+        fetched.check(client)?;
+        Ok(fetched)
+    }
+
+    /// Tests the blooms of all headers that were read.
+    pub(crate) async fn test(&self, source: &EvmSource, queries: &[LogQuery]) -> Result<Tested, SourceError> {
+        source.bloom_test().run(source.client(), queries, &self.headers, |block| known_of_logs(&self.logs, block)).await
+    }
+
     /// One batch a query, each with the headers of both ends: without the end block the endpoint does not have the range,
     /// whatever it says about logs. Nodes answer a batch's calls in order, so that a second query in it would only make
     /// the batch slower.
@@ -54,13 +84,15 @@ impl Fetched {
         if queries.is_empty() {
             return self.witness(source.client(), None).await.map(|_| ());
         }
-        for query in queries {
-            match self.witness(source.client(), Some(query)).await {
+        // Of a single block that is too dense, one query after the other; its parts take its place.
+        let mut open: Vec<LogQuery> = queries.iter().rev().cloned().collect();
+        while let Some(query) = open.pop() {
+            match self.witness(source.client(), Some(&query)).await {
                 Ok(()) => {}
-                // A single block cannot be asked for any narrower.
-                Err(error) if error.kind == SourceErrorKind::Density && self.range.blocks() == 1 => {
-                    self.fetch_receipts(source, query, error).await?;
-                }
+                Err(error) if error.kind == SourceErrorKind::Density && self.range.blocks() == 1 => match query.split() {
+                    Some((one, other)) => open.extend([other, one]),
+                    None => self.fetch_receipts(source, &query, error).await?,
+                },
                 Err(error) => return Err(error),
             }
         }
@@ -73,6 +105,7 @@ impl Fetched {
         if range.from() < range.to() {
             heights.push(range.from());
         }
+        client.count_headers(Purpose::Witness, heights.len());
         let mut calls: Vec<Call> = heights.iter().map(|height| header_call(*height)).collect();
         calls.extend(query.map(|query| Call { method: "eth_getLogs", params: query.params(range), asked: Some(range) }));
         let mut answers = client.batch(&calls).await?.into_iter();
@@ -91,13 +124,13 @@ impl Fetched {
     /// The logs of a block too dense for `eth_getLogs`, from its receipts; `refused` is what the endpoint said before.
     async fn fetch_receipts(&mut self, source: &EvmSource, query: &LogQuery, refused: SourceError) -> Result<(), SourceError> {
         let (client, height) = (source.client(), self.range.from());
-        self.headers.fetch(client, std::iter::once(height)).await?;
+        self.headers.fetch(client, std::iter::once(height), Purpose::Witness).await?;
         // Receipts without any log are those of a node that does not keep them: a block too dense has logs.
-        let Some(found) = source.bloom_test().receipt_logs(client, height).await?.filter(|found| !found.logs.is_empty()) else {
+        let Some(found) = source.bloom_test().receipts().of(client, height).await?.filter(|found| !found.logs.is_empty()) else {
             return Err(refused);
         };
         found.unreadable.iter().for_each(|text| self.logs.set_aside(query, text));
-        for (place, log) in found.logs.into_iter().filter(|(_, log)| query.matches(&log.log)) {
+        for (place, log) in found.logs.into_iter().filter(|(_, log)| query.matches(&log.log.address(), log.log.topics())) {
             self.logs
                 .insert(query, self.range, place, log)
                 .map_err(|message| client.error(SourceErrorKind::Transient, format_args!("eth_getBlockReceipts {height}: {message}")))?;
@@ -110,7 +143,9 @@ impl Fetched {
         checked.map_err(|message| client.error(SourceErrorKind::Transient, format_args!("eth_getLogs {}: {message}", self.range)))
     }
 
-    fn into_batch(self, source: &EvmSource, filter: &Filter, times: &BTreeMap<u64, i64>) -> Batch {
+    /// The range as the vocabulary has it.
+    pub(crate) fn into_batch(self, source: &EvmSource, filter: &Filter, evidence: Evidence) -> Batch {
+        let times = &self.times;
         let time_ms = |height: u64| *times.get(&height).expect("every block with a log has a time");
         let heights: BTreeSet<u64> = self.headers.iter().map(|header| header.number).chain(self.logs.blocks()).collect();
         let block_ref = |height: u64| match self.headers.get(height) {
@@ -120,6 +155,6 @@ impl Fetched {
         };
         let blocks = heights.into_iter().map(block_ref).collect();
         let (records, malformed) = self.logs.into_records(source.chain_id(), self.range, &filter.streams, time_ms);
-        Batch { range: self.range, blocks, records, malformed, holes: Vec::new(), evidence: self.evidence }
+        Batch { range: self.range, blocks, records, malformed, holes: Vec::new(), evidence }
     }
 }

@@ -5,11 +5,43 @@ use std::collections::BTreeMap;
 use alloy::network::AnyRpcHeader;
 use alloy::primitives::{B256, Bloom};
 use perpdex_core::{BlockRange, BlockRef, Link, SourceError, SourceErrorKind};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::client::{Call, Client};
 use crate::query::quantity;
+
+/// What headers are read for; the names under which they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Ends of ranges, in the request of their logs.
+    Witness,
+    /// Times of blocks with logs, where the logs do not tell.
+    Time,
+    /// Blocks tested because a range is suspicious, or by chance.
+    Probe,
+    /// Every block above the final height.
+    Tail,
+    /// Every block of a range that is proved anew.
+    Proof,
+    /// The head, single blocks for reorgs, and the search for a time.
+    Look,
+}
+
+impl Purpose {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Purpose::Witness => "witness",
+            Purpose::Time => "time",
+            Purpose::Probe => "probe",
+            Purpose::Tail => "tail",
+            Purpose::Proof => "proof",
+            Purpose::Look => "look",
+        }
+    }
+}
 
 /// What is used of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +56,8 @@ pub(crate) struct Header {
     pub(crate) time_ms: i64,
     /// Filter over addresses and topics of the block's logs.
     pub(crate) bloom: Bloom,
+    /// Number of the block's transactions.
+    pub(crate) transactions: usize,
 }
 
 impl Header {
@@ -40,7 +74,16 @@ pub(crate) fn read_header(raw: &RawValue) -> Result<Option<Header>, String> {
     let Some(header) = header else { return Ok(None) };
     let time_ms =
         time_ms(header.timestamp).ok_or_else(|| format!("block {}: time {} s is out of range", header.number, header.timestamp))?;
-    Ok(Some(Header { number: header.number, hash: header.hash, parent: header.parent_hash, time_ms, bloom: header.logs_bloom }))
+    let Body { transactions } = serde_json::from_str(raw.get()).map_err(|error| format!("unreadable block: {error}"))?;
+    let (number, hash, parent, bloom) = (header.number, header.hash, header.parent_hash, header.logs_bloom);
+    Ok(Some(Header { number, hash, parent, time_ms, bloom, transactions: transactions.len() }))
+}
+
+/// The rest of a block that is looked at.
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    transactions: Vec<IgnoredAny>,
 }
 
 /// Header seconds as unix milliseconds, where that fits.
@@ -100,8 +143,9 @@ impl Headers {
     }
 
     /// Fetches those of the heights that are not known yet, in batches.
-    pub(crate) async fn fetch(&mut self, client: &Client, heights: impl Iterator<Item = u64>) -> Result<(), SourceError> {
+    pub(crate) async fn fetch(&mut self, client: &Client, heights: impl Iterator<Item = u64>, purpose: Purpose) -> Result<(), SourceError> {
         let missing: Vec<u64> = heights.filter(|height| !self.by_height.contains_key(height)).collect();
+        client.count_headers(purpose, missing.len());
         for part in missing.chunks(client.batch_calls_max()) {
             let calls: Vec<Call> = part.iter().map(|height| header_call(*height)).collect();
             for (height, answer) in part.iter().zip(client.batch(&calls).await?) {

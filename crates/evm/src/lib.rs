@@ -1,7 +1,7 @@
 //! [`EvmSource`]: one Ethereum JSON-RPC endpoint as a [`perpdex_core::Source`].
 //!
 //! Promises: a range is answered only together with the header of its last block, read in the same request; every log is
-//! checked against the headers that are known, and under [`perpdex_core::Headers::All`] every header's bloom is tested.
+//! checked against the headers that are known, and the bloom of every header that is read is tested.
 //! An answer that contradicts itself is an error, never a batch. What an endpoint's refusal means is decided by the table
 //! `provider_errors.tsv` alone. The endpoint's address appears in no error, log line or `Debug` output.
 //!
@@ -15,7 +15,9 @@ mod headers;
 mod http;
 mod logs;
 mod pattern;
+mod proof;
 mod query;
+mod receipts;
 mod refusal;
 mod source;
 mod times;

@@ -84,7 +84,7 @@ impl Logs {
         if log.log.removed {
             return Err(format!("log {index} of block {block} is marked as removed"));
         }
-        if !query.matches(&log.log) {
+        if !query.matches(&log.log.address(), log.log.topics()) {
             return Err(format!("log {index} of block {block} by {} was not asked for", log.log.address()));
         }
         match self.by_place.entry(place) {
@@ -123,6 +123,11 @@ impl Logs {
     /// The logs of one block in order.
     pub(crate) fn of_block(&self, block: u64) -> impl Iterator<Item = (&Place, &PlacedLog)> {
         self.by_place.range((block, 0)..=(block, u64::MAX))
+    }
+
+    /// Whether something of this block could not be read as a log.
+    pub(crate) fn is_damaged(&self, block: u64) -> bool {
+        self.malformed.iter().any(|malformed| Remains::read(&malformed.text).block_number() == Some(block))
     }
 
     /// Heights that have a log, ascending, each once.

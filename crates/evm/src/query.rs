@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, Bloom, BloomInput};
-use alloy::rpc::types::Log;
 use perpdex_core::{BlockRange, StreamId, Watch};
 use serde_json::{Map, Value, json};
 
@@ -82,14 +81,25 @@ impl LogQuery {
         self.addresses.is_empty() || self.addresses.contains(address)
     }
 
-    /// Whether the log is one that the request asks for.
-    pub(crate) fn matches(&self, log: &Log) -> bool {
-        self.may_be_of(&log.address())
-            && self
-                .topics
-                .iter()
-                .enumerate()
-                .all(|(position, accepted)| accepted.is_empty() || log.topics().get(position).is_some_and(|topic| accepted.contains(topic)))
+    /// Whether a log of this contract with these topics is one that the request asks for.
+    pub(crate) fn matches(&self, address: &Address, topics: &[B256]) -> bool {
+        let fits = |(position, accepted): (usize, &Vec<B256>)| {
+            accepted.is_empty() || topics.get(position).is_some_and(|topic| accepted.contains(topic))
+        };
+        self.may_be_of(address) && self.topics.iter().enumerate().all(fits)
+    }
+
+    /// Two requests for half of it each: of the addresses, else of the values of the first topic that has several. `None`
+    /// where there is nothing to halve.
+    pub(crate) fn split(&self) -> Option<(LogQuery, LogQuery)> {
+        let (mut one, mut other) = (self.clone(), self.clone());
+        if 1 < self.addresses.len() {
+            other.addresses = one.addresses.split_off(self.addresses.len() / 2);
+        } else {
+            let position = self.topics.iter().position(|accepted| 1 < accepted.len())?;
+            other.topics[position] = one.topics[position].split_off(self.topics[position].len() / 2);
+        }
+        Some((one, other))
     }
 
     /// Whether a block with this bloom may hold a log that the request asks for. `false` is certain.

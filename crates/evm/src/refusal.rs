@@ -37,6 +37,7 @@ impl Refusal {
             Class::Transient if self.retry_after.is_some() => SourceErrorKind::Rate { retry_after: self.retry_after },
             Class::Transient => SourceErrorKind::Transient,
             Class::Permanent => SourceErrorKind::Permanent,
+            Class::Pruned => SourceErrorKind::Pruned,
             // The next try packs fewer calls.
             Class::Batch => SourceErrorKind::Transient,
         }
@@ -94,6 +95,7 @@ enum Class {
     Lagging,
     Transient,
     Permanent,
+    Pruned,
     Batch,
 }
 
@@ -174,8 +176,9 @@ fn read_class(text: &str) -> Result<Class, String> {
         "lagging" => Ok(Class::Lagging),
         "transient" => Ok(Class::Transient),
         "permanent" => Ok(Class::Permanent),
+        "pruned" => Ok(Class::Pruned),
         "batch" => Ok(Class::Batch),
-        _ => Err(format!("class {text:?} is none of range, density, rate, lagging, transient, permanent, batch")),
+        _ => Err(format!("class {text:?} is none of range, density, rate, lagging, transient, permanent, pruned, batch")),
     }
 }
 

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use alloy::primitives::U64;
 use async_trait::async_trait;
-use perpdex_core::{Batch, BlockRange, BlockRef, ChainId, Filter, Heads, Source, SourceError, SourceErrorKind};
+use perpdex_core::{
+    Batch, BlockRange, BlockRef, ChainId, Evidence, Filter, Heads, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,
+};
 use serde_json::json;
 
 use crate::bisect::{header, height_at};
 use crate::bloom::BloomTest;
 use crate::client::{Answer, Call, Client};
 use crate::fetch::fetch;
-use crate::headers::{Header, read_header};
+use crate::headers::{Header, Purpose, read_header};
+use crate::proof::{probe, prove};
 
 /// Where a chain is read and within which limits.
 #[derive(Clone)]
@@ -91,6 +94,7 @@ impl EvmSource {
         if checks_chain {
             calls.insert(0, Call { method: "eth_chainId", params: json!([]), asked: None });
         }
+        self.client.count_headers(Purpose::Look, calls.len() - usize::from(checks_chain));
         let mut answers = self.client.batch(&calls).await?.into_iter();
         let mut next = || answers.next().expect("a batch has an answer for every call");
         if checks_chain {
@@ -180,6 +184,27 @@ impl Source for EvmSource {
     async fn height_at(&self, time_ms: i64) -> Result<Option<u64>, SourceError> {
         let (latest, _) = self.newest().await?;
         height_at(&self.client, latest, time_ms).await
+    }
+
+    fn can_probe(&self) -> bool {
+        true
+    }
+
+    async fn probe(&self, heights: &[u64], filter: &Filter, batch: &Batch) -> Result<Probe, SourceError> {
+        probe(self, heights, filter, batch).await
+    }
+
+    async fn prove(&self, range: BlockRange, filter: &Filter, level: Evidence) -> Result<Proof, SourceError> {
+        match level {
+            Evidence::Bloom | Evidence::Receipts => prove(self, range, filter, level).await,
+            Evidence::Witnessed | Evidence::Probed | Evidence::Second => {
+                Ok(Proof { batch: self.fetch(range, filter).await?, omitted: Vec::new() })
+            }
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.client.traffic()
     }
 }
 

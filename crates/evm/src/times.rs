@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use perpdex_core::{BlockRange, SourceError};
 
 use crate::client::Client;
-use crate::headers::{Headers, time_ms};
+use crate::headers::{Headers, Purpose, time_ms};
 use crate::logs::Logs;
 
 /// The time of every block with a log, unix milliseconds. Fetches the headers it needs; both ends must be known.
@@ -17,7 +17,7 @@ pub(crate) async fn block_times(
 ) -> Result<BTreeMap<u64, i64>, SourceError> {
     let mut times = stated_times(range, logs, headers).unwrap_or_default();
     let unknown: Vec<u64> = logs.blocks().into_iter().filter(|block| !times.contains_key(block)).collect();
-    headers.fetch(client, unknown.into_iter()).await?;
+    headers.fetch(client, unknown.into_iter(), Purpose::Time).await?;
     // A header outranks what a log states.
     times.extend(headers.iter().map(|header| (header.number, header.time_ms)));
     Ok(times)

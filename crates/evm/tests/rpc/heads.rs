@@ -64,11 +64,18 @@ async fn blocks_by_time() {
     let node = Node::start(chain()).await;
     let source = node.source();
     let time_ms = |height: u64| (1_700_000_000 + 2 * height as i64) * 1_000;
-    for (asked, found) in
-        [(time_ms(107), Some(107)), (time_ms(107) + 1, Some(108)), (time_ms(LAST), Some(LAST)), (time_ms(LAST) + 1, None), (0, Some(FIRST))]
-    {
+    for (asked, found) in [
+        (time_ms(107), Some(107)),
+        (time_ms(107) + 1, Some(108)),
+        (time_ms(LAST), Some(LAST)),
+        (time_ms(LAST) + 1, None),
+        (time_ms(FIRST), Some(FIRST)),
+    ] {
         assert_eq!(source.height_at(asked).await.unwrap(), found, "{asked}");
     }
+    let (kind, message) = refused(source.height_at(time_ms(FIRST) - 1).await);
+    assert_eq!(kind, SourceErrorKind::Lagging, "a history that begins late is not one that was asked for late");
+    assert!(message.contains("may lie below 100: eth_getBlockByNumber: no block 99 here"), "{message}");
 }
 
 #[tokio::test]
