@@ -59,8 +59,8 @@ pub(super) fn block(out: &mut Vec<u8>, block: &EvmBlock, bloom: &Bloom) {
     out.push(b'}');
 }
 
-/// One log. `malformed` spoils its data.
-pub(super) fn log(out: &mut Vec<u8>, block: &EvmBlock, index: usize, timestamp: bool, malformed: bool) {
+/// One log, with a time where the node adds one (unix seconds). `malformed` spoils its data.
+pub(super) fn log(out: &mut Vec<u8>, block: &EvmBlock, index: usize, time_secs: Option<u64>, malformed: bool) {
     let log = &block.logs[index];
     json::raw(out, "{\"address\":");
     json::hex(out, log.address.as_slice());
@@ -74,8 +74,8 @@ pub(super) fn log(out: &mut Vec<u8>, block: &EvmBlock, index: usize, timestamp: 
     }
     json::hash_field(out, "blockHash", &block.hash);
     json::quantity_field(out, "blockNumber", block.number);
-    if timestamp {
-        json::quantity_field(out, "blockTimestamp", block.timestamp_secs);
+    if let Some(time_secs) = time_secs {
+        json::quantity_field(out, "blockTimestamp", time_secs);
     }
     json::hash_field(out, "transactionHash", &log.tx_hash);
     json::quantity_field(out, "transactionIndex", log.tx_index);
@@ -109,7 +109,7 @@ fn receipt(out: &mut Vec<u8>, block: &EvmBlock, transaction: &Transaction<'_>, c
     json::field(out, "logsBloom");
     json::hex(out, bloom(&block.logs[transaction.logs.clone()]).as_slice());
     json::field(out, "logs");
-    json::list(out, transaction.logs.clone(), |out, index| log(out, block, index, timestamp, false));
+    json::list(out, transaction.logs.clone(), |out, index| log(out, block, index, timestamp.then_some(block.timestamp_secs), false));
     out.push(b'}');
 }
 

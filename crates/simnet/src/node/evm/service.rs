@@ -13,6 +13,9 @@ use crate::node::ledger::{Ledger, Linked};
 use crate::node::rpc::{Params, RpcError, Service};
 use crate::node::{NodeError, json};
 
+/// geth's code for history that is gone.
+const PRUNED: i64 = 4_444;
+
 /// Blocks an EVM node serves, and the rules by which it does.
 pub(super) struct EvmService {
     chain_id: u64,
@@ -120,8 +123,8 @@ impl Service for EvmService {
         match method {
             "eth_blockNumber" => json::quantity(out, self.read().ledger.head().block.number),
             "eth_chainId" => json::quantity(out, self.chain_id),
-            "eth_getBlockByNumber" => self.block(TagOrHash::Tag(params.required(0)?), params, out)?,
-            "eth_getBlockByHash" => self.block(TagOrHash::Hash(params.required(0)?), params, out)?,
+            "eth_getBlockByNumber" => self.block(TagOrHash::Tag(params.required(0)?), params, faults, out)?,
+            "eth_getBlockByHash" => self.block(TagOrHash::Hash(params.required(0)?), params, faults, out)?,
             "eth_getBlockReceipts" => self.receipts(params.required(0)?, faults, out),
             "eth_getLogs" => self.logs(params.required(0)?, faults, out)?,
             "eth_syncing" => json::raw(out, "false"),
@@ -134,12 +137,17 @@ impl Service for EvmService {
 }
 
 impl EvmService {
-    fn block(&self, id: TagOrHash, params: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
+    fn block(&self, id: TagOrHash, params: &Params<'_>, faults: &Applied, out: &mut Vec<u8>) -> Result<(), RpcError> {
         if params.optional::<bool>(1)?.unwrap_or(false) {
             return Err(RpcError::invalid_params("this node has transaction hashes only: ask with false"));
         }
-        match self.read().block(id) {
+        let state = self.read();
+        match state.block(id) {
+            Some(served) if faults.zero_blooms => render::block(out, &served.block, &Bloom::ZERO),
             Some(served) => render::block(out, &served.block, served.bloom()),
+            None if matches!(id, TagOrHash::Tag(Tag::Number(number)) if number < state.ledger.first().block.number) => {
+                return Err(RpcError::new(PRUNED, "pruned history unavailable"));
+            }
             None => json::raw(out, "null"),
         }
         Ok(())
@@ -169,11 +177,31 @@ impl EvmService {
             }
         };
         self.check_count(blocks, &matcher)?;
+        let logs = self.spoiled(matching(blocks, &matcher, faults).collect(), faults)?;
         let mut malformed = faults.malformed_log;
-        json::list(out, matching(blocks, &matcher, faults), |out, (block, index)| {
-            render::log(out, block, index, self.options.log_timestamps, std::mem::take(&mut malformed));
+        json::list(out, logs, |out, (block, index)| {
+            let time = self.options.log_timestamps.then_some(if faults.zero_timestamps { 0 } else { block.timestamp_secs });
+            render::log(out, block, index, time, std::mem::take(&mut malformed));
         });
         Ok(())
+    }
+
+    /// What faults make of the logs of an answer.
+    fn spoiled<'a>(&self, mut logs: Vec<(&'a EvmBlock, usize)>, faults: &Applied) -> Result<Vec<(&'a EvmBlock, usize)>, RpcError> {
+        if let Some((_, code, message)) = faults.dense.iter().find(|(over, ..)| *over < logs.len()) {
+            return Err(RpcError::new(*code, message));
+        }
+        if faults.one_log_per_block {
+            let is_last = |place: usize| logs.get(place + 1).is_none_or(|next| next.0.number != logs[place].0.number);
+            logs = (0..logs.len()).filter(|place| is_last(*place)).map(|place| logs[place]).collect();
+        }
+        if faults.duplicate_log {
+            logs.extend(logs.first().copied());
+        }
+        if faults.reversed_logs {
+            logs.reverse();
+        }
+        Ok(logs)
     }
 
     fn check_range(&self, ledger: &Ledger<Served>, from: u64, to: u64) -> Result<(), RpcError> {
@@ -189,7 +217,7 @@ impl EvmService {
             return Err(RpcError::invalid_params("block range extends beyond current head block"));
         }
         if from < ledger.first().block.number {
-            return Err(RpcError::new(4_444, "pruned history unavailable"));
+            return Err(RpcError::new(PRUNED, "pruned history unavailable"));
         }
         Ok(())
     }

@@ -9,13 +9,17 @@
 //! on eth_getBlockByNumber 2-4 null
 //! on eth_chainId * result=0x5
 //! on eth_getLogs 1 error=-32005 message=query returned more than 10000 results
+//! on eth_getLogs * blocks_over=100 error=-32602 message=Block range limit exceeded.
+//! on eth_getLogs * logs_over=500 error=-32005 message=Too many logs requested.
 //! on eth_getLogs 1 malformed_log
+//! on eth_getLogs * reversed_logs
+//! on eth_getBlockByNumber * zero_blooms
 //! on getSlot * delay_ms=50
 //! ```
 //!
 //! First the method, or `*` for all of them; then which calls: the n-th of that method counted from 1 (for `*`, of all
 //! calls together), `n-m` both inclusive, or `*`. `from=` and `to=` (heights, inclusive) limit a fault to calls that
-//! touch them. `result=` and `message=` take the rest of the line. Every fault that matches a call applies; where two
+//! touch them, `blocks_over=` to calls for more blocks than that, `logs_over=` an error to answers with more logs. `result=` and `message=` take the rest of the line. Every fault that matches a call applies; where two
 //! contradict each other the earlier line wins.
 
 mod text;
@@ -46,6 +50,10 @@ pub struct Fault {
     pub calls: Option<(u64, u64)>,
     /// Heights, inclusive: only calls that touch them are hit, and [`Effect::Empty`] hides nothing else.
     pub heights: Option<(u64, u64)>,
+    /// Only calls for more blocks than this are hit.
+    pub blocks_over: Option<u64>,
+    /// Only answers of more logs than this are hit; for [`Effect::Error`] alone.
+    pub logs_over: Option<usize>,
     /// What goes wrong.
     pub effect: Effect,
 }
@@ -77,6 +85,16 @@ pub enum Effect {
     Empty,
     /// The first log of the result has data that is not hex.
     MalformedLog,
+    /// The first log of the result comes twice.
+    DuplicateLog,
+    /// Every log but the last of its block is left out, where a block has several.
+    OneLogPerBlock,
+    /// The logs come in reverse order.
+    ReversedLogs,
+    /// The logs name no time but zero.
+    ZeroTimestamps,
+    /// The header's bloom is all zeros.
+    ZeroBlooms,
 }
 
 /// Where a fault stands in its text: the number, from 1, and the text of the line.
@@ -199,6 +217,13 @@ pub(crate) struct Applied {
     pub(crate) delay_ms: u64,
     pub(crate) answer: Option<Replaced>,
     pub(crate) malformed_log: bool,
+    pub(crate) duplicate_log: bool,
+    pub(crate) one_log_per_block: bool,
+    pub(crate) reversed_logs: bool,
+    pub(crate) zero_timestamps: bool,
+    pub(crate) zero_blooms: bool,
+    /// Errors of answers with more logs than this.
+    pub(crate) dense: Vec<(usize, i64, String)>,
     hidden: Vec<(u64, u64)>,
 }
 
@@ -233,7 +258,12 @@ impl Faults {
             let lacks = |what| Err(FaultError::Effect { method: name.clone(), what });
             match (&fault.effect, method.answers) {
                 (Effect::Empty, Answers::Value) => return lacks("list"),
-                (Effect::MalformedLog, Answers::Value | Answers::List) => return lacks("logs"),
+                (
+                    Effect::MalformedLog | Effect::DuplicateLog | Effect::OneLogPerBlock | Effect::ReversedLogs | Effect::ZeroTimestamps,
+                    Answers::Value | Answers::List,
+                ) => return lacks("logs"),
+                (Effect::ZeroBlooms, Answers::List | Answers::Logs) => return lacks("header"),
+                _ if fault.logs_over.is_some() && method.answers != Answers::Logs => return lacks("logs"),
                 _ => {}
             }
         }
@@ -250,7 +280,8 @@ impl Faults {
                 None => nth_overall,
             };
             let called = fault.calls.is_none_or(|(first, last)| first <= nth && nth <= last);
-            if called && touches(fault.heights, heights) {
+            let blocks = heights.map_or(0, |(from, to)| to.saturating_sub(from).saturating_add(1));
+            if called && touches(fault.heights, heights) && fault.blocks_over.is_none_or(|over| over < blocks) {
                 applied.add(fault);
             }
         }
@@ -265,9 +296,17 @@ impl Applied {
             Effect::CutBytes(bytes) => self.cut_bytes = self.cut_bytes.or(Some(*bytes)),
             Effect::DelayMs(delay) => self.delay_ms = self.delay_ms.saturating_add(*delay).min(DELAY_MS_MAX),
             Effect::Result(json) => self.replace(Replaced::Result(json.clone())),
+            Effect::Error { code, message } if fault.logs_over.is_some() => {
+                self.dense.extend(fault.logs_over.map(|over| (over, *code, message.clone())));
+            }
             Effect::Error { code, message } => self.replace(Replaced::Error { code: *code, message: message.clone() }),
             Effect::Empty => self.hidden.push(fault.heights.unwrap_or((0, u64::MAX))),
             Effect::MalformedLog => self.malformed_log = true,
+            Effect::DuplicateLog => self.duplicate_log = true,
+            Effect::OneLogPerBlock => self.one_log_per_block = true,
+            Effect::ReversedLogs => self.reversed_logs = true,
+            Effect::ZeroTimestamps => self.zero_timestamps = true,
+            Effect::ZeroBlooms => self.zero_blooms = true,
         }
     }
 
@@ -304,8 +343,12 @@ mod tests {
         assert_eq!(check("on other 1 null"), Err("fault on other: this node has no such method".to_owned()));
         assert_eq!(check("on a_value 1 empty"), Err("fault on a_value: its answer has no list".to_owned()));
         assert_eq!(check("on a_list 1 malformed_log"), Err("fault on a_list: its answer has no logs".to_owned()));
-        let made =
-            |effect| Faults(vec![Fault { method: None, calls: None, heights: None, effect }]).check(&methods).unwrap_err().to_string();
+        let made = |effect| {
+            Faults(vec![Fault { method: None, calls: None, heights: None, blocks_over: None, logs_over: None, effect }])
+                .check(&methods)
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(made(Effect::Status { code: 99, retry_after_secs: None }), "fault with status 99: an HTTP status is from 200 to 599");
         assert_eq!(made(Effect::Result("{".to_owned())), "fault with result \"{\": not JSON");
     }
@@ -322,6 +365,9 @@ mod tests {
         assert_eq!((second.status, second.cut_bytes, second.delay_ms), (Some((429, None)), Some(9), 7));
         assert!(second.hides(10) && second.hides(20) && !second.hides(21) && !second.hides(9));
         assert_eq!(faults.applied("b", 2, 4, Some((10, 20))), Applied::default());
+        let wide: Faults = "on a * blocks_over=10 null".parse().unwrap();
+        assert_eq!(wide.applied("a", 1, 1, Some((1, 10))), Applied::default());
+        assert!(wide.applied("a", 1, 1, Some((1, 11))).answer.is_some());
         assert!(!faults.applied("a", 9, 9, None).hides(15));
     }
 }

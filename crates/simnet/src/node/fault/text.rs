@@ -25,8 +25,10 @@ fn parse_line(line: FaultLine) -> Result<Fault, FaultError> {
     let Some(calls) = parse_calls(calls) else {
         return Err(FaultError::Calls { calls: calls.to_owned(), line: line.clone() });
     };
-    let (heights, effect) = Words::read(&line, rest)?.finish(&line)?;
-    Ok(Fault { method, calls, heights, effect })
+    let words = Words::read(&line, rest)?;
+    let (blocks_over, logs_over) = (words.blocks_over, words.logs_over);
+    let (heights, effect) = words.finish(&line)?;
+    Ok(Fault { method, calls, heights, blocks_over, logs_over, effect })
 }
 
 /// `*` is every call (`Some(None)`); what cannot be read is `None`.
@@ -44,6 +46,8 @@ fn parse_calls(text: &str) -> Option<Option<(u64, u64)>> {
 struct Words {
     from: Option<u64>,
     to: Option<u64>,
+    blocks_over: Option<u64>,
+    logs_over: Option<usize>,
     retry_after_secs: Option<u64>,
     message: Option<String>,
     effect: Option<Effect>,
@@ -62,6 +66,11 @@ impl Words {
             match key {
                 "from" => words.from = Some(number(line, "from", value, u64::MAX)?),
                 "to" => words.to = Some(number(line, "to", value, u64::MAX)?),
+                "blocks_over" => words.blocks_over = Some(number(line, "blocks_over", value, u64::MAX)?),
+                "logs_over" => {
+                    let logs = number(line, "logs_over", value, u64::from(u32::MAX))?;
+                    words.logs_over = Some(usize::try_from(logs).expect("32 bits fit"));
+                }
                 "retry_after_secs" => words.retry_after_secs = Some(number(line, "retry_after_secs", value, u64::MAX)?),
                 "message" => {
                     words.message = Some(to_the_end.to_owned());
@@ -93,6 +102,9 @@ impl Words {
             _ => return wrong("from and to come together"),
         };
         let Some(mut effect) = self.effect else { return wrong("no effect") };
+        if self.logs_over.is_some() && !matches!(effect, Effect::Error { .. }) {
+            return wrong("logs_over goes with error only");
+        }
         match (&mut effect, self.retry_after_secs, self.message) {
             (Effect::Status { retry_after_secs, .. }, secs, None) => *retry_after_secs = secs,
             (Effect::Error { message, .. }, None, Some(text)) => *message = text,
@@ -125,6 +137,11 @@ fn effect(line: &FaultLine, word: &str, key: &str, value: &str) -> Result<Effect
             "null" => Ok(Effect::Result("null".to_owned())),
             "empty" => Ok(Effect::Empty),
             "malformed_log" => Ok(Effect::MalformedLog),
+            "duplicate_log" => Ok(Effect::DuplicateLog),
+            "one_log_per_block" => Ok(Effect::OneLogPerBlock),
+            "reversed_logs" => Ok(Effect::ReversedLogs),
+            "zero_timestamps" => Ok(Effect::ZeroTimestamps),
+            "zero_blooms" => Ok(Effect::ZeroBlooms),
             _ => Err(FaultError::Word { line: line.clone(), word: word.to_owned() }),
         },
     }
@@ -168,9 +185,15 @@ mod tests {
             ("on eth_getLogs 3 error=-32005 message=query returned more than 10000 results", error),
             ("on eth_getLogs 3 empty", Effect::Empty),
             ("  on  eth_getLogs  3  malformed_log ", Effect::MalformedLog),
+            ("on eth_getLogs 3 duplicate_log", Effect::DuplicateLog),
+            ("on eth_getLogs 3 one_log_per_block", Effect::OneLogPerBlock),
+            ("on eth_getLogs 3 reversed_logs", Effect::ReversedLogs),
+            ("on eth_getLogs 3 zero_timestamps", Effect::ZeroTimestamps),
+            ("on eth_getLogs 3 zero_blooms", Effect::ZeroBlooms),
         ];
         for (text, effect) in cases {
-            let want = Fault { method: Some("eth_getLogs".to_owned()), calls: Some((3, 3)), heights: None, effect };
+            let method = Some("eth_getLogs".to_owned());
+            let want = Fault { method, calls: Some((3, 3)), heights: None, blocks_over: None, logs_over: None, effect };
             assert_eq!(one(text), want, "{text}");
         }
     }
@@ -181,6 +204,8 @@ mod tests {
         assert_eq!(one("on * * empty").calls, None);
         assert_eq!(one("on * 2-4 empty").calls, Some((2, 4)));
         assert_eq!(one("on * * from=100 to=600 empty").heights, Some((100, 600)));
+        assert_eq!(one("on * * blocks_over=9 empty").blocks_over, Some(9));
+        assert_eq!(one("on * * logs_over=9 error=1 message=a b").logs_over, Some(9));
         let faults: Faults = "# a comment\n\non * 1 empty\non * 2 null\n".parse().unwrap();
         assert_eq!(faults.0.len(), 2);
     }
@@ -199,6 +224,7 @@ mod tests {
             ("on x 1 from=3 empty", "fault line 1 (\"on x 1 from=3 empty\"): from and to come together"),
             ("on x 1 from=3 to=2 empty", "fault line 1 (\"on x 1 from=3 to=2 empty\"): from is above to"),
             ("on x 1 from=3 to=4", "fault line 1 (\"on x 1 from=3 to=4\"): no effect"),
+            ("on x 1 logs_over=3 null", "fault line 1 (\"on x 1 logs_over=3 null\"): logs_over goes with error only"),
             ("on x 1 null empty", "fault line 1 (\"on x 1 null empty\"): more than one effect: write one line for each"),
             ("on x 1 error=5", "fault line 1 (\"on x 1 error=5\"): error needs a message"),
             ("on x 1 null message=a", "fault line 1 (\"on x 1 null message=a\"): message goes with error only"),
