@@ -69,13 +69,8 @@ enum RoundEnd {
 impl ChainRun {
     pub(crate) fn new(job: ChainJob, shared: Shared) -> ChainRun {
         let chain = job.chain;
-        let context = FetchContext {
-            chain,
-            streams: job.streams,
-            venues: job.venues,
-            endpoints: Endpoints::new(chain, job.sources, shared.options.clone()),
-            options: shared.options.clone(),
-        };
+        let endpoints = Endpoints::new(chain, job.sources, shared.options.clone());
+        let context = FetchContext::new(chain, job.streams, job.venues, endpoints, shared.options.clone());
         ChainRun {
             committer: Committer::new(chain, shared.store.clone()),
             ledger: Ledger::new(chain, &context.streams, shared.progress.clone()),
@@ -116,7 +111,7 @@ impl ChainRun {
             Err(ChainStop::Interrupted) => ChainOutcome::Interrupted,
         };
         let context = self.context.clone();
-        self.ledger.close(outcome, &context.endpoints.tally, started.elapsed())
+        self.ledger.close(outcome, &context, started.elapsed())
     }
 
     async fn work(&mut self, greeting: Greeting) -> Result<(), ChainStop> {

@@ -1,17 +1,23 @@
-//! One range, fetched with all it takes: other endpoints, pauses, narrower ranges; checked and decoded.
+//! One range, fetched with all it takes: other endpoints, pauses, narrower ranges; checked, proved and decoded.
 
-use std::sync::Arc;
+mod ask;
+mod evidence;
+mod salvage;
 
-use perpdex_core::{Batch, BlockRange, ChainId, Commit, Filter, Headers, Hole, HoleReason, RangeSet, SourceError, SourceErrorKind, Venue};
+use std::sync::{Arc, Mutex};
 
-use crate::check::check;
+use perpdex_core::{
+    Batch, BlockRange, ChainId, Commit, Filter, Headers, Hole, HoleReason, RangeSet, RawRecord, SourceError, SourceErrorKind, Venue,
+};
+
 use crate::decode::{Times, decode};
-use crate::endpoints::{Endpoints, GaveUp};
+use crate::endpoints::{Ask, Endpoints, GaveUp};
 use crate::error::{ChainError, ChainStop};
+use crate::fetch::evidence::Evidences;
 use crate::job::JobStream;
 use crate::options::EngineOptions;
 use crate::plan::Planned;
-use crate::retry::Tries;
+use crate::room::{Room, Taken};
 
 /// What fetching tasks of a chain share.
 pub(crate) struct FetchContext {
@@ -20,6 +26,8 @@ pub(crate) struct FetchContext {
     pub(crate) venues: &'static [&'static dyn Venue],
     pub(crate) endpoints: Endpoints,
     pub(crate) options: Arc<EngineOptions>,
+    pub(crate) evidences: Mutex<Evidences>,
+    pub(crate) room: Arc<Room>,
 }
 
 /// What became of the first part of a planned range.
@@ -36,8 +44,8 @@ pub(crate) struct Piece {
     pub(crate) streams: Arc<[usize]>,
     /// Position of the endpoint that gave it.
     pub(crate) endpoint: usize,
-    /// Bytes it holds in memory, about.
-    pub(crate) bytes: usize,
+    /// Its room in memory, given back with the piece.
+    _taken: Taken,
 }
 
 impl Fetched {
@@ -48,13 +56,6 @@ impl Fetched {
             Fetched::Nothing { range, .. } => *range,
         }
     }
-
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Fetched::Piece(piece) => piece.bytes,
-            Fetched::Nothing { .. } => 0,
-        }
-    }
 }
 
 /// Memory of a record and its events besides the payload, about.
@@ -63,21 +64,40 @@ const RECORD_OVERHEAD_BYTES: usize = 512;
 /// Heights looked at, downwards, for the time of a range in which no block stands.
 const NEAREST_BLOCK_STEPS_MAX: u64 = 64;
 
+/// Bytes that records hold in memory, about.
+pub(crate) fn held_bytes(records: &[RawRecord]) -> usize {
+    records.iter().map(|record| record.size_bytes() + RECORD_OVERHEAD_BYTES).sum()
+}
+
 impl FetchContext {
-    /// Fetches the first part of `planned`, as much of it as an endpoint gives in one answer.
-    pub(crate) async fn fetch(&self, planned: &Planned, headers: Headers) -> Result<Fetched, ChainStop> {
+    pub(crate) fn new(
+        chain: ChainId,
+        streams: Vec<JobStream>,
+        venues: &'static [&'static dyn Venue],
+        endpoints: Endpoints,
+        options: Arc<EngineOptions>,
+    ) -> FetchContext {
+        let evidences = Mutex::new(Evidences::new(streams.len()));
+        let room = Arc::new(Room::new(options.bytes_in_flight_max));
+        FetchContext { chain, streams, venues, endpoints, options, evidences, room }
+    }
+
+    /// Fetches the first part of `planned`, as much of it as an endpoint gives in one answer; `slot` is its place in line.
+    pub(crate) async fn fetch(&self, slot: u64, planned: &Planned, headers: Headers) -> Result<Fetched, ChainStop> {
         let streams: Vec<&JobStream> = planned.streams.iter().map(|stream| &self.streams[*stream]).collect();
         let filter = Filter { streams: streams.iter().map(|stream| (stream.id.clone(), stream.watch.clone())).collect(), headers };
         let nothing = |range, holes, gave_up| Fetched::Nothing { range, streams: planned.streams.clone(), holes, gave_up };
-        let (batch, endpoint) = match self.ask(planned.range, &streams, &filter).await {
+        let (batch, endpoint, taken) = match self.ask(slot, planned, &streams, &filter).await {
             Ok(answer) => answer,
-            Err(Refusal { gave_up: GaveUp::NoneLeft { last }, asked }) if self.endpoints.live().is_empty() => {
+            Err(Refusal { gave_up: GaveUp::NoneLeft { last }, asked }) if self.endpoints.live(Ask::Records).is_empty() => {
                 let what = format!("range {asked}");
                 return Err(ChainStop::Failed(GaveUp::NoneLeft { last }.into_error(self.chain, &what)));
             }
             Err(Refusal { gave_up, asked }) => {
+                let is_pruned = matches!(&gave_up, GaveUp::Tries { last, .. } if last.kind == SourceErrorKind::Pruned);
+                let reason = if is_pruned { HoleReason::Missing } else { HoleReason::Failed };
                 let detail = gave_up.into_error(self.chain, &format!("range {asked}")).to_string();
-                return Ok(nothing(asked, vec![Hole { range: asked, reason: HoleReason::Failed, detail }], true));
+                return Ok(nothing(asked, vec![Hole { range: asked, reason, detail }], !is_pruned));
             }
         };
         let is_hole = RangeSet::from_ranges(batch.holes.iter().map(|hole| hole.range)).missing(batch.range).is_empty();
@@ -90,99 +110,15 @@ impl FetchContext {
             None if is_hole => Times { from_ms: 0, to_ms: 0 },
             None => self.nearest_time(batch.range).await.map_err(ChainStop::Failed)?,
         };
-        self.decoded(planned, batch, times, endpoint).await
-    }
-
-    /// Asks until an endpoint gives a good answer for a range that starts where `wanted` does.
-    async fn ask(&self, wanted: BlockRange, streams: &[&JobStream], filter: &Filter) -> Result<(Batch, usize), Refusal> {
-        let mut request = Request { tries: Tries::new(&self.options), blocks_max: u64::MAX, narrowings: 0, refused_by: Vec::new() };
-        let mut asked = wanted;
-        loop {
-            let endpoint = match self.endpoints.ready(&request.refused_by).await {
-                Ok(endpoint) => endpoint,
-                Err(gave_up) => return Err(Refusal { gave_up, asked }),
-            };
-            asked = wanted.split_at(self.blocks_for(endpoint, filter.headers).min(request.blocks_max)).0;
-            self.endpoints.tally.call();
-            let source = self.endpoints.source(endpoint);
-            let answer = source.fetch(asked, filter).await.and_then(|batch| {
-                check(self.chain, asked, streams, &batch).map_err(|message| SourceError {
-                    label: source.label().to_owned(),
-                    kind: SourceErrorKind::Transient,
-                    message,
-                })?;
-                Ok(batch)
-            });
-            match answer {
-                Ok(batch) => {
-                    self.endpoints.succeeded(endpoint);
-                    self.endpoints.with_sizer(endpoint, |sizer| sizer.answered(batch.range.blocks(), &batch.records));
-                    return Ok((batch, endpoint));
-                }
-                Err(error) => self.cope(&mut request, endpoint, asked, error)?,
-            }
-        }
-    }
-
-    /// Draws the consequences of a failed call: narrower, later, elsewhere, or not at all.
-    fn cope(&self, request: &mut Request, endpoint: usize, asked: BlockRange, error: SourceError) -> Result<(), Refusal> {
-        let blocks = asked.blocks();
-        self.endpoints.failed(endpoint, &error);
-        let tries = request.tries.total() + request.narrowings;
-        match error.kind {
-            SourceErrorKind::Range { .. } | SourceErrorKind::Density if blocks == 1 => {
-                // Nothing is narrower than one block; another endpoint may take it.
-                request.refused_by.push(endpoint);
-                if self.endpoints.live().iter().all(|live| request.refused_by.contains(live)) {
-                    return Err(Refusal { gave_up: GaveUp::Tries { tries: tries + 1, last: error }, asked });
-                }
-            }
-            SourceErrorKind::Range { blocks_max } => {
-                self.endpoints.with_sizer(endpoint, |sizer| sizer.refused(blocks, blocks_max));
-                request.narrowings += 1;
-            }
-            SourceErrorKind::Density => {
-                self.endpoints.with_sizer(endpoint, |sizer| sizer.too_dense(blocks));
-                request.blocks_max = blocks / 2;
-                request.narrowings += 1;
-            }
-            SourceErrorKind::Permanent | SourceErrorKind::WrongChain { .. } => {}
-            SourceErrorKind::Pruned | SourceErrorKind::Omitted => {
-                request.refused_by.push(endpoint);
-                if self.endpoints.live().iter().all(|live| request.refused_by.contains(live)) {
-                    return Err(Refusal { gave_up: GaveUp::Tries { tries: tries + 1, last: error }, asked });
-                }
-            }
-            ref kind => {
-                if !request.tries.count(kind) {
-                    return Err(Refusal { gave_up: GaveUp::Tries { tries: tries + 1, last: error }, asked });
-                }
-                // Time-outs that repeat may come from the size of the work.
-                if *kind == SourceErrorKind::Transient && request.tries.total().is_multiple_of(2) {
-                    request.blocks_max = (blocks / 2).max(1);
-                }
-            }
-        }
-        if self.options.narrowings_max < request.narrowings {
-            return Err(Refusal { gave_up: GaveUp::Tries { tries: tries + 1, last: error }, asked });
-        }
-        Ok(())
+        self.decoded(planned, batch, times, endpoint, taken).await
     }
 
     /// Blocks to plan for one fetch.
-    pub(crate) fn blocks_per_fetch(&self, headers: Headers) -> u64 {
-        let blocks = self.endpoints.blocks_per_fetch();
+    pub(crate) fn blocks_per_fetch(&self, streams: &[usize], headers: Headers) -> u64 {
+        let blocks = self.endpoints.blocks_per_fetch(streams);
         match headers {
             Headers::Needed => blocks,
             Headers::All => blocks.min(self.options.tail_blocks_per_fetch).max(1),
-        }
-    }
-
-    fn blocks_for(&self, endpoint: usize, headers: Headers) -> u64 {
-        let ceiling = self.endpoints.with_sizer(endpoint, |sizer| sizer.ceiling());
-        match headers {
-            Headers::Needed => ceiling,
-            Headers::All => ceiling.min(self.options.tail_blocks_per_fetch).max(1),
         }
     }
 
@@ -199,18 +135,22 @@ impl FetchContext {
     }
 
     /// Decodes on a thread of its own, so that the network and the commits of other ranges go on.
-    async fn decoded(&self, planned: &Planned, batch: Batch, times: Times, endpoint: usize) -> Result<Fetched, ChainStop> {
+    async fn decoded(&self, planned: &Planned, batch: Batch, times: Times, endpoint: usize, taken: Taken) -> Result<Fetched, ChainStop> {
         let (chain, venues, range) = (self.chain, self.venues, batch.range);
-        let bytes = batch.records.iter().map(|record| record.size_bytes() + RECORD_OVERHEAD_BYTES).sum();
         let streams: Vec<JobStream> = planned.streams.iter().map(|stream| self.streams[*stream].clone()).collect();
         let work = tokio::task::spawn_blocking(move || {
             let streams: Vec<&JobStream> = streams.iter().collect();
             decode(chain, &streams, venues, batch, times)
         });
         match work.await {
-            Ok(commit) => Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, bytes }))),
+            Ok(commit) => Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, _taken: taken }))),
             Err(error) => Err(ChainStop::Failed(ChainError::Decoder { chain, range, message: error.to_string() })),
         }
+    }
+
+    /// The error of an answer that cannot be believed.
+    fn disbelief(&self, endpoint: usize, kind: SourceErrorKind, message: String) -> SourceError {
+        SourceError { label: self.endpoints.source(endpoint).label().to_owned(), kind, message }
     }
 }
 
@@ -219,16 +159,6 @@ fn outer_times(batch: &Batch) -> Option<Times> {
     let blocks = batch.blocks.first().zip(batch.blocks.last()).map(|(first, last)| (first.time_ms, last.time_ms));
     let records = || batch.records.first().zip(batch.records.last()).map(|(first, last)| (first.time_ms, last.time_ms));
     blocks.or_else(records).map(|(from_ms, to_ms)| Times { from_ms, to_ms })
-}
-
-/// State of one request over its tries.
-struct Request {
-    tries: Tries,
-    /// Never ask wider than this again.
-    blocks_max: u64,
-    narrowings: u32,
-    /// Endpoints that cannot answer for even one block of it.
-    refused_by: Vec<usize>,
 }
 
 /// The narrowest range that was refused, and why.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use perpdex_core::{ChainId, Source};
 
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Ask, Endpoints};
 use crate::error::ChainError;
 use crate::options::EngineOptions;
 
@@ -66,6 +66,6 @@ pub async fn resolve_height(
 
 async fn first_at_or_after(endpoints: &Endpoints, time_ms: i64) -> Result<Option<u64>, ChainError> {
     let what = format!("first block at or after {time_ms} ms");
-    let answer = endpoints.ask(&what, |source| Box::pin(async move { source.height_at(time_ms).await })).await?;
+    let answer = endpoints.ask(Ask::Blocks, &what, |source| Box::pin(async move { source.height_at(time_ms).await })).await?;
     Ok(answer.value)
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perpdex_core::{BlockRange, ChainId, Committed, Hole, RangeSet};
+use perpdex_core::{BlockRange, ChainId, Committed, Hole, RangeSet, Traffic};
 use tokio::time::Instant;
 
+use crate::fetch::FetchContext;
 use crate::job::JobStream;
 use crate::progress::{ChainProgress, Phase, Progress};
 use crate::report::{ChainOutcome, ChainReport, HOLES_LISTED_MAX, HoleReport};
-use crate::tally::Tally;
 
 /// The books of one chain.
 pub(crate) struct Ledger {
@@ -125,9 +125,12 @@ impl Ledger {
     }
 
     /// Closes the books.
-    pub(crate) fn close(mut self, outcome: ChainOutcome, tally: &Tally, elapsed: Duration) -> ChainReport {
+    pub(crate) fn close(mut self, outcome: ChainOutcome, context: &FetchContext, elapsed: Duration) -> ChainReport {
         self.show(Phase::Ended);
-        let (calls, errors) = tally.report();
-        ChainReport { outcome, calls, errors, elapsed_ms: elapsed.as_millis() as u64, ..self.report }
+        let (calls, errors) = context.endpoints.tally.report();
+        let mut traffic = Traffic::default();
+        context.endpoints.sources().iter().for_each(|source| traffic.add(&source.traffic()));
+        let (proof, dropped) = (context.proof_report(), context.endpoints.dropped());
+        ChainReport { outcome, calls, traffic, proof, errors, dropped, elapsed_ms: elapsed.as_millis() as u64, ..self.report }
     }
 }

@@ -17,9 +17,34 @@ pub struct EngineOptions {
     pub records_target_per_fetch: usize,
     /// Bytes of payload per request that the adaptive range size aims at, at most.
     pub bytes_target_per_fetch: usize,
-    /// Bytes of fetched ranges of one chain that may wait for their commit. Requests under way when it is reached
-    /// still come in, so a chain holds at most this and `fetch_ahead` answers.
+    /// Bytes of answers of one chain that are under way or wait for their commit, as they come from the endpoints. The range
+    /// whose commit is next is fetched in any case, so that a chain holds at most this and one answer.
     pub bytes_in_flight_max: usize,
+    /// Bytes of one answer at most; the source cuts off what is longer. What a request may bring before anything is known of
+    /// its size.
+    pub answer_bytes_max: usize,
+    /// Requests a second to one endpoint at first. The rate grows by 5 % a second and is halved by every refusal.
+    pub requests_per_s_start: u32,
+    /// A request that takes longer than so many percent of the latest ones did is asked of another idle endpoint too; 0: never.
+    pub hedge_percentile: u32,
+    /// No request is asked twice within this time.
+    pub hedge_after_min_ms: u64,
+    /// Chooses the blocks and ranges that are looked at by chance.
+    pub probe_seed: u64,
+    /// Blocks that are probed at most where nothing is suspicious, in millionths of all blocks; the ends of ranges are read
+    /// besides.
+    pub probe_budget_ppm: u64,
+    /// Blocks that are probed of a quiet stretch at least, as far as the budget goes.
+    pub probe_blocks_min: u64,
+    /// Share of blocks that are probed by chance, in millionths; part of the budget.
+    pub probe_chance_ppm: u64,
+    /// A quiet stretch is suspicious if one as long would come by chance in fewer than so many of a million ranges.
+    pub quiet_odds_max_ppm: u64,
+    /// So many blocks of a suspicious stretch are probed that records left out of all of it would be missed with this
+    /// probability at most, in millionths.
+    pub probe_miss_max_ppm: u64,
+    /// Share of ranges that are asked of a second endpoint, in millionths; suspicious ones always are.
+    pub second_endpoint_ppm: u64,
     /// Failed tries of one request before its range is given up.
     pub retries_max: u32,
     /// Refusals for too many requests that one request waits out before its range is given up.
@@ -56,12 +81,23 @@ impl Default for EngineOptions {
             tail_blocks_per_fetch: 100,
             records_target_per_fetch: 5_000,
             bytes_target_per_fetch: 8 * 1024 * 1024,
-            bytes_in_flight_max: 128 * 1024 * 1024,
+            bytes_in_flight_max: 64 * 1024 * 1024,
+            answer_bytes_max: 16 * 1024 * 1024,
+            requests_per_s_start: 100,
+            hedge_percentile: 95,
+            hedge_after_min_ms: 1_000,
+            probe_seed: 0,
+            probe_budget_ppm: 20_000,
+            probe_blocks_min: 3,
+            probe_chance_ppm: 1_000,
+            quiet_odds_max_ppm: 1_000,
+            probe_miss_max_ppm: 1_000,
+            second_endpoint_ppm: 10_000,
             retries_max: 8,
             rate_waits_max: 60,
             narrowings_max: 64,
-            backoff_initial_ms: 250,
-            backoff_max_ms: 30_000,
+            backoff_initial_ms: 1_000,
+            backoff_max_ms: 60_000,
             retry_after_max_ms: 120_000,
             unreachable_after_ms: 5_000,
             head_poll_ms: 1_000,

@@ -18,7 +18,6 @@ pub(crate) struct FetchAhead {
     slots: VecDeque<Slot>,
     tasks: JoinSet<(u64, Result<Fetched, ChainStop>)>,
     next_slot: u64,
-    bytes_waiting: usize,
 }
 
 /// One planned range: what of it is here, what is still to come.
@@ -32,7 +31,7 @@ struct Slot {
 impl FetchAhead {
     /// Fetches `plans`, which must be ascending, with these headers.
     pub(crate) fn new(context: Arc<FetchContext>, plans: Vec<Planned>, headers: Headers) -> FetchAhead {
-        FetchAhead { context, headers, plans: plans.into(), slots: VecDeque::new(), tasks: JoinSet::new(), next_slot: 0, bytes_waiting: 0 }
+        FetchAhead { context, headers, plans: plans.into(), slots: VecDeque::new(), tasks: JoinSet::new(), next_slot: 0 }
     }
 
     /// The next part of the plan, in order; `None` when all of it is handed out.
@@ -42,8 +41,9 @@ impl FetchAhead {
         loop {
             self.launch();
             let front = self.slots.front_mut()?;
+            // Only the commit of the first range makes room: what it needs, it gets.
+            self.context.room.set_front(front.id);
             if let Some(item) = front.ready.pop_front() {
-                self.bytes_waiting -= bytes(&item);
                 return Some(item);
             }
             if front.rest.is_none() && !front.is_fetching {
@@ -58,24 +58,23 @@ impl FetchAhead {
         }
     }
 
-    /// Starts what the bounds allow. The first range goes on in any case: only its commit makes room.
+    /// Fetches a range that was handed out once more, before everything else.
+    pub(crate) fn again(&mut self, planned: Planned) {
+        self.slots.push_front(Slot { id: self.next_slot, ready: VecDeque::new(), rest: Some(planned), is_fetching: false });
+        self.next_slot += 1;
+    }
+
+    /// Starts what the bound on ranges allows; the bound on bytes is waited for by each task.
     fn launch(&mut self) {
         for place in 0..self.slots.len() {
-            let has_room = place == 0 && self.slots[place].ready.is_empty() || self.has_room();
-            if has_room {
-                self.start(place);
-            }
+            self.start(place);
         }
-        while self.slots.len() < self.context.options.fetch_ahead.max(1) && self.has_room() {
+        while self.slots.len() < self.context.options.fetch_ahead.max(1) {
             let Some(rest) = self.take_plan() else { break };
             self.slots.push_back(Slot { id: self.next_slot, ready: VecDeque::new(), rest: Some(rest), is_fetching: false });
             self.next_slot += 1;
             self.start(self.slots.len() - 1);
         }
-    }
-
-    fn has_room(&self) -> bool {
-        self.bytes_waiting < self.context.options.bytes_in_flight_max
     }
 
     fn start(&mut self, place: usize) {
@@ -86,13 +85,13 @@ impl FetchAhead {
         let Some(planned) = slot.rest.clone() else { return };
         slot.is_fetching = true;
         let (id, context, headers) = (slot.id, self.context.clone(), self.headers);
-        self.tasks.spawn(async move { (id, context.fetch(&planned, headers).await) });
+        self.tasks.spawn(async move { (id, context.fetch(id, &planned, headers).await) });
     }
 
     /// The next range of the size that endpoints take at the moment.
     fn take_plan(&mut self) -> Option<Planned> {
         let plan = self.plans.pop_front()?;
-        let blocks = self.context.blocks_per_fetch(self.headers);
+        let blocks = self.context.blocks_per_fetch(&plan.streams, self.headers);
         let (range, rest) = plan.range.split_at(blocks);
         if let Some(rest) = rest {
             self.plans.push_front(Planned { range: rest, streams: plan.streams.clone() });
@@ -110,11 +109,6 @@ impl FetchAhead {
             }
             _ => None,
         };
-        self.bytes_waiting += bytes(&outcome);
         slot.ready.push_back(outcome);
     }
-}
-
-fn bytes(item: &Result<Fetched, ChainStop>) -> usize {
-    item.as_ref().map_or(0, Fetched::bytes)
 }

@@ -1,6 +1,6 @@
 //! What a run did, chain by chain.
 
-use perpdex_core::{BlockRange, ChainId, HoleReason};
+use perpdex_core::{BlockRange, ChainId, HoleReason, Traffic};
 use serde::Serialize;
 
 /// What a run did.
@@ -60,8 +60,14 @@ pub struct ChainReport {
     pub reorgs: u64,
     /// Calls to endpoints.
     pub calls: u64,
+    /// What the endpoints counted of it: requests, calls by method, headers by purpose; all endpoints together.
+    pub traffic: Traffic,
+    /// How often answers were looked at twice.
+    pub proof: ProofReport,
     /// Failed calls, grouped by endpoint and kind.
     pub errors: Vec<ErrorGroup>,
+    /// Endpoints that were no longer asked some kind of question in the end.
+    pub dropped: Vec<DroppedEndpoint>,
     /// Wall clock of the chain in milliseconds.
     pub elapsed_ms: u64,
 }
@@ -107,6 +113,32 @@ pub struct HoleReport {
     pub reason: HoleReason,
     /// What to know about it.
     pub detail: String,
+}
+
+/// How often answers in final history were looked at twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ProofReport {
+    /// Blocks whose header was tested because they were quiet, or by chance.
+    pub blocks_probed: u64,
+    /// Probed blocks that told nothing, since their receipts could not be read.
+    pub blocks_unsettled: u64,
+    /// Quiet stretches that chance does not explain.
+    pub stretches_suspicious: u64,
+    /// Ranges asked of a second endpoint.
+    pub ranges_second: u64,
+    /// Ranges read again block by block, since their endpoint had left records out and no other was there.
+    pub ranges_proved: u64,
+}
+
+/// An endpoint that is no longer asked some kind of question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DroppedEndpoint {
+    /// Its label.
+    pub label: String,
+    /// The kind of question: heads, records, blocks or proof.
+    pub asked: &'static str,
+    /// What it said.
+    pub reason: String,
 }
 
 /// Failed calls of one endpoint and kind.
@@ -160,7 +192,10 @@ impl ChainReport {
             holes_listed: Vec::new(),
             reorgs: 0,
             calls: 0,
+            traffic: Traffic::default(),
+            proof: ProofReport::default(),
             errors: Vec::new(),
+            dropped: Vec::new(),
             elapsed_ms: 0,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use perpdex_core::{Filter, Headers};
 
 use super::ChainRun;
+use crate::endpoints::Ask;
 use crate::error::{ChainError, ChainStop};
 use crate::plan::Planned;
 
@@ -18,7 +19,7 @@ impl ChainRun {
             let (range, filter) = (plan.range, Arc::new(Filter { streams, headers: Headers::Needed }));
             let what = format!("preparing {range}");
             loop {
-                let step = context.endpoints.ask(&what, |source| {
+                let step = context.endpoints.ask(Ask::Records, &what, |source| {
                     let filter = filter.clone();
                     Box::pin(async move { source.prepare(range, &filter).await })
                 });

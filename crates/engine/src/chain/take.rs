@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perpdex_core::{BlockRange, Headers, Hole, StreamId};
+use perpdex_core::{BlockRange, Evidence, Headers, Hole, HoleReason, StreamId};
 
 use super::{ChainRun, RoundEnd};
 use crate::committer::{Applied, ChainUpdate};
@@ -21,6 +21,13 @@ impl ChainRun {
         loop {
             let Some(fetched) = self.unless_cancelled(ahead.next()).await? else { return Ok(RoundEnd::Complete) };
             let end = match fetched? {
+                Fetched::Piece(piece) if self.is_doubtful(&piece, headers) => {
+                    let (range, streams) = (piece.commit.range, piece.streams.clone());
+                    self.ledger.note(&format!("{range} is asked for again: its endpoint left records out elsewhere"));
+                    drop(piece);
+                    ahead.again(Planned { range, streams });
+                    continue;
+                }
                 Fetched::Piece(piece) => self.commit(*piece).await?,
                 Fetched::Nothing { holes, gave_up: true, .. } if headers == Headers::All && self.until == Until::Forever => {
                     // Near the head the next round comes soon, and a hole there would outlive its cause.
@@ -40,10 +47,23 @@ impl ChainRun {
         }
     }
 
+    /// Whether an answer came from an endpoint that was caught leaving records out since, and nothing else speaks for it.
+    fn is_doubtful(&self, piece: &Piece, headers: Headers) -> bool {
+        headers == Headers::Needed && piece.commit.evidence < Evidence::Second && self.endpoints().is_caught(piece.endpoint)
+    }
+
     /// Commits one range; what does not fit the stored blocks is settled instead.
-    async fn commit(&mut self, piece: Piece) -> Result<RoundEnd, ChainStop> {
+    async fn commit(&mut self, mut piece: Piece) -> Result<RoundEnd, ChainStop> {
+        let is_final = self.final_height.is_some_and(|finalized| piece.commit.range.to() <= finalized);
+        // What is read above the final height is read again once it is final, where it is not proved.
+        if is_final && piece.commit.evidence < self.evidence_min {
+            let (range, known, wanted) = (piece.commit.range, piece.commit.evidence.as_str(), self.evidence_min.as_str());
+            let label = self.endpoints().source(piece.endpoint).label();
+            let detail = format!("known only as {known} from {label}, wanted is {wanted}: give a second endpoint, or one with receipts");
+            piece.commit.holes.push(Hole { range, reason: HoleReason::Unproven, detail });
+        }
         let (streams, endpoint) = (piece.streams.clone(), piece.endpoint);
-        let (range, evidence, holes) = (piece.commit.range, piece.commit.evidence, piece.commit.holes.clone());
+        let (range, holes) = (piece.commit.range, piece.commit.holes.clone());
         let (unknown, malformed) = (decode::unknown(&piece.commit), piece.commit.malformed.len() as u64);
         for malformed in &piece.commit.malformed {
             self.ledger.note(&format!(
@@ -62,10 +82,6 @@ impl ChainRun {
         self.contradictions_in_a_row = 0;
         self.ledger.brought(&Brought { range, committed, unknown, malformed });
         self.ledger.missed(&streams, &holes);
-        if evidence < self.evidence_min && self.final_height.is_some_and(|finalized| range.to() <= finalized) {
-            self.ledger.note(&format!("{range} is known only as {}, wanted is {}", evidence.as_str(), self.evidence_min.as_str()));
-            self.ledger.give_up(&streams, range);
-        }
         Ok(RoundEnd::Complete)
     }
 

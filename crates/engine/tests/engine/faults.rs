@@ -90,6 +90,8 @@ fn fault(word: &str, value: Option<&str>) -> Fault {
         "transient" => SourceErrorKind::Transient,
         "unreachable" => SourceErrorKind::Unreachable,
         "permanent" => SourceErrorKind::Permanent,
+        "pruned" => SourceErrorKind::Pruned,
+        "omitted" => SourceErrorKind::Omitted,
         "short" => return Fault::Short(number.unwrap()),
         "shifted" => return Fault::Shifted,
         "hole" => {

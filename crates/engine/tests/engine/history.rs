@@ -12,6 +12,7 @@ async fn commits_ascend_while_fetches_overlap() {
     let mut setup = Setup::new(100, 100);
     // The first fetch takes longest, so that all others are there before it.
     setup.endpoint(|endpoint| endpoint.latencies_ms = vec![900, 500, 700, 300]);
+    setup.options.bytes_in_flight_max = usize::MAX;
     let report = setup.run_clean().await;
     let commits = setup.store.state().commits;
     assert_eq!(commits.len(), 10);
@@ -106,11 +107,13 @@ async fn what_all_endpoints_lack_is_one_hole() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_in_flight_are_bounded() {
-    // The first answer is late. Without a bound, all other ranges come in piece by piece before it.
+    // The first answer is late. Without a bound, all other ranges come in piece by piece before it; where not even one has
+    // room, each is asked for when its turn comes.
     let asked_before_first_commit = async |bytes_in_flight_max| {
         let mut setup = Setup::new(200, 200);
         setup.options.fetch_ahead = 20;
         setup.options.bytes_in_flight_max = bytes_in_flight_max;
+        setup.options.requests_per_s_start = 1_000_000;
         setup.endpoint(|endpoint| {
             endpoint.latencies_ms = vec![1_000];
             endpoint.faults = vec![(When::Always, Fault::Short(1))];
@@ -119,7 +122,7 @@ async fn bytes_in_flight_are_bounded() {
         setup.run().await;
         setup.endpoints[0].ranges().len()
     };
-    assert_eq!(asked_before_first_commit(1).await, 20);
+    assert_eq!(asked_before_first_commit(1).await, 1);
     assert_eq!(asked_before_first_commit(usize::MAX).await, 1 + 19 * 10);
 }
 

@@ -1,6 +1,7 @@
 //! The engine driven from outside, over a chain, endpoints and a store that live in memory. Time is tokio's paused clock.
 
 mod capture;
+mod detection;
 mod faults;
 mod follow;
 mod history;
