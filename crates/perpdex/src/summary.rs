@@ -1,5 +1,6 @@
 //! The end of a run: chain by chain, what went wrong grouped and counted, and one plain sentence.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use perpdex_core::ChainId;
@@ -23,6 +24,8 @@ pub(crate) struct Summary {
     pub(crate) unstarted: Vec<ChainNote>,
     /// Chains that are off, with the reason.
     pub(crate) off: Vec<ChainNote>,
+    /// Most memory the process has held, in bytes, where the system tells.
+    pub(crate) peak_rss_bytes: Option<u64>,
 }
 
 /// A chain and what there is to say about it.
@@ -54,6 +57,7 @@ impl Summary {
             report,
             unstarted: unstarted.iter().map(|(chain, error)| ChainNote::new(*chain, error.to_string())).collect(),
             off: off.iter().map(|(chain, reason)| ChainNote::new(*chain, reason)).collect(),
+            peak_rss_bytes: peak_rss_bytes(),
         }
     }
 
@@ -72,6 +76,7 @@ impl Summary {
         if !self.report.chains.is_empty() {
             self.grid().write(out, Format::Table)?;
         }
+        self.write_traffic(out)?;
         self.write_holes(out)?;
         self.write_errors(out)?;
         for note in &self.unstarted {
@@ -118,6 +123,26 @@ impl Summary {
         grid
     }
 
+    fn write_traffic(&self, out: &mut impl Write) -> io::Result<()> {
+        for chain in self.report.chains.iter().filter(|chain| 0 < chain.traffic.requests) {
+            let list =
+                |counts: &BTreeMap<&str, u64>| counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ");
+            let (slug, traffic, proof) = (chain.chain, &chain.traffic, &chain.proof);
+            writeln!(out, "requests: {slug} {}: {}; headers: {}", traffic.requests, list(&traffic.calls), list(&traffic.headers))?;
+            writeln!(
+                out,
+                "proof: {slug} {} blocks probed ({} unsettled), {} suspicious stretches, {} ranges from a second endpoint, {} read block by block",
+                proof.blocks_probed, proof.blocks_unsettled, proof.stretches_suspicious, proof.ranges_second, proof.ranges_proved
+            )?;
+        }
+        for chain in &self.report.chains {
+            for dropped in &chain.dropped {
+                writeln!(out, "dropped: {} no longer asked for {}: {}", chain.chain, dropped.asked, dropped.reason)?;
+            }
+        }
+        Ok(())
+    }
+
     fn write_holes(&self, out: &mut impl Write) -> io::Result<()> {
         for chain in &self.report.chains {
             for hole in &chain.holes_listed {
@@ -146,6 +171,13 @@ impl Summary {
         }
         Ok(())
     }
+}
+
+/// `VmHWM` of Linux's `/proc/self/status`, in bytes.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?;
+    kib.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 fn outcome(chain: &ChainReport) -> &'static str {

@@ -131,6 +131,9 @@ fn quiet_part(from: u64, to: u64) -> Arc<Blocks> {
     Arc::new(Blocks { tip: 2_000, busy: (1..=2_000).filter(is_busy).collect() })
 }
 
+/// Setting, chain, hole, whether there is a second endpoint, options with the setting and without it.
+type Case<'a> = (&'a str, &'a Arc<Blocks>, BTreeSet<u64>, bool, EngineOptions, EngineOptions);
+
 #[tokio::test(start_paused = true)]
 async fn every_setting_finds_what_is_missed_without_it() {
     let default = EngineOptions { probe_chance_ppm: 0, ..EngineOptions::default() };
@@ -138,7 +141,7 @@ async fn every_setting_finds_what_is_missed_without_it() {
     let dense = quiet_part(2_001, 2_001);
     let by_chance = (2..2_000).collect::<BTreeSet<u64>>();
     let in_one_piece = |from: u64, blocks: u64| (from..from + blocks).collect::<BTreeSet<u64>>();
-    let cases: [(&str, &Arc<Blocks>, BTreeSet<u64>, bool, EngineOptions, EngineOptions); 4] = [
+    let cases: [Case<'_>; 4] = [
         (
             "probe_budget_ppm",
             &sparse,

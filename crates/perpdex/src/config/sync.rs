@@ -56,7 +56,7 @@ sync_options! {
     blocks_start_per_fetch: 1..=1_000_000;
     /// Heights of one request at most.
     blocks_max_per_fetch: 1..=10_000_000;
-    /// Raw bytes fetched but not yet committed at most, per chain.
+    /// Bytes of answers under way or waiting for their commit at most, per chain.
     bytes_in_flight_max: 1_048_576..=17_179_869_184;
     /// Tries of one request after the first.
     retries_max: 0..=100;
@@ -64,6 +64,12 @@ sync_options! {
     backoff_initial_ms: 1..=60_000;
     /// Longest wait between tries, in milliseconds.
     backoff_max_ms: 1..=600_000;
+    /// Requests a second to one endpoint at first.
+    requests_per_s_start: 1..=100_000;
+    /// Percentile of an endpoint's latest answer times after which another one is asked too; 0: never.
+    hedge_percentile: 0..=100;
+    /// No request is asked twice within this time, in milliseconds.
+    hedge_after_min_ms: 0..=600_000;
     /// Time between looks at the head, in milliseconds.
     head_poll_ms: 10..=600_000;
     /// Time between recomputations of levels and windows, in milliseconds.
@@ -74,6 +80,20 @@ sync_options! {
     request_timeout_ms: 10..=600_000;
     /// Bytes of one answer at most; a longer one is cut and asked for in smaller pieces.
     response_bytes_max: 65_536..=1_073_741_824;
+    /// Chooses the blocks and ranges that are looked at by chance.
+    probe_seed: 0..=i64::MAX as u64;
+    /// Blocks whose header is tested at most where nothing is suspicious, in millionths of all blocks.
+    probe_budget_ppm: 0..=1_000_000;
+    /// Blocks tested of one quiet stretch at least.
+    probe_blocks_min: 1..=1_000;
+    /// Share of blocks tested by chance, in millionths.
+    probe_chance_ppm: 0..=1_000_000;
+    /// Odds below which a quiet stretch is suspicious, in millionths.
+    quiet_odds_max_ppm: 0..=1_000_000;
+    /// Probability at most of missing a hole in a suspicious stretch, in millionths.
+    probe_miss_max_ppm: 1..=500_000;
+    /// Share of ranges asked of a second endpoint, in millionths.
+    second_endpoint_ppm: 0..=1_000_000;
     /// Requests at once to one Solana endpoint.
     solana_requests_max: 1..=256;
 }

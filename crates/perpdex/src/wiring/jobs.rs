@@ -99,8 +99,13 @@ impl Plan<'_> {
     }
 }
 
-/// The weakest evidence that counts as covered. Probing and second endpoints raise what is stored, not what is asked.
-const EVIDENCE_MIN: Evidence = Evidence::Witnessed;
+/// The weakest evidence that counts as covered. On EVM chains a node can answer with less than it has, and blocks tell.
+fn evidence_min(kind: Option<ChainKind>) -> Evidence {
+    match kind {
+        Some(ChainKind::Evm) => Evidence::Probed,
+        _ => Evidence::Witnessed,
+    }
+}
 
 /// Settles heights and makes the job. `known` are the targets of earlier runs: a start that is relative to the head
 /// stays where the first run put it.
@@ -135,8 +140,9 @@ pub(crate) async fn ready_job(
         Some(point) => Until::Height(resolve(height_or_time(point), Bound::AtOrBefore).await?),
         None => until,
     };
-    let fetch_apart = chain.info().is_some_and(|info| info.kind == ChainKind::HyperCore);
-    Ok(ChainJob { chain, sources, streams, venues: VENUES, until, evidence_min: EVIDENCE_MIN, fetch_apart })
+    let kind = chain.info().map(|info| info.kind);
+    let (evidence_min, fetch_apart) = (evidence_min(kind), kind == Some(ChainKind::HyperCore));
+    Ok(ChainJob { chain, sources, streams, venues: VENUES, until, evidence_min, fetch_apart })
 }
 
 fn height_or_time(point: Point) -> HeightOrTime {

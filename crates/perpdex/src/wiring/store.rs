@@ -26,7 +26,8 @@ pub(crate) async fn keep_wider_targets(store: &SqlStore, earlier: &[Target]) -> 
     let widened = |now: Target| {
         let before = earlier.iter().find(|target| target.stream == now.stream)?;
         let to = before.to.zip(now.to).map(|(before, now)| before.max(now));
-        let wide = Target { from: before.from.min(now.from), to, ..now.clone() };
+        let evidence_min = before.evidence_min.max(now.evidence_min);
+        let wide = Target { from: before.from.min(now.from), to, evidence_min, ..now.clone() };
         (wide != now).then_some(wide)
     };
     let widened: Vec<Target> = known_targets(store).await?.into_iter().filter_map(widened).collect();
