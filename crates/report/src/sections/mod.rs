@@ -9,8 +9,6 @@ mod plots;
 mod signals;
 mod volume;
 
-use perpdex_core::AmountError;
-
 use crate::document::{Column, Form, Section};
 use crate::error::ReportError;
 use crate::input::Input;
@@ -18,16 +16,15 @@ use crate::scope::Scope;
 
 /// All sections in order.
 pub(crate) fn all(input: &Input) -> Result<Vec<Section>, ReportError> {
-    let sections: [fn(&Input) -> Result<Section, AmountError>; 7] = [
-        interest::section,
-        volume::section,
-        funding::section,
-        liquidations::section,
-        concentration::section,
-        signals::section,
-        coverage::section,
-    ];
-    Ok(sections.iter().map(|section| section(input)).collect::<Result<Vec<Section>, AmountError>>()?)
+    Ok(vec![
+        interest::section(input)?,
+        volume::section(input)?,
+        funding::section(input)?,
+        liquidations::section(input)?,
+        concentration::section(input)?,
+        signals::section(input)?,
+        coverage::section(input)?,
+    ])
 }
 
 /// The heading of the report.
