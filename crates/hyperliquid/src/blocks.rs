@@ -57,6 +57,8 @@ pub(crate) struct BlockReader {
     ends_early: Option<String>,
     /// Blocks up to here come a second time, since the file is written anew.
     rewound_to: Option<u64>,
+    /// Whether the file was found to be written anew since this was last asked.
+    was_rewound: bool,
     /// The block whose lines are being put together.
     pending: Option<Block>,
     /// Number and time of the newest block seen, complete or not.
@@ -86,6 +88,7 @@ impl BlockReader {
             header: None,
             ends_early: None,
             rewound_to: None,
+            was_rewound: false,
             pending: None,
             newest: None,
             given: None,
@@ -121,6 +124,11 @@ impl BlockReader {
     /// Index of the file that is being read.
     pub(crate) fn file(&self) -> usize {
         self.file
+    }
+
+    /// Whether the file was found to be written anew since the last call. Other readers of it may not see that any more, when it has grown.
+    pub(crate) fn take_rewound(&mut self) -> bool {
+        std::mem::take(&mut self.was_rewound)
     }
 
     /// Leaves out the texts of blocks below.
@@ -159,6 +167,7 @@ impl BlockReader {
                     let is_last = self.file + 1 == files.entries.len();
                     if is_last && files.growing {
                         if self.lines.is_cut_back() {
+                            self.was_rewound = true;
                             self.rewound_to = self.newest.map(|(newest, _)| newest);
                             self.pending = self.pending.take().filter(|_| files.form == Form::ByBlock);
                             self.open_file(files)?;

@@ -105,6 +105,11 @@ impl Folder {
             };
             span = Some(match span {
                 None => (first, end),
+                // Archives follow each other; what is written side by side ends together.
+                Some((other_first, other_end)) if self.chain != ChainId::HYPERLIQUID => {
+                    let earlier = if other_first.height < first.height { other_first } else { first };
+                    (earlier, if end.height < other_end.height { other_end } else { end })
+                }
                 Some((other_first, other_end)) => (common_first(other_first, first), common_end(other_end, end)),
             });
         }
@@ -291,6 +296,9 @@ impl OpenStream {
             self.newest = Some(BlockRef { height: block.number, link: None, time_ms: block.time_ms });
         }
         reader.malformed.clear();
+        if reader.take_rewound() {
+            self.cursor = Cursor::default();
+        }
         let entry = &self.files.entries[last];
         // A streaming file whose first block is still being written: the block before it is the newest complete one.
         let newest = self.newest.unwrap_or(BlockRef { height: entry.first.saturating_sub(1), link: None, time_ms: entry.first_ms });

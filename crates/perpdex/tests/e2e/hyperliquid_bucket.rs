@@ -142,7 +142,7 @@ fn a_bucket_gives_the_same_rows_as_the_folder_and_is_read_once() {
         let output = bucket.run(folder.path(), &args);
         assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     };
-    // Half a day, then all of it: what is covered is not read again, but for the hour in which it ends.
+    // Half a day, then all of it.
     let half = (truth.blocks / 2).to_string();
     sync(&["--to", &format!("hyperliquid={half}")]);
     sync(&[]);
@@ -152,7 +152,11 @@ fn a_bucket_gives_the_same_rows_as_the_folder_and_is_read_once() {
     assert_eq!(volume["usd"].as_i64(), Some(truth.coins.values().map(|coin| coin.volume_usd_e6).sum()));
     let seen = bucket.seen.lock().unwrap();
     assert_eq!(seen.refused, 0, "every request is signed and says that the requester pays");
-    assert_eq!(seen.reads.get("node_fills_by_block/hourly/20260301/3.lz4"), Some(&1), "{:?}", seen.reads);
+    // The first run's one range was asked for again when an object in it broke off; it had read ahead to hour 15. The last object tells
+    // each run where the head is.
+    for hour in 16..23 {
+        assert_eq!(seen.reads.get(&format!("node_fills_by_block/hourly/20260301/{hour}.lz4")), Some(&1), "{hour}: {:?}", seen.reads);
+    }
     assert!(seen.cut_next.is_empty(), "the object that breaks off was read");
 }
 
