@@ -195,12 +195,10 @@ impl Source for EvmSource {
     }
 
     async fn prove(&self, range: BlockRange, filter: &Filter, level: Evidence) -> Result<Proof, SourceError> {
-        match level {
-            Evidence::Bloom | Evidence::Receipts => prove(self, range, filter, level).await,
-            Evidence::Witnessed | Evidence::Probed | Evidence::Second => {
-                Ok(Proof { batch: self.fetch(range, filter).await?, omitted: Vec::new() })
-            }
+        if Evidence::Bloom <= level {
+            return prove(self, range, filter, level).await;
         }
+        Ok(Proof { batch: self.fetch(range, filter).await?, omitted: Vec::new() })
     }
 
     fn traffic(&self) -> Traffic {
