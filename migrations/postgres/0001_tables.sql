@@ -52,6 +52,7 @@ CREATE TABLE markets (
   listed_ms BIGINT,
   UNIQUE (venue_id, chain_id, market_key)
 );
+CREATE INDEX markets_asset ON markets (asset_id);
 CREATE TABLE market_listings (
   chain_id BIGINT NOT NULL,
   height BIGINT NOT NULL,
@@ -359,7 +360,9 @@ CREATE TABLE oi_anchors (
   short_usd_e6 BIGINT,
   PRIMARY KEY (chain_id, height, rec, sub)
 );
-CREATE INDEX oi_anchors_market ON oi_anchors (market_id, height, ord, sub);
+-- A level that begins at an anchor asks each (collateral, side) for its first and newest statement.
+CREATE INDEX oi_anchors_long ON oi_anchors (market_id, COALESCE(collateral_token, ''), ts_ms) WHERE long_q IS NOT NULL;
+CREATE INDEX oi_anchors_short ON oi_anchors (market_id, COALESCE(collateral_token, ''), ts_ms) WHERE short_q IS NOT NULL;
 -- One price per ONE canonical unit.
 CREATE TABLE prices (
   chain_id BIGINT NOT NULL,
@@ -405,32 +408,45 @@ CREATE TABLE collateral_flows (
 );
 
 -- Additive aggregates: added on insert, subtracted on removal; a row whose count falls to 0 is removed.
+-- *_moment_hi x 10^9 + *_moment_lo: sum of each change of open interest times the milliseconds its hour had left.
 CREATE TABLE agg_market_hour (
   market_id BIGINT NOT NULL,
   hour_id BIGINT NOT NULL,
   rows BIGINT NOT NULL,
-  trades BIGINT NOT NULL,
-  volume_usd_e6 BIGINT NOT NULL,
-  exec_volume_usd_e6 BIGINT NOT NULL,
-  taker_buy_usd_e6 BIGINT NOT NULL,
-  taker_sell_usd_e6 BIGINT NOT NULL,
-  closing_legs_usd_e6 BIGINT NOT NULL,
-  liq_volume_usd_e6 BIGINT NOT NULL,
-  adl_volume_usd_e6 BIGINT NOT NULL,
-  liq_rows BIGINT NOT NULL,
-  liq_long_usd_e6 BIGINT NOT NULL,
-  liq_short_usd_e6 BIGINT NOT NULL,
-  adl_rows BIGINT NOT NULL,
-  adl_usd_e6 BIGINT NOT NULL,
-  long_delta_q BIGINT NOT NULL,
-  short_delta_q BIGINT NOT NULL,
-  long_delta_usd_e6 BIGINT NOT NULL,
-  short_delta_usd_e6 BIGINT NOT NULL,
-  fees_usd_e6 BIGINT NOT NULL,
-  fees_unpriced BIGINT NOT NULL,
-  funding_received_usd_e6 BIGINT NOT NULL,
-  funding_charged_usd_e6 BIGINT NOT NULL,
-  borrow_charged_usd_e6 BIGINT NOT NULL,
+  trades BIGINT NOT NULL DEFAULT 0,
+  volume_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  exec_volume_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  taker_buy_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  taker_sell_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  closing_legs_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  liq_volume_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  adl_volume_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  liq_rows BIGINT NOT NULL DEFAULT 0,
+  liq_long_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  liq_short_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  liq_market_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  liq_pool_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  liq_backstop_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  liq_takeover_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  adl_rows BIGINT NOT NULL DEFAULT 0,
+  adl_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  long_delta_q BIGINT NOT NULL DEFAULT 0,
+  short_delta_q BIGINT NOT NULL DEFAULT 0,
+  long_delta_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  short_delta_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  long_untold BIGINT NOT NULL DEFAULT 0,
+  short_untold BIGINT NOT NULL DEFAULT 0,
+  long_moment_hi BIGINT NOT NULL DEFAULT 0,
+  long_moment_lo BIGINT NOT NULL DEFAULT 0,
+  short_moment_hi BIGINT NOT NULL DEFAULT 0,
+  short_moment_lo BIGINT NOT NULL DEFAULT 0,
+  long_closed_q BIGINT NOT NULL DEFAULT 0,
+  short_closed_q BIGINT NOT NULL DEFAULT 0,
+  fees_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  fees_unpriced BIGINT NOT NULL DEFAULT 0,
+  funding_received_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  funding_charged_usd_e6 BIGINT NOT NULL DEFAULT 0,
+  borrow_charged_usd_e6 BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (market_id, hour_id)
 );
 CREATE TABLE liq_minute (
@@ -441,6 +457,21 @@ CREATE TABLE liq_minute (
   usd_e6 BIGINT NOT NULL,
   PRIMARY KEY (market_id, minute_id, side)
 );
+-- Liquidations by price zone: from 1.005^zone up to 1.005^(zone + 1), edges as exact numbers.
+CREATE TABLE liq_zone_day (
+  market_id BIGINT NOT NULL,
+  day_id BIGINT NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  zone BIGINT NOT NULL,
+  price_from TEXT NOT NULL,
+  price_from_f DOUBLE PRECISION NOT NULL,
+  price_to TEXT NOT NULL,
+  price_to_f DOUBLE PRECISION NOT NULL,
+  rows BIGINT NOT NULL,
+  usd_e6 BIGINT NOT NULL,
+  PRIMARY KEY (market_id, day_id, side, zone)
+);
+CREATE INDEX liq_zone_day_day ON liq_zone_day (day_id);
 CREATE TABLE collateral_flow_hour (
   venue_id BIGINT NOT NULL,
   chain_id BIGINT NOT NULL,
@@ -458,8 +489,20 @@ CREATE TABLE collateral_flow_hour (
   PRIMARY KEY (venue_id, chain_id, token, scope, hour_id)
 );
 
--- Levels and windows: recomputed by the reducer for dirty markets.
-CREATE TABLE dirty (market_id BIGINT PRIMARY KEY);
+-- Levels: recomputed by the reducer from the earliest dirty hour on. Hours below -2^40 stand for the market's first.
+CREATE TABLE dirty (
+  market_id BIGINT PRIMARY KEY,
+  from_hour BIGINT NOT NULL,
+  to_hour BIGINT NOT NULL
+);
+-- Cells of levels and windows that hold NULL because their number fits no column or cannot be.
+CREATE TABLE reduce_failures (
+  market_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  column_name TEXT NOT NULL,
+  error TEXT NOT NULL,
+  PRIMARY KEY (market_id, hour_id, column_name)
+);
 -- One market and hour of which anything is indexed, quiet hours too.
 CREATE TABLE market_hour (
   market_id BIGINT NOT NULL,
@@ -470,6 +513,8 @@ CREATE TABLE market_hour (
   short_q BIGINT,
   long_entry_usd_e6 BIGINT,
   short_entry_usd_e6 BIGINT,
+  long_tw_q BIGINT,
+  short_tw_q BIGINT,
   mark TEXT,
   mark_f DOUBLE PRECISION,
   mark_source TEXT,
@@ -479,6 +524,7 @@ CREATE TABLE market_hour (
   one_mark_usd_e6 BIGINT,
   PRIMARY KEY (market_id, hour_id)
 );
+CREATE INDEX market_hour_hour ON market_hour (hour_id);
 CREATE TABLE funding_hour (
   market_id BIGINT NOT NULL,
   hour_id BIGINT NOT NULL,
@@ -490,97 +536,44 @@ CREATE TABLE funding_hour (
   weighted_usd_e9 BIGINT,
   PRIMARY KEY (market_id, hour_id, kind)
 );
--- Change of one-sided open interest of a venue and asset over a day; quantity_usd_e6 + price_usd_e6 = the whole change.
-CREATE TABLE oi_change_day (
-  venue_id BIGINT NOT NULL,
-  asset_id BIGINT NOT NULL,
+CREATE INDEX funding_hour_hour ON funding_hour (hour_id);
+-- What of an hour's liquidations is no sum: recomputed from their rows.
+CREATE TABLE liquidation_hour (
+  market_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  orders BIGINT NOT NULL,
+  accounts BIGINT NOT NULL,
+  largest_usd_e6 BIGINT NOT NULL,
+  largest_height BIGINT NOT NULL,
+  largest_rec BIGINT NOT NULL,
+  largest_sub BIGINT NOT NULL,
+  max_minute_id BIGINT NOT NULL,
+  max_minute_usd_e6 BIGINT NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+);
+-- One market and day. Sums are NULL unless every hour of the day is covered, or every hour since the market began in it;
+-- levels are those at the day's end. oi_quantity_usd_e6 + oi_price_usd_e6 = the whole change since the day before.
+CREATE TABLE market_day (
+  market_id BIGINT NOT NULL,
   day_id BIGINT NOT NULL,
+  hours BIGINT NOT NULL,
+  trades BIGINT,
+  volume_usd_e6 BIGINT,
+  exec_volume_usd_e6 BIGINT,
+  liq_volume_usd_e6 BIGINT,
+  adl_volume_usd_e6 BIGINT,
+  liq_rows BIGINT,
+  liq_long_usd_e6 BIGINT,
+  liq_short_usd_e6 BIGINT,
+  adl_usd_e6 BIGINT,
+  fees_usd_e6 BIGINT,
+  closed_q BIGINT,
+  gross_tw_q BIGINT,
+  gross_q BIGINT,
   oi_one_usd_e6 BIGINT,
-  change_ppm BIGINT,
-  quantity_usd_e6 BIGINT,
-  price_usd_e6 BIGINT,
-  PRIMARY KEY (venue_id, asset_id, day_id)
+  oi_before_usd_e6 BIGINT,
+  oi_quantity_usd_e6 BIGINT,
+  oi_price_usd_e6 BIGINT,
+  PRIMARY KEY (market_id, day_id)
 );
-CREATE TABLE holding_time_day (
-  venue_id BIGINT NOT NULL,
-  asset_id BIGINT NOT NULL,
-  day_id BIGINT NOT NULL,
-  method TEXT NOT NULL,
-  mean_ms BIGINT,
-  closed_usd_e6 BIGINT,
-  PRIMARY KEY (venue_id, asset_id, day_id, method)
-);
-CREATE TABLE funding_extremes (
-  market_id BIGINT NOT NULL,
-  hour_id BIGINT NOT NULL,
-  rate_1h_e12 BIGINT NOT NULL,
-  z_e6 BIGINT,
-  rank_ppm BIGINT,
-  points BIGINT NOT NULL,
-  PRIMARY KEY (market_id, hour_id)
-);
-CREATE TABLE liquidation_zones (
-  asset_id BIGINT NOT NULL,
-  side TEXT NOT NULL CHECK (side IN ('long','short')),
-  day_id BIGINT NOT NULL,
-  zone BIGINT NOT NULL,
-  price_from TEXT NOT NULL,
-  price_from_f DOUBLE PRECISION NOT NULL,
-  price_to TEXT NOT NULL,
-  price_to_f DOUBLE PRECISION NOT NULL,
-  liq_rows BIGINT NOT NULL,
-  usd_e6 BIGINT NOT NULL,
-  PRIMARY KEY (asset_id, side, day_id, zone)
-);
-CREATE TABLE concentration_day (
-  asset_id BIGINT NOT NULL,
-  day_id BIGINT NOT NULL,
-  basis TEXT NOT NULL CHECK (basis IN ('oi_one','volume')),
-  total_usd_e6 BIGINT NOT NULL,
-  hhi_e6 BIGINT,
-  effective_venues_e6 BIGINT,
-  venues BIGINT NOT NULL,
-  venue_list TEXT NOT NULL,
-  PRIMARY KEY (asset_id, day_id, basis)
-);
-CREATE TABLE cascades (
-  asset_id BIGINT NOT NULL,
-  side TEXT NOT NULL CHECK (side IN ('long','short','both')),
-  start_ms BIGINT NOT NULL,
-  params TEXT NOT NULL,
-  end_ms BIGINT NOT NULL,
-  usd_e6 BIGINT NOT NULL,
-  long_usd_e6 BIGINT NOT NULL,
-  burst_minutes BIGINT NOT NULL,
-  peak_minute_id BIGINT NOT NULL,
-  peak_minute_usd_e6 BIGINT NOT NULL,
-  price_move_ppm BIGINT,
-  oi_destroyed_usd_e6 BIGINT,
-  venues BIGINT NOT NULL,
-  venue_list TEXT NOT NULL,
-  first_venue_id BIGINT NOT NULL,
-  cross_venue BIGINT NOT NULL CHECK (cross_venue IN (0,1)),
-  coverage_ppm BIGINT NOT NULL,
-  PRIMARY KEY (asset_id, side, start_ms, params)
-);
-CREATE TABLE signals (
-  name TEXT NOT NULL,
-  asset_id BIGINT NOT NULL,
-  venue_id BIGINT NOT NULL,
-  hour_id BIGINT NOT NULL,
-  window_hours BIGINT NOT NULL,
-  value_e6 BIGINT,
-  threshold_e6 BIGINT,
-  inputs TEXT NOT NULL,
-  coverage_ppm BIGINT NOT NULL,
-  PRIMARY KEY (name, asset_id, venue_id, hour_id)
-);
-CREATE TABLE price_divergence (
-  market_id BIGINT NOT NULL,
-  hour_id BIGINT NOT NULL,
-  mark_f DOUBLE PRECISION NOT NULL,
-  median_f DOUBLE PRECISION NOT NULL,
-  divergence_ppm BIGINT NOT NULL,
-  venues BIGINT NOT NULL,
-  PRIMARY KEY (market_id, hour_id)
-);
+CREATE INDEX market_day_day ON market_day (day_id);

@@ -61,6 +61,10 @@ SELECT k.market_id, k.hour_id, k.fills_ppm, k.funding_ppm,
   COALESCE(NULLIF(a.liq_rows, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS liq_rows,
   COALESCE(NULLIF(a.liq_long_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_long,
   COALESCE(NULLIF(a.liq_short_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_short,
+  COALESCE(NULLIF(a.liq_market_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_market,
+  COALESCE(NULLIF(a.liq_pool_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_pool,
+  COALESCE(NULLIF(a.liq_backstop_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_backstop,
+  COALESCE(NULLIF(a.liq_takeover_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 OR a.liq_rows > 0 THEN 0 END) AS liq_takeover,
   COALESCE(NULLIF(a.adl_rows, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS adl_rows,
   COALESCE(NULLIF(a.adl_usd_e6, 0), CASE WHEN k.fills_ppm = 1000000 THEN 0 END) AS adl,
   COALESCE(NULLIF(a.funding_received_usd_e6, 0), CASE WHEN k.funding_ppm = 1000000 THEN 0 END) AS received,
@@ -70,8 +74,10 @@ FROM market_hour k LEFT JOIN agg_market_hour a ON a.market_id = k.market_id AND 
 
 CREATE VIEW v_open_interest_hourly AS
 SELECT to_char(to_timestamp((z.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, CAST(z.long_q AS DOUBLE PRECISION) / n.qty_unit AS oi_long, CAST(z.short_q AS DOUBLE PRECISION) / n.qty_unit AS oi_short,
-  CAST(z.long_q - z.short_q AS DOUBLE PRECISION) / n.qty_unit AS skew, CAST(z.long_mark_usd_e6 + z.short_mark_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_gross_usd,
+  CAST(CASE WHEN z.long_q < z.short_q THEN z.long_q ELSE z.short_q END AS DOUBLE PRECISION) / n.qty_unit AS oi_matched, CAST(z.long_q - z.short_q AS DOUBLE PRECISION) / n.qty_unit AS skew,
+  CAST(z.long_tw_q AS DOUBLE PRECISION) / n.qty_unit AS oi_long_tw, CAST(z.short_tw_q AS DOUBLE PRECISION) / n.qty_unit AS oi_short_tw, CAST(z.long_mark_usd_e6 + z.short_mark_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_gross_usd,
   CAST(z.one_mark_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_one_usd, 'mark' AS basis, CAST(z.long_entry_usd_e6 + z.short_entry_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_gross_entry_usd,
+  CAST(z.long_entry_usd_e6 + z.short_entry_usd_e6 AS DOUBLE PRECISION) / 2e6 AS oi_one_entry_usd,
   n.oi_basis AS venue_oi_basis, z.mark_f AS mark_price, z.mark_source, z.mark_age_ms, CASE WHEN z.long_q IS NULL THEN 0 ELSE 1 END AS covered,
   CAST(z.fills_ppm AS DOUBLE PRECISION) / 1e6 AS coverage
 FROM market_hour z JOIN h_names n ON n.market_id = z.market_id;
@@ -86,18 +92,20 @@ FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id;
 CREATE VIEW v_liquidations_hourly AS
 SELECT to_char(to_timestamp((z.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, z.liq_rows, CASE WHEN z.liq_rows = 0 THEN 0 ELSE d.orders END AS liq_orders, CASE WHEN z.liq_rows = 0 THEN 0 ELSE d.accounts END AS liq_accounts,
   CAST(z.liq_long + z.liq_short AS DOUBLE PRECISION) / 1e6 AS liq_usd, CAST(z.liq_long AS DOUBLE PRECISION) / 1e6 AS liq_long_usd, CAST(z.liq_short AS DOUBLE PRECISION) / 1e6 AS liq_short_usd,
-  CAST(z.liq_long AS DOUBLE PRECISION) / NULLIF(z.liq_long + z.liq_short, 0) AS long_share, z.adl_rows, CAST(z.adl AS DOUBLE PRECISION) / 1e6 AS adl_usd, CAST(d.largest_usd_e6 AS DOUBLE PRECISION) / 1e6 AS largest_usd,
-  CAST(q.max_minute_usd_e6 AS DOUBLE PRECISION) / 1e6 AS max_minute_usd, CAST(z.liq_long + z.liq_short AS DOUBLE PRECISION) / NULLIF(b.one_mark_usd_e6, 0) AS liq_intensity, CAST(z.fills_ppm AS DOUBLE PRECISION) / 1e6 AS coverage
+  CAST(z.liq_long AS DOUBLE PRECISION) / NULLIF(z.liq_long + z.liq_short, 0) AS long_share,
+  CAST(z.liq_market AS DOUBLE PRECISION) / 1e6 AS liq_market_usd, CAST(z.liq_pool AS DOUBLE PRECISION) / 1e6 AS liq_pool_usd, CAST(z.liq_backstop AS DOUBLE PRECISION) / 1e6 AS liq_backstop_usd, CAST(z.liq_takeover AS DOUBLE PRECISION) / 1e6 AS liq_takeover_usd,
+  z.adl_rows, CAST(z.adl AS DOUBLE PRECISION) / 1e6 AS adl_usd, CAST(d.largest_usd_e6 AS DOUBLE PRECISION) / 1e6 AS largest_usd,
+  n.chain || '/' || d.largest_height || '/' || d.largest_rec || '/' || d.largest_sub AS largest_key, d.max_minute_id * 60000 AS max_minute_ms,
+  CAST(d.max_minute_usd_e6 AS DOUBLE PRECISION) / 1e6 AS max_minute_usd, CAST(z.liq_long + z.liq_short AS DOUBLE PRECISION) / NULLIF(b.one_mark_usd_e6, 0) AS liq_intensity, CAST(z.fills_ppm AS DOUBLE PRECISION) / 1e6 AS coverage
 FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id
 LEFT JOIN market_hour b ON b.market_id = z.market_id AND b.hour_id = z.hour_id - 1
-LEFT JOIN (SELECT market_id, ts_ms / 3600000 AS hour_id, COUNT(DISTINCT COALESCE(order_key, tx_id)) AS orders, COUNT(DISTINCT account) AS accounts, MAX(exec_notional_usd_e6) AS largest_usd_e6
-  FROM liquidations WHERE kind <> 'adl' GROUP BY market_id, ts_ms / 3600000) d ON d.market_id = z.market_id AND d.hour_id = z.hour_id
-LEFT JOIN (SELECT market_id, hour_id, MAX(usd_e6) AS max_minute_usd_e6 FROM (SELECT market_id, minute_id / 60 AS hour_id, CAST(SUM(usd_e6) AS BIGINT) AS usd_e6
-  FROM liq_minute GROUP BY market_id, minute_id) m GROUP BY market_id, hour_id) q ON q.market_id = z.market_id AND q.hour_id = z.hour_id;
+LEFT JOIN liquidation_hour d ON d.market_id = z.market_id AND d.hour_id = z.hour_id;
 
 CREATE VIEW v_funding_hourly AS
 SELECT to_char(to_timestamp((z.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, CAST(f.cost_long_1h_e12 AS DOUBLE PRECISION) / 1e12 AS cost_long_1h, CAST(f.cost_short_1h_e12 AS DOUBLE PRECISION) / 1e12 AS cost_short_1h,
+  CAST(f.cost_long_1h_e12 AS DOUBLE PRECISION) / 125e9 AS rate_8h, CAST(f.cost_long_1h_e12 AS DOUBLE PRECISION) * 8760 / 1e12 AS apr,
   CAST(f.covered_ms AS DOUBLE PRECISION) / 36e5 AS rate_coverage, CAST(b.cost_long_1h_e12 AS DOUBLE PRECISION) / 1e12 AS borrow_long_1h, CAST(b.cost_short_1h_e12 AS DOUBLE PRECISION) / 1e12 AS borrow_short_1h,
+  CAST(f.cost_long_1h_e12 + b.cost_long_1h_e12 AS DOUBLE PRECISION) / 1e12 AS holder_cost_long_1h, CAST(f.cost_short_1h_e12 + b.cost_short_1h_e12 AS DOUBLE PRECISION) / 1e12 AS holder_cost_short_1h,
   CAST(z.received AS DOUBLE PRECISION) / 1e6 AS funding_received_usd, CAST(z.charged AS DOUBLE PRECISION) / 1e6 AS funding_charged_usd, CAST(z.borrow AS DOUBLE PRECISION) / 1e6 AS borrow_charged_usd, CAST(z.funding_ppm AS DOUBLE PRECISION) / 1e6 AS coverage
 FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id
 LEFT JOIN funding_hour f ON f.market_id = z.market_id AND f.hour_id = z.hour_id AND f.kind = 'funding'
@@ -113,24 +121,20 @@ LEFT JOIN (SELECT k.hour_id, m.asset_id, CAST(SUM(k.one_mark_usd_e6) AS BIGINT) 
   GROUP BY k.hour_id, m.asset_id) o ON o.asset_id = f.asset_id AND o.hour_id = f.hour_id;
 
 
--- One market and day; a sum is NULL unless every hour of the day is covered, or every hour since the market began in it.
-CREATE VIEW h_market_day AS
-SELECT market_id, day_id, CASE WHEN is_whole = 1 THEN volume END AS volume_usd_e6, CASE WHEN is_whole = 1 THEN liq END AS liq_usd_e6, CASE WHEN is_whole = 1 THEN fees END AS fees_usd_e6, oi_one AS oi_one_usd_e6
-FROM (SELECT z.market_id, z.hour_id / 24 AS day_id, CAST(SUM(z.volume) AS BIGINT) AS volume, CAST(SUM(z.liq_long + z.liq_short) AS BIGINT) AS liq, CAST(SUM(z.fees) AS BIGINT) AS fees,
-    MAX(CASE WHEN z.hour_id % 24 = 23 THEN k.one_mark_usd_e6 END) AS oi_one,
-    CASE WHEN MIN(z.fills_ppm) = 1000000 AND MAX(z.hour_id % 24) = 23
-      AND (COUNT(*) = 24 OR MAX(CASE WHEN z.hour_id = n.first_hour AND k.long_q IS NOT NULL THEN 1 ELSE 0 END) = 1) THEN 1 ELSE 0 END AS is_whole
-  FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id JOIN market_hour k ON k.market_id = z.market_id AND k.hour_id = z.hour_id
-  GROUP BY z.market_id, z.hour_id / 24) d;
-
 -- One venue, asset and day: NULL where a market of it is not known.
 CREATE VIEW h_venue_asset_day AS
-SELECT m.venue_id, m.asset_id, d.day_id, CASE WHEN COUNT(d.volume_usd_e6) = COUNT(*) THEN CAST(SUM(d.volume_usd_e6) AS BIGINT) END AS volume_usd_e6, CASE WHEN COUNT(d.oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_one_usd_e6) AS BIGINT) END AS oi_one_usd_e6
-FROM h_market_day d JOIN markets m ON m.market_id = d.market_id GROUP BY m.venue_id, m.asset_id, d.day_id;
+SELECT m.venue_id, m.asset_id, d.day_id, COUNT(*) AS markets, CASE WHEN COUNT(d.volume_usd_e6) = COUNT(*) THEN CAST(SUM(d.volume_usd_e6) AS BIGINT) END AS volume_usd_e6,
+  CASE WHEN COUNT(d.volume_usd_e6) = COUNT(*) THEN CAST(SUM(d.volume_usd_e6 - d.liq_volume_usd_e6 - d.adl_volume_usd_e6) AS BIGINT) END AS organic_usd_e6,
+  CASE WHEN COUNT(d.liq_long_usd_e6) = COUNT(*) THEN CAST(SUM(d.liq_long_usd_e6 + d.liq_short_usd_e6) AS BIGINT) END AS liq_usd_e6,
+  CASE WHEN COUNT(d.oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_one_usd_e6) AS BIGINT) END AS oi_one_usd_e6,
+  CASE WHEN COUNT(d.oi_before_usd_e6) = COUNT(*) AND COUNT(d.oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_before_usd_e6) AS BIGINT) END AS oi_before_usd_e6,
+  CASE WHEN COUNT(d.oi_quantity_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_quantity_usd_e6) AS BIGINT) END AS oi_quantity_usd_e6,
+  CASE WHEN COUNT(d.oi_price_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_price_usd_e6) AS BIGINT) END AS oi_price_usd_e6
+FROM market_day d JOIN markets m ON m.market_id = d.market_id GROUP BY m.venue_id, m.asset_id, d.day_id;
 
 CREATE VIEW v_oi_volume_ratio_daily AS
 SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, CAST(d.oi_one_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_one_usd, CAST(d.volume_usd_e6 AS DOUBLE PRECISION) / 1e6 AS volume_usd,
-  CAST(d.oi_one_usd_e6 AS DOUBLE PRECISION) / NULLIF(d.volume_usd_e6, 0) AS oi_over_volume, CAST(d.volume_usd_e6 AS DOUBLE PRECISION) / NULLIF(d.oi_one_usd_e6, 0) AS turnover
+  CAST(d.organic_usd_e6 AS DOUBLE PRECISION) / 1e6 AS organic_usd, CAST(d.oi_one_usd_e6 AS DOUBLE PRECISION) / NULLIF(d.volume_usd_e6, 0) AS oi_over_volume, CAST(d.volume_usd_e6 AS DOUBLE PRECISION) / NULLIF(d.oi_one_usd_e6, 0) AS turnover
 FROM h_venue_asset_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
 
 CREATE VIEW v_venue_share_daily AS
@@ -144,47 +148,28 @@ CREATE VIEW v_chain_breakdown_daily AS
 SELECT to_char(to_timestamp((x.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, x.day_id * 86400000 AS ts_ms, x.day_id, v.slug AS venue, v.venue_group, c.slug AS chain, CAST(x.vol AS DOUBLE PRECISION) / 1e6 AS volume_usd, CAST(x.oi AS DOUBLE PRECISION) / 1e6 AS oi_one_usd, CAST(x.liq AS DOUBLE PRECISION) / 1e6 AS liq_usd, CAST(x.fees AS DOUBLE PRECISION) / 1e6 AS fees_usd,
   CAST(x.vol AS DOUBLE PRECISION) / NULLIF(CAST(SUM(x.vol) OVER w AS BIGINT), 0) AS chain_share_volume, CAST(x.oi AS DOUBLE PRECISION) / NULLIF(CAST(SUM(x.oi) OVER w AS BIGINT), 0) AS chain_share_oi
 FROM (SELECT d.day_id, m.venue_id, m.chain_id, CASE WHEN COUNT(d.volume_usd_e6) = COUNT(*) THEN CAST(SUM(d.volume_usd_e6) AS BIGINT) END AS vol, CASE WHEN COUNT(d.oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(d.oi_one_usd_e6) AS BIGINT) END AS oi,
-    CASE WHEN COUNT(d.liq_usd_e6) = COUNT(*) THEN CAST(SUM(d.liq_usd_e6) AS BIGINT) END AS liq, CASE WHEN COUNT(d.fees_usd_e6) = COUNT(*) THEN CAST(SUM(d.fees_usd_e6) AS BIGINT) END AS fees
-  FROM h_market_day d JOIN markets m ON m.market_id = d.market_id GROUP BY d.day_id, m.venue_id, m.chain_id) x
+    CASE WHEN COUNT(d.liq_long_usd_e6) = COUNT(*) THEN CAST(SUM(d.liq_long_usd_e6 + d.liq_short_usd_e6) AS BIGINT) END AS liq, CASE WHEN COUNT(d.fees_usd_e6) = COUNT(*) THEN CAST(SUM(d.fees_usd_e6) AS BIGINT) END AS fees
+  FROM market_day d JOIN markets m ON m.market_id = d.market_id GROUP BY d.day_id, m.venue_id, m.chain_id) x
 JOIN venues v ON v.venue_id = x.venue_id JOIN chains c ON c.chain_id = x.chain_id WINDOW w AS (PARTITION BY x.day_id, x.venue_id);
 
 
--- Views over tables that the program fills.
 CREATE VIEW v_oi_change_daily AS
-SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, CAST(d.oi_one_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_one_usd, CAST(d.change_ppm AS DOUBLE PRECISION) / 1e4 AS change_pct, CAST(d.quantity_usd_e6 AS DOUBLE PRECISION) / 1e6 AS quantity_part_usd, CAST(d.price_usd_e6 AS DOUBLE PRECISION) / 1e6 AS price_part_usd
-FROM oi_change_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
+SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, CAST(d.oi_before_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_before_usd, CAST(d.oi_one_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_one_usd,
+  CAST(d.oi_one_usd_e6 - d.oi_before_usd_e6 AS DOUBLE PRECISION) / 1e6 AS change_usd, CAST(d.oi_one_usd_e6 - d.oi_before_usd_e6 AS DOUBLE PRECISION) * 100 / NULLIF(d.oi_before_usd_e6, 0) AS change_pct,
+  CAST(d.oi_quantity_usd_e6 AS DOUBLE PRECISION) / 1e6 AS quantity_part_usd, CAST(d.oi_price_usd_e6 AS DOUBLE PRECISION) / 1e6 AS price_part_usd
+FROM h_venue_asset_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
 
-CREATE VIEW v_holding_time_daily AS
-SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, d.method, CAST(d.mean_ms AS DOUBLE PRECISION) / 36e5 AS mean_hours, CAST(d.closed_usd_e6 AS DOUBLE PRECISION) / 1e6 AS closed_usd
-FROM holding_time_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
-
-CREATE VIEW v_concentration_daily AS
-SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, COALESCE(a.symbol, 'ALL') AS asset, d.basis, CAST(d.total_usd_e6 AS DOUBLE PRECISION) / 1e6 AS total_usd, CAST(d.hhi_e6 AS DOUBLE PRECISION) / 1e6 AS hhi,
-  CAST(d.effective_venues_e6 AS DOUBLE PRECISION) / 1e6 AS effective_venues, d.venues, d.venue_list
-FROM concentration_day d LEFT JOIN assets a ON a.asset_id = d.asset_id;
-
-CREATE VIEW v_funding_extremes AS
-SELECT to_char(to_timestamp((z.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, CAST(z.rate_1h_e12 AS DOUBLE PRECISION) / 1e12 AS rate_1h, CAST(z.z_e6 AS DOUBLE PRECISION) / 1e6 AS z, CAST(z.rank_ppm AS DOUBLE PRECISION) / 1e6 AS rank, z.points
-FROM funding_extremes z JOIN h_names n ON n.market_id = z.market_id;
+CREATE VIEW v_net_flows_daily AS
+SELECT to_char(to_timestamp((f.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, f.day_id * 86400000 AS ts_ms, f.day_id, s.chain, s.venue, s.venue_group, f.token, t.symbol AS token_symbol, f.scope, f.deposits, f.withdrawals,
+  CAST(f.deposits_usd_e6 AS DOUBLE PRECISION) / 1e6 AS deposits_usd, CAST(f.withdrawals_usd_e6 AS DOUBLE PRECISION) / 1e6 AS withdrawals_usd, CAST(f.deposits_usd_e6 - f.withdrawals_usd_e6 AS DOUBLE PRECISION) / 1e6 AS net_usd
+FROM (SELECT venue_id, chain_id, token, scope, hour_id / 24 AS day_id, CAST(SUM(deposits) AS BIGINT) AS deposits, CAST(SUM(withdrawals) AS BIGINT) AS withdrawals,
+    CAST(SUM(deposits_usd_e6) AS BIGINT) AS deposits_usd_e6, CAST(SUM(withdrawals_usd_e6) AS BIGINT) AS withdrawals_usd_e6
+  FROM collateral_flow_hour GROUP BY venue_id, chain_id, token, scope, hour_id / 24) f JOIN h_streams s ON s.chain_id = f.chain_id AND s.venue_id = f.venue_id
+LEFT JOIN tokens t ON t.chain_id = f.chain_id AND t.address = f.token;
 
 CREATE VIEW v_liquidation_zones AS
-SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, a.symbol AS asset, d.side, d.zone, d.price_from_f AS price_from, d.price_to_f AS price_to, d.liq_rows, CAST(d.usd_e6 AS DOUBLE PRECISION) / 1e6 AS liq_usd
-FROM liquidation_zones d JOIN assets a ON a.asset_id = d.asset_id;
-
-CREATE VIEW v_cascades AS
-SELECT to_char(to_timestamp((d.start_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.start_ms AS ts_ms, d.start_ms / 3600000 AS hour_id, d.end_ms, a.symbol AS asset, d.side, CAST(d.usd_e6 AS DOUBLE PRECISION) / 1e6 AS liq_usd, CAST(d.long_usd_e6 AS DOUBLE PRECISION) / NULLIF(d.usd_e6, 0) AS long_share,
-  d.burst_minutes, d.peak_minute_id, CAST(d.peak_minute_usd_e6 AS DOUBLE PRECISION) / 1e6 AS peak_minute_usd, CAST(d.price_move_ppm AS DOUBLE PRECISION) / 1e4 AS price_move_pct, CAST(d.oi_destroyed_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_destroyed_usd,
-  d.venues, d.venue_list, v.slug AS first_venue, d.cross_venue, CAST(d.coverage_ppm AS DOUBLE PRECISION) / 1e6 AS coverage, d.params
-FROM cascades d JOIN assets a ON a.asset_id = d.asset_id JOIN venues v ON v.venue_id = d.first_venue_id;
-
-CREATE VIEW v_signals AS
-SELECT to_char(to_timestamp((z.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, z.name, COALESCE(a.symbol, 'ALL') AS asset, COALESCE(v.slug, 'ALL') AS venue, z.window_hours, CAST(z.value_e6 AS DOUBLE PRECISION) / 1e6 AS value, CAST(z.threshold_e6 AS DOUBLE PRECISION) / 1e6 AS threshold, z.inputs,
-  CAST(z.coverage_ppm AS DOUBLE PRECISION) / 1e6 AS coverage
-FROM signals z LEFT JOIN assets a ON a.asset_id = z.asset_id LEFT JOIN venues v ON v.venue_id = z.venue_id;
-
-CREATE VIEW v_price_divergence AS
-SELECT to_char(to_timestamp((z.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, z.mark_f AS mark_price, z.median_f AS median_price, CAST(z.divergence_ppm AS DOUBLE PRECISION) / 1e4 AS divergence_pct, z.venues
-FROM price_divergence z JOIN h_names n ON n.market_id = z.market_id;
+SELECT to_char(to_timestamp((z.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, z.day_id * 86400000 AS ts_ms, z.day_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, z.side, z.zone, z.price_from_f AS price_from, z.price_to_f AS price_to, z.rows AS liq_rows, CAST(z.usd_e6 AS DOUBLE PRECISION) / 1e6 AS liq_usd
+FROM liq_zone_day z JOIN h_names n ON n.market_id = z.market_id;
 
 
 -- What is known, and what is not.
@@ -226,3 +211,7 @@ CREATE VIEW v_unresolved AS
 SELECT to_char(to_timestamp((u.ts_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, u.ts_ms, s.chain, s.venue, s.venue_group, u.target, u.event, u.account, u.position_key, m.market_key AS market, u.height,
   s.chain || '/' || u.height || '/' || u.rec || '/' || u.sub AS event_key, u.body
 FROM unresolved u JOIN h_streams s ON s.chain_id = u.chain_id AND s.venue_id = u.venue_id LEFT JOIN markets m ON m.market_id = u.market_id;
+
+CREATE VIEW v_reduce_failures AS
+SELECT to_char(to_timestamp((f.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, f.hour_id * 3600000 AS ts_ms, f.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, f.column_name, f.error
+FROM reduce_failures f JOIN h_names n ON n.market_id = f.market_id;

@@ -52,6 +52,7 @@ CREATE TABLE markets (
   listed_ms INTEGER,
   UNIQUE (venue_id, chain_id, market_key)
 ) STRICT;
+CREATE INDEX markets_asset ON markets (asset_id);
 CREATE TABLE market_listings (
   chain_id INTEGER NOT NULL,
   height INTEGER NOT NULL,
@@ -359,7 +360,9 @@ CREATE TABLE oi_anchors (
   short_usd_e6 INTEGER,
   PRIMARY KEY (chain_id, height, rec, sub)
 ) WITHOUT ROWID, STRICT;
-CREATE INDEX oi_anchors_market ON oi_anchors (market_id, height, ord, sub);
+-- A level that begins at an anchor asks each (collateral, side) for its first and newest statement.
+CREATE INDEX oi_anchors_long ON oi_anchors (market_id, COALESCE(collateral_token, ''), ts_ms) WHERE long_q IS NOT NULL;
+CREATE INDEX oi_anchors_short ON oi_anchors (market_id, COALESCE(collateral_token, ''), ts_ms) WHERE short_q IS NOT NULL;
 -- One price per ONE canonical unit.
 CREATE TABLE prices (
   chain_id INTEGER NOT NULL,
@@ -405,32 +408,45 @@ CREATE TABLE collateral_flows (
 ) WITHOUT ROWID, STRICT;
 
 -- Additive aggregates: added on insert, subtracted on removal; a row whose count falls to 0 is removed.
+-- *_moment_hi x 10^9 + *_moment_lo: sum of each change of open interest times the milliseconds its hour had left.
 CREATE TABLE agg_market_hour (
   market_id INTEGER NOT NULL,
   hour_id INTEGER NOT NULL,
   rows INTEGER NOT NULL,
-  trades INTEGER NOT NULL,
-  volume_usd_e6 INTEGER NOT NULL,
-  exec_volume_usd_e6 INTEGER NOT NULL,
-  taker_buy_usd_e6 INTEGER NOT NULL,
-  taker_sell_usd_e6 INTEGER NOT NULL,
-  closing_legs_usd_e6 INTEGER NOT NULL,
-  liq_volume_usd_e6 INTEGER NOT NULL,
-  adl_volume_usd_e6 INTEGER NOT NULL,
-  liq_rows INTEGER NOT NULL,
-  liq_long_usd_e6 INTEGER NOT NULL,
-  liq_short_usd_e6 INTEGER NOT NULL,
-  adl_rows INTEGER NOT NULL,
-  adl_usd_e6 INTEGER NOT NULL,
-  long_delta_q INTEGER NOT NULL,
-  short_delta_q INTEGER NOT NULL,
-  long_delta_usd_e6 INTEGER NOT NULL,
-  short_delta_usd_e6 INTEGER NOT NULL,
-  fees_usd_e6 INTEGER NOT NULL,
-  fees_unpriced INTEGER NOT NULL,
-  funding_received_usd_e6 INTEGER NOT NULL,
-  funding_charged_usd_e6 INTEGER NOT NULL,
-  borrow_charged_usd_e6 INTEGER NOT NULL,
+  trades INTEGER NOT NULL DEFAULT 0,
+  volume_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  exec_volume_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  taker_buy_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  taker_sell_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  closing_legs_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  liq_volume_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  adl_volume_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  liq_rows INTEGER NOT NULL DEFAULT 0,
+  liq_long_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  liq_short_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  liq_market_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  liq_pool_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  liq_backstop_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  liq_takeover_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  adl_rows INTEGER NOT NULL DEFAULT 0,
+  adl_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  long_delta_q INTEGER NOT NULL DEFAULT 0,
+  short_delta_q INTEGER NOT NULL DEFAULT 0,
+  long_delta_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  short_delta_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  long_untold INTEGER NOT NULL DEFAULT 0,
+  short_untold INTEGER NOT NULL DEFAULT 0,
+  long_moment_hi INTEGER NOT NULL DEFAULT 0,
+  long_moment_lo INTEGER NOT NULL DEFAULT 0,
+  short_moment_hi INTEGER NOT NULL DEFAULT 0,
+  short_moment_lo INTEGER NOT NULL DEFAULT 0,
+  long_closed_q INTEGER NOT NULL DEFAULT 0,
+  short_closed_q INTEGER NOT NULL DEFAULT 0,
+  fees_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  fees_unpriced INTEGER NOT NULL DEFAULT 0,
+  funding_received_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  funding_charged_usd_e6 INTEGER NOT NULL DEFAULT 0,
+  borrow_charged_usd_e6 INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (market_id, hour_id)
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE liq_minute (
@@ -441,6 +457,21 @@ CREATE TABLE liq_minute (
   usd_e6 INTEGER NOT NULL,
   PRIMARY KEY (market_id, minute_id, side)
 ) WITHOUT ROWID, STRICT;
+-- Liquidations by price zone: from 1.005^zone up to 1.005^(zone + 1), edges as exact numbers.
+CREATE TABLE liq_zone_day (
+  market_id INTEGER NOT NULL,
+  day_id INTEGER NOT NULL,
+  side TEXT NOT NULL CHECK (side IN ('long','short')),
+  zone INTEGER NOT NULL,
+  price_from TEXT NOT NULL,
+  price_from_f REAL NOT NULL,
+  price_to TEXT NOT NULL,
+  price_to_f REAL NOT NULL,
+  rows INTEGER NOT NULL,
+  usd_e6 INTEGER NOT NULL,
+  PRIMARY KEY (market_id, day_id, side, zone)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX liq_zone_day_day ON liq_zone_day (day_id);
 CREATE TABLE collateral_flow_hour (
   venue_id INTEGER NOT NULL,
   chain_id INTEGER NOT NULL,
@@ -458,8 +489,20 @@ CREATE TABLE collateral_flow_hour (
   PRIMARY KEY (venue_id, chain_id, token, scope, hour_id)
 ) WITHOUT ROWID, STRICT;
 
--- Levels and windows: recomputed by the reducer for dirty markets.
-CREATE TABLE dirty (market_id INTEGER PRIMARY KEY) STRICT;
+-- Levels: recomputed by the reducer from the earliest dirty hour on. Hours below -2^40 stand for the market's first.
+CREATE TABLE dirty (
+  market_id INTEGER PRIMARY KEY,
+  from_hour INTEGER NOT NULL,
+  to_hour INTEGER NOT NULL
+) STRICT;
+-- Cells of levels and windows that hold NULL because their number fits no column or cannot be.
+CREATE TABLE reduce_failures (
+  market_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  column_name TEXT NOT NULL,
+  error TEXT NOT NULL,
+  PRIMARY KEY (market_id, hour_id, column_name)
+) WITHOUT ROWID, STRICT;
 -- One market and hour of which anything is indexed, quiet hours too.
 CREATE TABLE market_hour (
   market_id INTEGER NOT NULL,
@@ -470,6 +513,8 @@ CREATE TABLE market_hour (
   short_q INTEGER,
   long_entry_usd_e6 INTEGER,
   short_entry_usd_e6 INTEGER,
+  long_tw_q INTEGER,
+  short_tw_q INTEGER,
   mark TEXT,
   mark_f REAL,
   mark_source TEXT,
@@ -479,6 +524,7 @@ CREATE TABLE market_hour (
   one_mark_usd_e6 INTEGER,
   PRIMARY KEY (market_id, hour_id)
 ) WITHOUT ROWID, STRICT;
+CREATE INDEX market_hour_hour ON market_hour (hour_id);
 CREATE TABLE funding_hour (
   market_id INTEGER NOT NULL,
   hour_id INTEGER NOT NULL,
@@ -490,97 +536,44 @@ CREATE TABLE funding_hour (
   weighted_usd_e9 INTEGER,
   PRIMARY KEY (market_id, hour_id, kind)
 ) WITHOUT ROWID, STRICT;
--- Change of one-sided open interest of a venue and asset over a day; quantity_usd_e6 + price_usd_e6 = the whole change.
-CREATE TABLE oi_change_day (
-  venue_id INTEGER NOT NULL,
-  asset_id INTEGER NOT NULL,
+CREATE INDEX funding_hour_hour ON funding_hour (hour_id);
+-- What of an hour's liquidations is no sum: recomputed from their rows.
+CREATE TABLE liquidation_hour (
+  market_id INTEGER NOT NULL,
+  hour_id INTEGER NOT NULL,
+  orders INTEGER NOT NULL,
+  accounts INTEGER NOT NULL,
+  largest_usd_e6 INTEGER NOT NULL,
+  largest_height INTEGER NOT NULL,
+  largest_rec INTEGER NOT NULL,
+  largest_sub INTEGER NOT NULL,
+  max_minute_id INTEGER NOT NULL,
+  max_minute_usd_e6 INTEGER NOT NULL,
+  PRIMARY KEY (market_id, hour_id)
+) WITHOUT ROWID, STRICT;
+-- One market and day. Sums are NULL unless every hour of the day is covered, or every hour since the market began in it;
+-- levels are those at the day's end. oi_quantity_usd_e6 + oi_price_usd_e6 = the whole change since the day before.
+CREATE TABLE market_day (
+  market_id INTEGER NOT NULL,
   day_id INTEGER NOT NULL,
+  hours INTEGER NOT NULL,
+  trades INTEGER,
+  volume_usd_e6 INTEGER,
+  exec_volume_usd_e6 INTEGER,
+  liq_volume_usd_e6 INTEGER,
+  adl_volume_usd_e6 INTEGER,
+  liq_rows INTEGER,
+  liq_long_usd_e6 INTEGER,
+  liq_short_usd_e6 INTEGER,
+  adl_usd_e6 INTEGER,
+  fees_usd_e6 INTEGER,
+  closed_q INTEGER,
+  gross_tw_q INTEGER,
+  gross_q INTEGER,
   oi_one_usd_e6 INTEGER,
-  change_ppm INTEGER,
-  quantity_usd_e6 INTEGER,
-  price_usd_e6 INTEGER,
-  PRIMARY KEY (venue_id, asset_id, day_id)
+  oi_before_usd_e6 INTEGER,
+  oi_quantity_usd_e6 INTEGER,
+  oi_price_usd_e6 INTEGER,
+  PRIMARY KEY (market_id, day_id)
 ) WITHOUT ROWID, STRICT;
-CREATE TABLE holding_time_day (
-  venue_id INTEGER NOT NULL,
-  asset_id INTEGER NOT NULL,
-  day_id INTEGER NOT NULL,
-  method TEXT NOT NULL,
-  mean_ms INTEGER,
-  closed_usd_e6 INTEGER,
-  PRIMARY KEY (venue_id, asset_id, day_id, method)
-) WITHOUT ROWID, STRICT;
-CREATE TABLE funding_extremes (
-  market_id INTEGER NOT NULL,
-  hour_id INTEGER NOT NULL,
-  rate_1h_e12 INTEGER NOT NULL,
-  z_e6 INTEGER,
-  rank_ppm INTEGER,
-  points INTEGER NOT NULL,
-  PRIMARY KEY (market_id, hour_id)
-) WITHOUT ROWID, STRICT;
-CREATE TABLE liquidation_zones (
-  asset_id INTEGER NOT NULL,
-  side TEXT NOT NULL CHECK (side IN ('long','short')),
-  day_id INTEGER NOT NULL,
-  zone INTEGER NOT NULL,
-  price_from TEXT NOT NULL,
-  price_from_f REAL NOT NULL,
-  price_to TEXT NOT NULL,
-  price_to_f REAL NOT NULL,
-  liq_rows INTEGER NOT NULL,
-  usd_e6 INTEGER NOT NULL,
-  PRIMARY KEY (asset_id, side, day_id, zone)
-) WITHOUT ROWID, STRICT;
-CREATE TABLE concentration_day (
-  asset_id INTEGER NOT NULL,
-  day_id INTEGER NOT NULL,
-  basis TEXT NOT NULL CHECK (basis IN ('oi_one','volume')),
-  total_usd_e6 INTEGER NOT NULL,
-  hhi_e6 INTEGER,
-  effective_venues_e6 INTEGER,
-  venues INTEGER NOT NULL,
-  venue_list TEXT NOT NULL,
-  PRIMARY KEY (asset_id, day_id, basis)
-) WITHOUT ROWID, STRICT;
-CREATE TABLE cascades (
-  asset_id INTEGER NOT NULL,
-  side TEXT NOT NULL CHECK (side IN ('long','short','both')),
-  start_ms INTEGER NOT NULL,
-  params TEXT NOT NULL,
-  end_ms INTEGER NOT NULL,
-  usd_e6 INTEGER NOT NULL,
-  long_usd_e6 INTEGER NOT NULL,
-  burst_minutes INTEGER NOT NULL,
-  peak_minute_id INTEGER NOT NULL,
-  peak_minute_usd_e6 INTEGER NOT NULL,
-  price_move_ppm INTEGER,
-  oi_destroyed_usd_e6 INTEGER,
-  venues INTEGER NOT NULL,
-  venue_list TEXT NOT NULL,
-  first_venue_id INTEGER NOT NULL,
-  cross_venue INTEGER NOT NULL CHECK (cross_venue IN (0,1)),
-  coverage_ppm INTEGER NOT NULL,
-  PRIMARY KEY (asset_id, side, start_ms, params)
-) WITHOUT ROWID, STRICT;
-CREATE TABLE signals (
-  name TEXT NOT NULL,
-  asset_id INTEGER NOT NULL,
-  venue_id INTEGER NOT NULL,
-  hour_id INTEGER NOT NULL,
-  window_hours INTEGER NOT NULL,
-  value_e6 INTEGER,
-  threshold_e6 INTEGER,
-  inputs TEXT NOT NULL,
-  coverage_ppm INTEGER NOT NULL,
-  PRIMARY KEY (name, asset_id, venue_id, hour_id)
-) WITHOUT ROWID, STRICT;
-CREATE TABLE price_divergence (
-  market_id INTEGER NOT NULL,
-  hour_id INTEGER NOT NULL,
-  mark_f REAL NOT NULL,
-  median_f REAL NOT NULL,
-  divergence_ppm INTEGER NOT NULL,
-  venues INTEGER NOT NULL,
-  PRIMARY KEY (market_id, hour_id)
-) WITHOUT ROWID, STRICT;
+CREATE INDEX market_day_day ON market_day (day_id);

@@ -110,6 +110,8 @@ pub struct ReduceStats {
     pub markets: u64,
     /// Market-hours written.
     pub market_hours: u64,
+    /// Cells of the whole store that are NULL because their number fits no column or cannot be.
+    pub failures: u64,
 }
 
 /// A failed call of the store. Nothing was written.

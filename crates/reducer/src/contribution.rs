@@ -3,7 +3,8 @@
 use alloy_primitives::I256;
 use perpdex_core::{Action, ChainId, FlowDirection, FlowScope, Forced, FundingKind, LiquidationKind, PositionSide, VenueSlug};
 
-use crate::{FlowRow, Row, hour_id, minute_id};
+use crate::zones::zone_of;
+use crate::{FillRow, FlowRow, HOUR_MS, LiquidationRow, Row, day_id, hour_id, minute_id};
 
 /// What is added to `agg_market_hour`. All sums are 64-bit; an overflow is the store's error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub struct HourContribution {
     pub liq_long_usd_e6: i64,
     /// Their execution notional, shorts.
     pub liq_short_usd_e6: i64,
+    /// Of both sides: closed on the book.
+    pub liq_market_usd_e6: i64,
+    /// Of both sides: closed against the pool.
+    pub liq_pool_usd_e6: i64,
+    /// Of both sides: taken over by the venue's vault.
+    pub liq_backstop_usd_e6: i64,
+    /// Of both sides: taken over by a third party.
+    pub liq_takeover_usd_e6: i64,
     /// ADL rows.
     pub adl_rows: i64,
     /// Their execution notional.
@@ -44,6 +53,18 @@ pub struct HourContribution {
     pub long_delta_usd_e6: i64,
     /// Change of short open interest at entry.
     pub short_delta_usd_e6: i64,
+    /// Rows that change long open interest without telling its entry cost.
+    pub long_untold: i64,
+    /// Rows that change short open interest without telling its entry cost.
+    pub short_untold: i64,
+    /// Moment of the long changes, see [`Moment`].
+    pub long_moment: Moment,
+    /// Moment of the short changes.
+    pub short_moment: Moment,
+    /// Long open interest that rows took away, canonical units times 10^qty_scale.
+    pub long_closed_q: i64,
+    /// Short open interest that rows took away.
+    pub short_closed_q: i64,
     /// Fees paid less rebates.
     pub fees_usd_e6: i64,
     /// Rows whose fee has no dollar value.
@@ -54,6 +75,51 @@ pub struct HourContribution {
     pub funding_charged_usd_e6: i64,
     /// Borrow fees paid.
     pub borrow_charged_usd_e6: i64,
+}
+
+/// A change of open interest times the milliseconds of its hour that were left, the additive part of time-weighted open
+/// interest: `hi x 10^9 + lo`, with `lo` from 0 to 10^9 - 1 in one contribution, so that sums of both parts fit 64 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Whole 10^9.
+    pub hi: i64,
+    /// The rest.
+    pub lo: i64,
+}
+
+/// One of the `hi` of a [`Moment`].
+const MOMENT_BASE: i128 = 1_000_000_000;
+
+impl Moment {
+    /// The moment of a change at a time.
+    pub fn of(delta_q: i64, ts_ms: i64) -> Moment {
+        let left_ms = (hour_id(ts_ms) + 1) * HOUR_MS - ts_ms;
+        let moment = i128::from(delta_q) * i128::from(left_ms);
+        let part = |value: i128| i64::try_from(value).expect("63 bits times an hour over 10^9 fit in 64 bits");
+        Moment { hi: part(moment.div_euclid(MOMENT_BASE)), lo: part(moment.rem_euclid(MOMENT_BASE)) }
+    }
+
+    /// The moment as one number: quantity times milliseconds.
+    pub fn value(self) -> i128 {
+        i128::from(self.hi) * MOMENT_BASE + i128::from(self.lo)
+    }
+}
+
+/// What is added to `liq_zone_day`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneContribution {
+    /// Market.
+    pub market_id: i64,
+    /// Day.
+    pub day_id: i64,
+    /// Side of the liquidated positions.
+    pub side: PositionSide,
+    /// Price zone, see [`crate::PriceZone`]; `None` where the price lies outside of all zones.
+    pub zone: Option<i32>,
+    /// Rows.
+    pub rows: i64,
+    /// Execution notional, micro-dollars.
+    pub usd_e6: i64,
 }
 
 /// What is added to `liq_minute`.
@@ -98,59 +164,26 @@ pub struct FlowContribution {
     pub withdrawals_usd_e6: i64,
 }
 
-/// What a row adds: (market, hour, sums), and for liquidations a minute. Rows that add nothing give `None`.
-pub fn contributions(row: &Row) -> (Option<(i64, i64, HourContribution)>, Option<MinuteContribution>) {
+/// What one row adds to sums. Rows of states (rates, anchors, prices) add nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contributions {
+    /// (market, hour, sums).
+    pub hour: Option<(i64, i64, HourContribution)>,
+    /// Liquidations: their minute.
+    pub minute: Option<MinuteContribution>,
+    /// Liquidations: their price zone.
+    pub zone: Option<ZoneContribution>,
+}
+
+/// What a row adds.
+pub fn contributions(row: &Row) -> Contributions {
     match row {
-        Row::Fill(fill) => {
-            let mut c = HourContribution {
-                rows: 1,
-                long_delta_q: fill.long_delta_q,
-                short_delta_q: fill.short_delta_q,
-                long_delta_usd_e6: fill.long_delta_usd_e6.unwrap_or(0),
-                short_delta_usd_e6: fill.short_delta_usd_e6.unwrap_or(0),
-                fees_usd_e6: fill.fee_usd_e6.unwrap_or(0),
-                fees_unpriced: i64::from(fill.fee_native.is_some() && fill.fee_usd_e6.is_none()),
-                ..HourContribution::default()
-            };
-            if fill.in_volume && matches!(fill.action, Action::Decrease | Action::Close | Action::Liquidation | Action::Adl) {
-                c.closing_legs_usd_e6 = fill.notional_usd_e6;
-            }
-            if fill.is_taker && fill.in_volume {
-                c.trades = 1;
-                c.volume_usd_e6 = fill.notional_usd_e6;
-                c.exec_volume_usd_e6 = fill.exec_notional_usd_e6;
-                match fill.taker_dir {
-                    Some(1) => c.taker_buy_usd_e6 = fill.notional_usd_e6,
-                    Some(_) => c.taker_sell_usd_e6 = fill.notional_usd_e6,
-                    None => {}
-                }
-                match fill.forced {
-                    Forced::None => {}
-                    Forced::Liq => c.liq_volume_usd_e6 = fill.notional_usd_e6,
-                    Forced::Adl => c.adl_volume_usd_e6 = fill.notional_usd_e6,
-                }
-            }
-            (Some((fill.market_id, hour_id(fill.ts_ms), c)), None)
-        }
+        Row::Fill(fill) => Contributions { hour: Some((fill.market_id, hour_id(fill.ts_ms), of_fill(fill))), ..Contributions::default() },
         Row::Liquidation(liq) if liq.kind == LiquidationKind::Adl => {
             let c = HourContribution { rows: 1, adl_rows: 1, adl_usd_e6: liq.exec_notional_usd_e6, ..HourContribution::default() };
-            (Some((liq.market_id, hour_id(liq.ts_ms), c)), None)
+            Contributions { hour: Some((liq.market_id, hour_id(liq.ts_ms), c)), ..Contributions::default() }
         }
-        Row::Liquidation(liq) => {
-            let mut c = HourContribution { rows: 1, liq_rows: 1, ..HourContribution::default() };
-            match liq.side {
-                PositionSide::Long => c.liq_long_usd_e6 = liq.exec_notional_usd_e6,
-                PositionSide::Short => c.liq_short_usd_e6 = liq.exec_notional_usd_e6,
-            }
-            let minute = MinuteContribution {
-                market_id: liq.market_id,
-                minute_id: minute_id(liq.ts_ms),
-                side: liq.side,
-                rows: 1,
-                usd_e6: liq.exec_notional_usd_e6,
-            };
-            (Some((liq.market_id, hour_id(liq.ts_ms), c)), Some(minute))
-        }
+        Row::Liquidation(liq) => of_liquidation(liq),
         Row::Payment(payment) => {
             let mut c = HourContribution { rows: 1, ..HourContribution::default() };
             let amount = payment.amount_usd_e6.unwrap_or(0);
@@ -159,10 +192,75 @@ pub fn contributions(row: &Row) -> (Option<(i64, i64, HourContribution)>, Option
                 (FundingKind::Funding, false) => c.funding_received_usd_e6 = amount,
                 (FundingKind::Borrow, _) => c.borrow_charged_usd_e6 = -amount,
             }
-            (Some((payment.market_id, payment.hour_id, c)), None)
+            Contributions { hour: Some((payment.market_id, payment.hour_id, c)), ..Contributions::default() }
         }
-        Row::Rate(_) | Row::Index(_) | Row::Anchor(_) | Row::Price(_) | Row::TokenPrice(_) | Row::Flow(_) => (None, None),
+        Row::Rate(_) | Row::Index(_) | Row::Anchor(_) | Row::Price(_) | Row::TokenPrice(_) | Row::Flow(_) => Contributions::default(),
     }
+}
+
+fn of_fill(fill: &FillRow) -> HourContribution {
+    let untold = |q: i64, usd: Option<i64>| i64::from(q != 0 && usd.is_none());
+    let mut c = HourContribution {
+        rows: 1,
+        long_delta_q: fill.long_delta_q,
+        short_delta_q: fill.short_delta_q,
+        long_delta_usd_e6: fill.long_delta_usd_e6.unwrap_or(0),
+        short_delta_usd_e6: fill.short_delta_usd_e6.unwrap_or(0),
+        long_untold: untold(fill.long_delta_q, fill.long_delta_usd_e6),
+        short_untold: untold(fill.short_delta_q, fill.short_delta_usd_e6),
+        long_moment: Moment::of(fill.long_delta_q, fill.ts_ms),
+        short_moment: Moment::of(fill.short_delta_q, fill.ts_ms),
+        long_closed_q: fill.long_delta_q.saturating_neg().max(0),
+        short_closed_q: fill.short_delta_q.saturating_neg().max(0),
+        fees_usd_e6: fill.fee_usd_e6.unwrap_or(0),
+        fees_unpriced: i64::from(fill.fee_native.is_some() && fill.fee_usd_e6.is_none()),
+        ..HourContribution::default()
+    };
+    if fill.in_volume && matches!(fill.action, Action::Decrease | Action::Close | Action::Liquidation | Action::Adl) {
+        c.closing_legs_usd_e6 = fill.notional_usd_e6;
+    }
+    if fill.is_taker && fill.in_volume {
+        c.trades = 1;
+        c.volume_usd_e6 = fill.notional_usd_e6;
+        c.exec_volume_usd_e6 = fill.exec_notional_usd_e6;
+        match fill.taker_dir {
+            Some(1) => c.taker_buy_usd_e6 = fill.notional_usd_e6,
+            Some(_) => c.taker_sell_usd_e6 = fill.notional_usd_e6,
+            None => {}
+        }
+        match fill.forced {
+            Forced::None => {}
+            Forced::Liq => c.liq_volume_usd_e6 = fill.notional_usd_e6,
+            Forced::Adl => c.adl_volume_usd_e6 = fill.notional_usd_e6,
+        }
+    }
+    c
+}
+
+fn of_liquidation(liq: &LiquidationRow) -> Contributions {
+    let usd_e6 = liq.exec_notional_usd_e6;
+    let mut c = HourContribution { rows: 1, liq_rows: 1, ..HourContribution::default() };
+    match liq.side {
+        PositionSide::Long => c.liq_long_usd_e6 = usd_e6,
+        PositionSide::Short => c.liq_short_usd_e6 = usd_e6,
+    }
+    match liq.kind {
+        LiquidationKind::Market => c.liq_market_usd_e6 = usd_e6,
+        LiquidationKind::Pool => c.liq_pool_usd_e6 = usd_e6,
+        LiquidationKind::Backstop => c.liq_backstop_usd_e6 = usd_e6,
+        LiquidationKind::Takeover => c.liq_takeover_usd_e6 = usd_e6,
+        LiquidationKind::Adl => {}
+    }
+    let minute = MinuteContribution { market_id: liq.market_id, minute_id: minute_id(liq.ts_ms), side: liq.side, rows: 1, usd_e6 };
+    let zone = ZoneContribution {
+        market_id: liq.market_id,
+        day_id: day_id(liq.ts_ms),
+        side: liq.side,
+        zone: zone_of(&liq.price),
+        rows: 1,
+        usd_e6,
+    };
+    Contributions { hour: Some((liq.market_id, hour_id(liq.ts_ms), c)), minute: Some(minute), zone: Some(zone) }
 }
 
 /// What a flow row adds.

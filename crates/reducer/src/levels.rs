@@ -2,6 +2,9 @@
 
 use perpdex_core::{AmountError, Decimal, FundingKind, IndexBasis, Period, PositionSide, PriceKind};
 
+use crate::HOUR_MS;
+use crate::stats::div_half_even;
+
 mod anchor;
 mod funding;
 mod mark;
@@ -16,7 +19,7 @@ pub struct CoveredTime {
 }
 
 /// The additive deltas of one hour, from `agg_market_hour`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HourDelta {
     /// Hour.
     pub hour_id: i64,
@@ -28,36 +31,45 @@ pub struct HourDelta {
     pub long_usd_e6: Option<i64>,
     /// Change of short open interest at entry.
     pub short_usd_e6: Option<i64>,
+    /// Sum of the long changes times the milliseconds that were left of the hour.
+    pub long_moment: i128,
+    /// The same of the short changes.
+    pub short_moment: i128,
 }
 
-/// One stated level, from `oi_anchors`. State after the whole record; other fills of its block may follow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnchorPoint {
-    /// Height.
-    pub height: u64,
-    /// Order inside the height.
-    pub ord: i64,
-    /// Unix milliseconds.
-    pub ts_ms: i64,
-    /// Collateral it is stated for.
-    pub collateral_token: Option<String>,
-    /// Longs, if stated.
-    pub long_q: Option<i64>,
-    /// Shorts, if stated.
-    pub short_q: Option<i64>,
-    /// Longs at entry, if stated.
+/// Open interest of both sides at one moment, in quantity and at entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Longs, canonical units times 10^qty_scale.
+    pub long_q: i64,
+    /// Shorts.
+    pub short_q: i64,
+    /// Longs at entry, micro-dollars; `None` where a venue does not tell it.
     pub long_usd_e6: Option<i64>,
-    /// Shorts at entry, if stated.
+    /// Shorts at entry.
     pub short_usd_e6: Option<i64>,
 }
 
-/// Deltas of fills of one block, for the hour in which the base lies.
+/// One (collateral, side) part of a level that the chain has stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TailDelta {
-    /// Height.
-    pub height: u64,
-    /// The hour's deltas of that block.
-    pub delta: HourDelta,
+pub struct AnchorPart {
+    /// Whether it is the long side.
+    pub is_long: bool,
+    /// Quantity.
+    pub q: i64,
+    /// At entry, micro-dollars, if stated.
+    pub usd_e6: Option<i64>,
+}
+
+/// A moment at which the chain has stated every part of a level: the state after all of its block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnchorBase {
+    /// Time of its block, unix milliseconds.
+    pub ts_ms: i64,
+    /// The newest value of each part.
+    pub parts: Vec<AnchorPart>,
+    /// Changes by later blocks of the same hour.
+    pub tail: Vec<HourDelta>,
 }
 
 /// The last price of a kind in an hour.
@@ -109,33 +121,34 @@ pub enum RateValue {
     },
 }
 
-/// All of one market that levels are computed from.
+/// What levels are computed from: the hours of one market from a moment on, and what stood before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MarketHistory {
     /// Hour of the market's first event or listing.
     pub first_hour: i64,
+    /// Hour from which on rows are wanted, not before `first_hour`.
+    pub from_hour: i64,
     /// Hour up to which the calendar goes, inclusive.
     pub last_hour: i64,
+    /// The level at the beginning of `from_hour`; not read where that is `first_hour`.
+    pub before: Option<Level>,
     /// Digits of quantities.
     pub qty_scale: u8,
     /// Whether the market began inside the covered history (creation seen, or the stream covered from its first
     /// height): levels start at zero.
     pub starts_at_zero: bool,
-    /// How many (collateral, side) rows make a whole anchor; 0 = any row states both sides.
-    pub anchor_parts: usize,
     /// Coverage of fills and liquidations, ascending, disjoint.
     pub fills_covered: Vec<CoveredTime>,
     /// Coverage of funding.
     pub funding_covered: Vec<CoveredTime>,
-    /// Hours with deltas, ascending.
+    /// Hours with deltas from `from_hour` on, ascending.
     pub deltas: Vec<HourDelta>,
-    /// Deltas by block in the hour of the first whole anchor, ascending; see [`first_anchor_hour`](Self::first_anchor_hour).
-    pub tail: Vec<TailDelta>,
-    /// Anchors up to the first whole one, and all others of its height, canonical order; empty where `starts_at_zero`.
-    pub anchors: Vec<AnchorPoint>,
-    /// Last price of each hour and kind, ascending by hour.
+    /// The first whole anchor of each stretch of coverage, ascending.
+    pub bases: Vec<AnchorBase>,
+    /// Last price of each hour and kind, ascending by hour, from `mark_age_ms_max` before `from_hour` on.
     pub marks: Vec<MarkPoint>,
-    /// Rates and index values, canonical order.
+    /// Rates and index values by time, then canonical order: all from `from_hour` on, and of each kind and side the last
+    /// before.
     pub rates: Vec<RatePoint>,
     /// A mark older than this is no mark, milliseconds.
     pub mark_age_ms_max: i64,
@@ -158,6 +171,11 @@ pub struct HourLevel {
     pub long_entry_usd_e6: Option<i64>,
     /// Shorts at entry.
     pub short_entry_usd_e6: Option<i64>,
+    /// Longs, mean over the hour, half to even; `None` unless the level is known at both ends of it. The hour in which a
+    /// market began counts from its beginning.
+    pub long_tw_q: Option<i64>,
+    /// Shorts, mean over the hour.
+    pub short_tw_q: Option<i64>,
     /// Mark at the hour's end, quote per canonical unit.
     pub mark: Option<Decimal>,
     /// mark, oracle, index, mid or execution.
@@ -191,55 +209,80 @@ pub struct HourFunding {
     pub weighted_usd_e9: Option<i64>,
 }
 
+/// A number of an hour that fits no column, or a level that cannot be: its cell is NULL, and this says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HourFailure {
+    /// Hour.
+    pub hour_id: i64,
+    /// Column.
+    pub column: &'static str,
+    /// Why.
+    pub error: String,
+}
+
 /// What [`levels`] gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MarketHours {
-    /// One row per calendar hour.
+    /// One row per calendar hour from `from_hour` on.
     pub levels: Vec<HourLevel>,
     /// One row per hour and kind with a rate.
     pub funding: Vec<HourFunding>,
+    /// Cells that could not be filled.
+    pub failures: Vec<HourFailure>,
 }
 
-/// Milliseconds of an hour.
-const HOUR_MS: i64 = 3_600_000;
 /// Parts per million of a fully covered hour.
-const FULL_PPM: i64 = 1_000_000;
-
-impl MarketHistory {
-    /// The hour of the first whole anchor, for which `tail` must be loaded; `None` where none is whole.
-    pub fn first_anchor_hour(anchors: &[AnchorPoint], anchor_parts: usize) -> Option<i64> {
-        anchor::first_whole(anchors, anchor_parts).map(|base| base.ts_ms.div_euclid(HOUR_MS))
-    }
-}
+pub const FULL_PPM: i64 = 1_000_000;
+/// How far below zero the roundings of many positions may carry a level that began at an anchor, units of 10^-qty_scale
+/// or micro-dollars. It counts as zero.
+const ROUNDING_MAX: i64 = 1_000;
 
 /// The hours of a market: one row per calendar hour, and one per hour and kind with a rate.
 ///
-/// A level is the base plus all deltas since, and `None` before the base or after an hour that is not fully covered.
-/// A number that fits no column is an error.
-pub fn levels(history: &MarketHistory) -> Result<MarketHours, AmountError> {
+/// A level is the base plus all deltas since, and `None` before a base or after an hour that is not fully covered, until
+/// the first whole anchor behind that. What fits no column leaves its cell empty and is told.
+pub fn levels(history: &MarketHistory) -> MarketHours {
+    let mut out = MarketHours::default();
     let fills_covered = history.covered_from_listing(&history.fills_covered);
     let funding_covered = history.covered_from_listing(&history.funding_covered);
-    let base = if history.starts_at_zero { None } else { anchor::first_whole(&history.anchors, history.anchor_parts) };
-    let mut running = history.starts_at_zero.then(Level::zero);
+    let is_begin = history.from_hour <= history.first_hour;
+    let mut running = if is_begin { history.starts_at_zero.then(Level::zero) } else { history.before };
     let mut deltas = history.deltas.iter().peekable();
     let mut marks = mark::Ladder::new(&history.marks, history.mark_age_ms_max);
-    let mut rows = Vec::new();
-    for hour_id in history.first_hour..=history.last_hour {
+    for hour_id in history.from_hour..=history.last_hour {
+        let mut failed = Failed { hour_id, failures: &mut out.failures };
         let fills_ppm = covered_ppm(&fills_covered, hour_id);
         let mut delta = None;
         while let Some(next) = deltas.next_if(|next| next.hour_id <= hour_id) {
             delta = (next.hour_id == hour_id).then_some(next);
         }
-        running = match (running, &base) {
-            (_, Some(base)) if base.hour_id() == hour_id => base.level_at_hour_end(&history.tail, &fills_covered),
-            (Some(level), _) if fills_ppm == FULL_PPM => Some(delta.map_or(level, |delta| level.plus(delta))),
-            _ => None,
+        let start = running.filter(|_| fills_ppm == FULL_PPM);
+        running = match start {
+            Some(level) => failed.told("long_q", delta.map_or(Ok(level), |delta| level.plus(delta))),
+            None => {
+                let base = history.bases.iter().find(|base| base.hour_id() == hour_id);
+                base.and_then(|base| failed.told("long_q", base.level_at_hour_end(&fills_covered)).flatten())
+            }
         };
-        let funding_ppm = covered_ppm(&funding_covered, hour_id);
-        rows.push(hour_row(history, hour_id, (fills_ppm, funding_ppm), running, marks.at_end_of(hour_id))?);
+        let means = means(start, running, delta, &mut failed);
+        let coverage = (fills_ppm, covered_ppm(&funding_covered, hour_id));
+        out.levels.push(hour_row(history, coverage, (running, means), marks.at_end_of(hour_id), &mut failed));
     }
-    let funding = funding::hours(history, &rows)?;
-    Ok(MarketHours { levels: rows, funding })
+    funding::hours(history, &mut out);
+    out
+}
+
+/// Gathers what went wrong in an hour.
+struct Failed<'a> {
+    hour_id: i64,
+    failures: &'a mut Vec<HourFailure>,
+}
+
+impl Failed<'_> {
+    /// The value, or `None` and a word on why there is none.
+    fn told<T>(&mut self, column: &'static str, result: Result<T, AmountError>) -> Option<T> {
+        result.map_err(|error| self.failures.push(HourFailure { hour_id: self.hour_id, column, error: error.to_string() })).ok()
+    }
 }
 
 impl MarketHistory {
@@ -257,66 +300,91 @@ impl MarketHistory {
     }
 }
 
-/// Open interest of both sides, in quantity and at entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Level {
-    long_q: i64,
-    short_q: i64,
-    long_usd_e6: Option<i64>,
-    short_usd_e6: Option<i64>,
-}
-
 impl Level {
     fn zero() -> Level {
         Level { long_q: 0, short_q: 0, long_usd_e6: Some(0), short_usd_e6: Some(0) }
     }
 
-    fn plus(self, delta: &HourDelta) -> Level {
-        Level {
-            long_q: self.long_q + delta.long_q,
-            short_q: self.short_q + delta.short_q,
-            long_usd_e6: self.long_usd_e6.zip(delta.long_usd_e6).map(|(usd, change)| usd + change),
-            short_usd_e6: self.short_usd_e6.zip(delta.short_usd_e6).map(|(usd, change)| usd + change),
-        }
+    fn plus(self, delta: &HourDelta) -> Result<Level, AmountError> {
+        let usd = |level: Option<i64>, delta: Option<i64>| level.zip(delta).map(|(level, delta)| sum(level, delta)).transpose();
+        Ok(Level {
+            long_q: sum(self.long_q, delta.long_q)?,
+            short_q: sum(self.short_q, delta.short_q)?,
+            long_usd_e6: usd(self.long_usd_e6, delta.long_usd_e6)?,
+            short_usd_e6: usd(self.short_usd_e6, delta.short_usd_e6)?,
+        })
     }
+}
+
+/// A level after a change: never below zero but for roundings, which count as zero.
+fn sum(level: i64, change: i64) -> Result<i64, AmountError> {
+    match level.checked_add(change) {
+        Some(next) if next >= 0 => Ok(next),
+        Some(next) if next >= -ROUNDING_MAX => Ok(0),
+        _ => Err(AmountError::Overflow { what: "open interest", value: (i128::from(level) + i128::from(change)).to_string() }),
+    }
+}
+
+/// Means of longs and shorts over an hour whose level is known at both ends.
+fn means(start: Option<Level>, end: Option<Level>, delta: Option<&HourDelta>, failed: &mut Failed<'_>) -> (Option<i64>, Option<i64>) {
+    let Some((start, _)) = start.zip(end) else { return (None, None) };
+    let mut mean = |column, level: i64, moment: i128| {
+        let weighted = i128::from(level) * i128::from(HOUR_MS) + moment;
+        let mean = div_half_even(weighted, i128::from(HOUR_MS));
+        let overflow = |_| AmountError::Overflow { what: "mean of open interest", value: mean.to_string() };
+        failed.told(column, i64::try_from(mean).map_err(overflow))
+    };
+    let long = mean("long_tw_q", start.long_q, delta.map_or(0, |delta| delta.long_moment));
+    let short = mean("short_tw_q", start.short_q, delta.map_or(0, |delta| delta.short_moment));
+    (long, short)
 }
 
 fn hour_row(
     history: &MarketHistory,
-    hour_id: i64,
     (fills_ppm, funding_ppm): (i64, i64),
-    level: Option<Level>,
+    (level, (long_tw_q, short_tw_q)): (Option<Level>, (Option<i64>, Option<i64>)),
     mark: Option<mark::Mark>,
-) -> Result<HourLevel, AmountError> {
-    let at_mark = |q: Option<i64>| match (q, mark) {
-        (Some(q), Some(mark)) => Decimal::new(wide(q), history.qty_scale).mul(&mark.price)?.to_i64(6).map(Some),
-        _ => Ok(None),
-    };
-    let (long_q, short_q) = (level.map(|level| level.long_q), level.map(|level| level.short_q));
-    let gross = long_q.zip(short_q).map(|(long, short)| Decimal::from(long).add(&Decimal::from(short))).transpose()?;
-    let one_mark_usd_e6 = match (gross, mark) {
-        (Some(gross), Some(mark)) => {
-            let usd = Decimal::new(gross.value, history.qty_scale).mul(&mark.price)?;
-            let half = usd.div(&Decimal::from(2), usd.scale + 1)?;
-            Some(half.to_i64(6)?)
+    failed: &mut Failed<'_>,
+) -> HourLevel {
+    let hour_id = failed.hour_id;
+    let mut at_mark = |column, qs: Option<(i64, i64)>, parts: i64| {
+        // Nothing is worth nothing at any price.
+        if qs == Some((0, 0)) {
+            return Some(0);
         }
-        _ => None,
+        let (q, mark) = qs.zip(mark)?;
+        failed.told(column, usd_at_mark(q, parts, history.qty_scale, &mark.price))
     };
-    Ok(HourLevel {
+    HourLevel {
         hour_id,
         fills_ppm,
         funding_ppm,
-        long_q,
-        short_q,
+        long_q: level.map(|level| level.long_q),
+        short_q: level.map(|level| level.short_q),
         long_entry_usd_e6: level.and_then(|level| level.long_usd_e6),
         short_entry_usd_e6: level.and_then(|level| level.short_usd_e6),
+        long_tw_q,
+        short_tw_q,
         mark: mark.map(|mark| mark.price),
         mark_source: mark.map(|mark| mark.source),
         mark_age_ms: mark.map(|mark| mark.age_ms),
-        long_mark_usd_e6: at_mark(long_q)?,
-        short_mark_usd_e6: at_mark(short_q)?,
-        one_mark_usd_e6,
-    })
+        long_mark_usd_e6: at_mark("long_mark_usd_e6", level.map(|level| (level.long_q, 0)), 1),
+        short_mark_usd_e6: at_mark("short_mark_usd_e6", level.map(|level| (level.short_q, 0)), 1),
+        one_mark_usd_e6: at_mark("one_mark_usd_e6", level.map(|level| (level.long_q, level.short_q)), 2),
+    }
+}
+
+/// The sum of two quantities at a price, over `parts`, in micro-dollars, half to even once.
+pub(crate) fn usd_at_mark((a, b): (i64, i64), parts: i64, qty_scale: u8, price: &Decimal) -> Result<i64, AmountError> {
+    let q = Decimal::from(a).add(&Decimal::from(b))?;
+    let usd = Decimal::new(q.value, qty_scale).mul(price)?;
+    // A half or a third digit behind is enough to see a tie of two parts.
+    if parts == 1 { usd.to_i64(6) } else { usd.div(&Decimal::from(parts), usd.scale.saturating_add(1).max(7))?.to_i64(6) }
+}
+
+/// Half of longs plus shorts at a price, in micro-dollars, half to even once.
+pub fn one_sided_usd_e6(gross_q: i64, qty_scale: u8, price: &Decimal) -> Result<i64, AmountError> {
+    usd_at_mark((gross_q, 0), 2, qty_scale, price)
 }
 
 /// Share of an hour that the stretches cover, parts per million, rounded down: only a whole hour gives the full million.

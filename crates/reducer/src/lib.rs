@@ -6,18 +6,31 @@
 
 mod close;
 mod contribution;
+mod days;
 mod expand;
 mod levels;
 mod rows;
+mod stats;
+mod windows;
+mod zones;
 
 pub use close::{OpenPosition, join_close};
-pub use contribution::{FlowContribution, HourContribution, MinuteContribution, contributions, flow_contribution};
+pub use contribution::{
+    Contributions, FlowContribution, HourContribution, MinuteContribution, Moment, ZoneContribution, contributions, flow_contribution,
+};
+pub use days::{DAY_SUMS, DayHour, MarketDay, days};
 pub use expand::{ExpandError, Expanded, WaitFor, expand};
 pub use levels::{
-    AnchorPoint, CoveredTime, HourDelta, HourFunding, HourLevel, MarkPoint, MarketHistory, MarketHours, RatePoint, RateValue, TailDelta,
-    levels,
+    AnchorBase, AnchorPart, CoveredTime, FULL_PPM, HourDelta, HourFailure, HourFunding, HourLevel, Level, MarkPoint, MarketHistory,
+    MarketHours, RatePoint, RateValue, levels, one_sided_usd_e6,
 };
 pub use rows::{
-    AnchorRow, FillRow, FlowRow, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row, RowKey, TokenPriceRow, TokenRow,
-    hour_id, minute_id,
+    AnchorRow, DAY_HOURS, FillRow, FlowRow, HOUR_MS, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row, RowKey,
+    TokenPriceRow, TokenRow, day_id, hour_id, minute_id,
 };
+pub use windows::{
+    AssetHour, CascadeParams, CascadeSide, CascadeSpan, Concentration, Divergence, ExtremeParams, FoundCascades, FundingExtreme, LiqMinute,
+    MarketMark, Signal, SignalParams, SignalPoint, VenueHour, asset_hours, cascades, concentration, divergences, extremes, holding_ms,
+    relative_ppm, signals,
+};
+pub use zones::PriceZone;

@@ -6,9 +6,19 @@ use perpdex_core::{
     PositionSide, PriceKind, Side, VenueSlug,
 };
 
+/// Milliseconds of an hour.
+pub const HOUR_MS: i64 = 3_600_000;
+/// Hours of a day.
+pub const DAY_HOURS: i64 = 24;
+
 /// `floor(unix ms / 3,600,000)`.
 pub fn hour_id(ts_ms: i64) -> i64 {
-    ts_ms.div_euclid(3_600_000)
+    ts_ms.div_euclid(HOUR_MS)
+}
+
+/// `floor(unix ms / 86,400,000)`.
+pub fn day_id(ts_ms: i64) -> i64 {
+    ts_ms.div_euclid(DAY_HOURS * HOUR_MS)
 }
 
 /// `floor(unix ms / 60,000)`.

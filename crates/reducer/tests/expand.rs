@@ -5,7 +5,7 @@ use perpdex_core::{
     Action, Amount, Basis, ChainId, Decimal, Event, EventBody, EventKey, Fill, Forced, FundingKind, FundingPayment, Liquidation,
     LiquidationKind, OiBasis, PositionSide, Side, Size, TokenAmount, Unit, VenueSlug,
 };
-use perpdex_reducer::{Expanded, FillRow, MarketRow, Row, TokenRow, WaitFor, contributions, expand};
+use perpdex_reducer::{Contributions, Expanded, FillRow, MarketRow, Row, TokenRow, WaitFor, contributions, expand};
 use proptest::prelude::*;
 
 fn number(value: i64) -> I256 {
@@ -91,7 +91,7 @@ fn a_flip_moves_both_sides() {
     assert_eq!((row.long_delta_usd_e6, row.short_delta_usd_e6), (Some(-150_000_000), Some(50_000_000)));
     assert_eq!((row.qty_q, row.exec_notional_usd_e6, row.volume_basis), (200, 200_000_000, Basis::Exec));
     assert_eq!(row.price.to_string(), "100");
-    let (hour, minute) = contributions(&Row::Fill(Box::new(row)));
+    let Contributions { hour, minute, .. } = contributions(&Row::Fill(Box::new(row)));
     let (market_id, hour_id, sums) = hour.unwrap();
     assert_eq!((market_id, hour_id, sums.trades, sums.taker_sell_usd_e6, minute), (1, 2, 1, 200_000_000, None));
 }
@@ -103,7 +103,7 @@ fn entry_notional_stands_beside_execution_notional() {
     closing.action = Action::Close;
     let row = fill_row(closing);
     assert_eq!((row.notional_usd_e6, row.exec_notional_usd_e6, row.volume_basis), (95_000_000, 100_000_000, Basis::Entry));
-    let (_, _, sums) = contributions(&Row::Fill(Box::new(row))).0.unwrap();
+    let (_, _, sums) = contributions(&Row::Fill(Box::new(row))).hour.unwrap();
     assert_eq!((sums.closing_legs_usd_e6, sums.volume_usd_e6, sums.exec_volume_usd_e6), (95_000_000, 95_000_000, 100_000_000));
 }
 
@@ -122,10 +122,10 @@ fn adl_is_volume_but_never_a_liquidation_nor_a_direction() {
         is_partial: None,
     });
     let rows = rows(EventBody::Fill(Box::new(forced)));
-    let sums: Vec<_> = rows.iter().map(|row| contributions(row).0.unwrap().2).collect();
+    let sums: Vec<_> = rows.iter().map(|row| contributions(row).hour.unwrap().2).collect();
     assert_eq!((sums[0].adl_volume_usd_e6, sums[0].taker_buy_usd_e6, sums[0].taker_sell_usd_e6), (60_000_000, 0, 0));
     assert_eq!((sums[1].adl_rows, sums[1].adl_usd_e6, sums[1].liq_rows, sums[1].liq_long_usd_e6), (1, 60_000_000, 0, 0));
-    assert_eq!(contributions(&rows[1]).1, None);
+    assert_eq!(contributions(&rows[1]).minute, None);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn fees_at_par_at_the_event_s_price_or_unknown() {
         paid.fee = Some(TokenAmount { native: number(1_234_567), token: token.to_owned() });
         paid.fee_token_price_usd = price.map(|price| Decimal::parse(price).unwrap());
         let row = fill_row(paid);
-        (row.fee_usd_e6, contributions(&Row::Fill(Box::new(row))).0.unwrap().2.fees_unpriced)
+        (row.fee_usd_e6, contributions(&Row::Fill(Box::new(row))).hour.unwrap().2.fees_unpriced)
     };
     assert_eq!(fee("usd", None), (Some(1_234_567), 0));
     assert_eq!(fee("usd", Some("0.0000009")), (Some(1_234_567), 0));
@@ -166,7 +166,7 @@ fn a_clocked_payment_belongs_to_the_hour_it_closes() {
     };
     let hour = |interval_end_ms| match &rows(EventBody::FundingPayment(payment(interval_end_ms)))[0] {
         Row::Payment(row) => {
-            let sums = contributions(&Row::Payment(row.clone())).0.unwrap().2;
+            let sums = contributions(&Row::Payment(row.clone())).hour.unwrap().2;
             (row.hour_id, sums.funding_charged_usd_e6, sums.funding_received_usd_e6)
         }
         other => panic!("unexpected {other:?}"),
@@ -219,6 +219,6 @@ fn a_borrow_fee_that_is_paid_is_charged() {
     let Expanded::Rows(rows) = expand(&event(EventBody::FundingPayment(payment)), Some(&market()), &token).unwrap() else {
         panic!("the market and the token are known")
     };
-    let sums = contributions(&rows[0]).0.unwrap().2;
+    let sums = contributions(&rows[0]).hour.unwrap().2;
     assert_eq!((sums.borrow_charged_usd_e6, sums.funding_charged_usd_e6), (5, 0));
 }

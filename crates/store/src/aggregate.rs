@@ -1,13 +1,14 @@
 //! Sums that rows add to and, when they go, subtract from. What is added is [`perpdex_reducer::contributions`] and
 //! nothing else, on insert, removal and rebuild alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alloy_primitives::I256;
-use perpdex_core::{Catalog, ChainId, Decimal, StoreError};
-use perpdex_reducer::{HourContribution, Row, contributions, flow_contribution};
+use perpdex_core::{Catalog, ChainId, Decimal, Period, StoreError};
+use perpdex_reducer::{Contributions, HourContribution, PriceZone, Row, contributions, flow_contribution, hour_id};
 
-use crate::fact::{CONTRIBUTING, key_of, read};
+use crate::dirty::{self, Touched};
+use crate::fact::{CONTRIBUTING, key_of, price_cells, read};
 use crate::sql::{Bulk, Fault, Param, Result, Tx};
 
 /// Rows read at once where sums are made anew.
@@ -28,12 +29,24 @@ const HOUR_COLUMNS: &[&str] = &[
     "liq_rows",
     "liq_long_usd_e6",
     "liq_short_usd_e6",
+    "liq_market_usd_e6",
+    "liq_pool_usd_e6",
+    "liq_backstop_usd_e6",
+    "liq_takeover_usd_e6",
     "adl_rows",
     "adl_usd_e6",
     "long_delta_q",
     "short_delta_q",
     "long_delta_usd_e6",
     "short_delta_usd_e6",
+    "long_untold",
+    "short_untold",
+    "long_moment_hi",
+    "long_moment_lo",
+    "short_moment_hi",
+    "short_moment_lo",
+    "long_closed_q",
+    "short_closed_q",
     "fees_usd_e6",
     "fees_unpriced",
     "funding_received_usd_e6",
@@ -41,8 +54,11 @@ const HOUR_COLUMNS: &[&str] = &[
     "borrow_charged_usd_e6",
 ];
 
+/// Sums of an hour.
+const HOUR_SUMS: usize = 35;
+
 /// The sums of a contribution, in the order of [`HOUR_COLUMNS`] behind the key.
-fn hour_sums(c: &HourContribution) -> [i64; 23] {
+fn hour_sums(c: &HourContribution) -> [i64; HOUR_SUMS] {
     // Taken apart by name: a new sum does not compile until it has a column.
     let HourContribution {
         rows,
@@ -57,12 +73,22 @@ fn hour_sums(c: &HourContribution) -> [i64; 23] {
         liq_rows,
         liq_long_usd_e6,
         liq_short_usd_e6,
+        liq_market_usd_e6,
+        liq_pool_usd_e6,
+        liq_backstop_usd_e6,
+        liq_takeover_usd_e6,
         adl_rows,
         adl_usd_e6,
         long_delta_q,
         short_delta_q,
         long_delta_usd_e6,
         short_delta_usd_e6,
+        long_untold,
+        short_untold,
+        long_moment,
+        short_moment,
+        long_closed_q,
+        short_closed_q,
         fees_usd_e6,
         fees_unpriced,
         funding_received_usd_e6,
@@ -82,12 +108,24 @@ fn hour_sums(c: &HourContribution) -> [i64; 23] {
         liq_rows,
         liq_long_usd_e6,
         liq_short_usd_e6,
+        liq_market_usd_e6,
+        liq_pool_usd_e6,
+        liq_backstop_usd_e6,
+        liq_takeover_usd_e6,
         adl_rows,
         adl_usd_e6,
         long_delta_q,
         short_delta_q,
         long_delta_usd_e6,
         short_delta_usd_e6,
+        long_untold,
+        short_untold,
+        long_moment.hi,
+        long_moment.lo,
+        short_moment.hi,
+        short_moment.lo,
+        long_closed_q,
+        short_closed_q,
         fees_usd_e6,
         fees_unpriced,
         funding_received_usd_e6,
@@ -118,11 +156,12 @@ struct FlowSums {
 /// Contributions of many rows, added up before they touch the database.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
-    hours: BTreeMap<(i64, i64), [i64; 23]>,
+    hours: BTreeMap<(i64, i64), [i64; HOUR_SUMS]>,
     minutes: BTreeMap<(i64, i64, &'static str), [i64; 2]>,
+    zones: BTreeMap<(i64, i64, &'static str, i32), [i64; 2]>,
     flows: BTreeMap<FlowKey, FlowSums>,
-    /// Markets whose rows came or went, with contributions or without.
-    markets: BTreeSet<i64>,
+    /// Hours of markets whose rows came or went, with contributions or without.
+    touched: Touched,
     has_minus: bool,
 }
 
@@ -136,15 +175,28 @@ impl Sums {
         Ok(())
     }
 
+    /// Marks a market for the reducer from its first hour on.
+    pub(crate) fn touch_whole(&mut self, market_id: i64) {
+        self.touched.add(market_id, dirty::ALWAYS, dirty::FOREVER);
+    }
+
     fn add_one(&mut self, row: &Row, sign: Sign) -> Option<()> {
-        self.markets.extend(market_of(row));
-        let (hour, minute) = contributions(row);
+        if let Some((market_id, from_hour, to_hour)) = hours_of(row) {
+            self.touched.add(market_id, from_hour, to_hour);
+        }
+        let Contributions { hour, minute, zone } = contributions(row);
         if let Some((market_id, hour_id, contribution)) = hour {
-            accumulate(self.hours.entry((market_id, hour_id)).or_insert([0; 23]), &hour_sums(&contribution), sign)?;
+            accumulate(self.hours.entry((market_id, hour_id)).or_insert([0; HOUR_SUMS]), &hour_sums(&contribution), sign)?;
         }
         if let Some(minute) = minute {
             let key = (minute.market_id, minute.minute_id, minute.side.as_str());
             accumulate(self.minutes.entry(key).or_default(), &[minute.rows, minute.usd_e6], sign)?;
+        }
+        if let Some(zone) = zone
+            && let Some(number) = zone.zone
+        {
+            let key = (zone.market_id, zone.day_id, zone.side.as_str(), number);
+            accumulate(self.zones.entry(key).or_default(), &[zone.rows, zone.usd_e6], sign)?;
         }
         if let Row::Flow(flow) = row {
             let c = flow_contribution(flow);
@@ -159,7 +211,7 @@ impl Sums {
 
     /// Adds all of it to the tables and marks the markets for the reducer.
     pub(crate) async fn apply(self, tx: &mut Tx, catalog: &Catalog) -> Result<()> {
-        mark_dirty(tx, &self.markets).await?;
+        dirty::mark(tx, &self.touched).await?;
         let mut hours = Bulk::new("agg_market_hour", HOUR_COLUMNS);
         for ((market_id, hour_id), sums) in &self.hours {
             hours.cells.extend([Param::Int(*market_id), Param::Int(*hour_id)]);
@@ -172,6 +224,7 @@ impl Sums {
             minutes.push([(*market_id).into(), (*minute_id).into(), Param::Name(side), (*rows).into(), (*usd_e6).into()]);
         }
         tx.upsert(minutes, &add_on_conflict("liq_minute", MINUTE_COLUMNS, 3)).await?;
+        self.apply_zones(tx).await?;
         for (key, sums) in &self.flows {
             apply_flow(tx, catalog, key, sums).await?;
         }
@@ -179,6 +232,20 @@ impl Sums {
             self.remove_empty(tx).await?;
         }
         Ok(())
+    }
+
+    async fn apply_zones(&self, tx: &mut Tx) -> Result<()> {
+        const COLUMNS: &[&str] =
+            &["market_id", "day_id", "side", "zone", "price_from", "price_from_f", "price_to", "price_to_f", "rows", "usd_e6"];
+        let mut zones = Bulk::new("liq_zone_day", COLUMNS);
+        for ((market_id, day_id, side, number), [rows, usd_e6]) in &self.zones {
+            let zone = PriceZone::of(*number).ok_or_else(|| Fault::Corrupt(format!("there is no price zone {number}")))?;
+            zones.cells.extend([Param::Int(*market_id), Param::Int(*day_id), Param::Name(side), Param::Int(i64::from(*number))]);
+            zones.cells.extend([zone.from, zone.to].iter().flat_map(price_cells));
+            zones.cells.extend([Param::Int(*rows), Param::Int(*usd_e6)]);
+        }
+        let add = "rows = liq_zone_day.rows + excluded.rows, usd_e6 = liq_zone_day.usd_e6 + excluded.usd_e6";
+        tx.upsert(zones, &format!("ON CONFLICT (market_id, day_id, side, zone) DO UPDATE SET {add}")).await
     }
 
     async fn remove_empty(&self, tx: &mut Tx) -> Result<()> {
@@ -190,20 +257,17 @@ impl Sums {
             let sql = "DELETE FROM liq_minute WHERE market_id = $1 AND minute_id = $2 AND side = $3 AND rows = 0";
             tx.execute(sql, vec![(*market_id).into(), (*minute_id).into(), Param::Name(side)]).await?;
         }
+        for (market_id, day_id, side, zone) in self.zones.keys() {
+            let sql = "DELETE FROM liq_zone_day WHERE market_id = $1 AND day_id = $2 AND side = $3 AND zone = $4 AND rows = 0";
+            tx.execute(sql, vec![(*market_id).into(), (*day_id).into(), Param::Name(side), i64::from(*zone).into()]).await?;
+        }
         Ok(())
     }
 }
 
-/// Marks markets whose levels and windows must be recomputed.
-pub(crate) async fn mark_dirty(tx: &mut Tx, markets: &BTreeSet<i64>) -> Result<()> {
-    let mut bulk = Bulk::new("dirty", &["market_id"]);
-    bulk.cells.extend(markets.iter().map(|market| Param::Int(*market)));
-    tx.upsert(bulk, "ON CONFLICT (market_id) DO NOTHING").await
-}
-
 /// Makes all sums anew from the rows. It must never change one; it is the check that it does not.
 pub(crate) async fn rebuild(tx: &mut Tx, catalog: &Catalog) -> Result<()> {
-    for table in ["agg_market_hour", "liq_minute", "collateral_flow_hour"] {
+    for table in ["agg_market_hour", "liq_minute", "liq_zone_day", "collateral_flow_hour"] {
         tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
     }
     for (table, columns) in CONTRIBUTING {
@@ -287,15 +351,24 @@ fn shift(sum: I256, add: I256, sign: Sign) -> Option<I256> {
     }
 }
 
-fn market_of(row: &Row) -> Option<i64> {
+/// The market of a row and the hours, first and last, whose levels read it.
+fn hours_of(row: &Row) -> Option<(i64, i64, i64)> {
+    let within = |market_id: i64, ts_ms: i64| Some((market_id, hour_id(ts_ms), hour_id(ts_ms)));
     match row {
-        Row::Fill(row) => Some(row.market_id),
-        Row::Liquidation(row) => Some(row.market_id),
-        Row::Payment(row) => Some(row.market_id),
-        Row::Rate(row) => Some(row.market_id),
-        Row::Index(row) => Some(row.market_id),
-        Row::Anchor(row) => Some(row.market_id),
-        Row::Price(row) => Some(row.market_id),
+        Row::Fill(row) => within(row.market_id, row.ts_ms),
+        Row::Liquidation(row) => within(row.market_id, row.ts_ms),
+        Row::Payment(row) => Some((row.market_id, row.hour_id, row.hour_id)),
+        Row::Rate(row) => {
+            let (start_ms, end_ms) = match row.period {
+                Period::Exact { start_ms, end_ms } => (start_ms, end_ms),
+                Period::SincePrevious { end_ms } => (end_ms - 1, end_ms),
+            };
+            Some((row.market_id, hour_id(start_ms), hour_id(end_ms)))
+        }
+        // A difference up to a whole hour belongs to the hour before it.
+        Row::Index(row) => Some((row.market_id, hour_id(row.ts_ms - 1), hour_id(row.ts_ms))),
+        Row::Anchor(row) => within(row.market_id, row.ts_ms),
+        Row::Price(row) => within(row.market_id, row.ts_ms),
         Row::TokenPrice(_) | Row::Flow(_) => None,
     }
 }

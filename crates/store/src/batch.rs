@@ -6,6 +6,7 @@ use perpdex_core::{Catalog, ChainId, Event, EventBody, StreamId, VenueSlug, mark
 use perpdex_reducer::{Expanded, Row, TokenRow, WaitFor, expand};
 
 use crate::aggregate::{Sign, Sums};
+use crate::dirty::{self, Touched};
 use crate::fact::{self, height_cell, key_cells};
 use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh, row_key};
 use crate::reference::remove_unused_assets;
@@ -138,18 +139,33 @@ impl<'a> Batch<'a> {
     /// Writes the row of a market that new events name, and makes anew what hung on its old one.
     async fn meet(&mut self, tx: &mut Tx, markets: &mut Markets, id: i64, met: Met) -> Result<()> {
         if let Some(stored) = markets.get_mut(&id).filter(|_| !met.is_listed) {
-            return lower_first(tx, stored, met.seen).await;
+            if lower_first(tx, stored, met.seen).await? {
+                self.sums.touch_whole(id);
+            }
+            return Ok(());
         }
         let old = markets.get(&id).cloned();
-        let new = refresh(tx, self.catalog, met.venue, self.chain, &met.key, old.as_ref(), Some(met.seen)).await?;
+        let (new, is_changed) = refresh(tx, self.catalog, met.venue, self.chain, &met.key, old.as_ref(), Some(met.seen)).await?;
+        if is_changed {
+            // Where levels begin, what they are made of and whose they are hangs on the listings.
+            self.sums.touch_whole(id);
+        }
         if let Some(old) = old {
             self.redo(tx, &old, &new).await?;
             if !new.scales_like(&old) {
+                self.leave_asset(tx, &old).await?;
                 remove_unused_assets(tx).await?;
             }
         }
         markets.insert(id, new);
         Ok(())
+    }
+
+    /// Marks the windows that a market's old asset has from it.
+    pub(crate) async fn leave_asset(&self, tx: &mut Tx, old: &Market) -> Result<()> {
+        let mut touched = Touched::default();
+        touched.add(old.asset_id(), dirty::ALWAYS, dirty::FOREVER);
+        dirty::mark_assets(tx, &touched).await
     }
 
     /// Makes the rows of a market's waiting and undescribed events anew after its row has changed.
@@ -190,6 +206,11 @@ impl<'a> Batch<'a> {
         let rows = std::mem::take(&mut self.rows);
         self.sums.add(&rows, Sign::Plus)?;
         fact::insert(tx, rows).await
+    }
+
+    /// Marks a market for the reducer from its first hour on.
+    pub(crate) fn touch_whole(&mut self, market_id: i64) {
+        self.sums.touch_whole(market_id);
     }
 
     /// Takes the contributions of rows out; the caller removes the rows.

@@ -7,13 +7,14 @@ use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Event, Evidence, Failure, FailureKind, RangeSet, RawBody,
     RawRecord, StoreError, StreamId, VenueSlug, derived_id,
 };
+use perpdex_reducer::hour_id;
 
 use crate::batch::{Batch, event_name};
 use crate::fact::{FACT_TABLES, height_cell};
 use crate::raw::{self, RAW_EVENTS};
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
-use crate::{coverage, join};
+use crate::{coverage, dirty, join};
 
 /// Writes a commit.
 pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result<Committed> {
@@ -34,8 +35,11 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result
     batch.write_rows(&mut tx).await?;
     let mut reaches = Vec::with_capacity(commit.streams.len());
     for stream in &commit.streams {
-        reaches.push(coverage::extend(&mut tx, stream, &commit).await?);
-        mark_stream_dirty(&mut tx, stream).await?;
+        let reach = coverage::extend(&mut tx, stream, &commit).await?;
+        if let Some(from_ms) = reach.changed_from_ms {
+            dirty::mark_venue(&mut tx, stream.chain, stream.venue.id(), hour_from(from_ms)).await?;
+        }
+        reaches.push(reach);
     }
     join::join(&mut tx, &mut batch, closes, &reaches).await?;
     done.failures += batch.failed;
@@ -270,11 +274,9 @@ fn stored_in(event: &str) -> &'static str {
     }
 }
 
-/// Marks all markets of a stream's venue: its calendar has changed.
-pub(crate) async fn mark_stream_dirty(tx: &mut Tx, stream: &StreamId) -> Result<()> {
-    let sql = "INSERT INTO dirty (market_id) SELECT market_id FROM markets WHERE chain_id = $1 AND venue_id = $2 ON CONFLICT (market_id) DO NOTHING";
-    tx.execute(sql, vec![stream.chain.as_i64().into(), stream.venue.id().into()]).await?;
-    Ok(())
+/// The hour of a moment from which on something is dirty.
+fn hour_from(ms: i64) -> i64 {
+    hour_id(ms).max(dirty::ALWAYS)
 }
 
 #[cfg(test)]

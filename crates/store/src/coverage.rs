@@ -65,7 +65,26 @@ pub(crate) async fn extend(tx: &mut Tx, stream: &StreamId, commit: &Commit) -> R
     let (before, now) = (ranges(&stored), ranges(&merged));
     add_holes(tx, stream, &commit.holes, &now).await?;
     let grown_from = now.without(&before).ranges().first().map(BlockRange::from);
-    Ok(Reach { stream: stream.clone(), covered: now, grown_from })
+    Ok(Reach { stream: stream.clone(), covered: now, grown_from, changed_from_ms: first_difference_ms(&stored, &merged) })
+}
+
+/// The time from which on two states of a stream's coverage differ; `i64::MIN` where they do from the beginning.
+fn first_difference_ms(old: &[Stretch], new: &[Stretch]) -> Option<i64> {
+    let equal = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let (old_next, new_next) = (old.get(equal), new.get(equal));
+    let from_ms = match (old_next, new_next) {
+        (None, None) => return None,
+        (Some(old), Some(new)) if (old.range.from(), old.from_ms, old.evidence) == (new.range.from(), new.from_ms, new.evidence) => {
+            old.to_ms.min(new.to_ms)
+        }
+        (old, new) => [old, new].into_iter().flatten().map(|stretch| stretch.from_ms).min().unwrap_or(i64::MIN),
+    };
+    // Ranges that touch are one stretch of time: it may have grown from the end of the one before.
+    match equal.checked_sub(1) {
+        Some(before) => Some(from_ms.min(new[before].to_ms)),
+        None if old_next.zip(new_next).is_some_and(|(old, new)| old.range.from() == new.range.from()) => Some(from_ms),
+        None => Some(i64::MIN),
+    }
 }
 
 /// The stretches of a stream, ascending.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use perpdex_core::{AmountError, Decimal};
+use perpdex_reducer::hour_id;
 
+use crate::dirty::{self, Touched};
+use crate::reference::asset_id;
 use crate::sql::{Bulk, Db, Param, Result, Tx};
 
 /// What stands for all venues or all assets.
@@ -111,7 +114,11 @@ const COLUMNS: &[&str] = &["source", "metric", "venue", "asset", "as_of_ms", "pu
 
 async fn write<'a>(tx: &mut Tx, metrics: impl Iterator<Item = &'a ExternalMetric>) -> Result<()> {
     let mut bulk = Bulk::new("external_metrics", COLUMNS);
+    // Signals read these figures from the hour in which they were stated on.
+    let mut touched = Touched::default();
     for metric in metrics {
+        let (from_ms, to_ms) = (metric.as_of_ms, metric.as_of_ms.max(metric.published_ms));
+        touched.add(asset_id(&metric.asset), hour_id(from_ms), hour_id(to_ms));
         let value_e6 = metric.value_e6().map_err(|error| crate::sql::Fault::Corrupt(error.to_string()))?;
         let name = |text: &String| Param::Text(text.clone());
         bulk.push([
@@ -126,10 +133,6 @@ async fn write<'a>(tx: &mut Tx, metrics: impl Iterator<Item = &'a ExternalMetric
             name(&metric.unit),
         ]);
     }
-    // Signals read these figures: whatever is computed from them is computed anew.
-    let sql = "INSERT INTO dirty (market_id) SELECT market_id FROM markets WHERE market_id > 0 ON CONFLICT (market_id) DO NOTHING";
-    if bulk.rows() > 0 {
-        tx.execute(sql, Vec::new()).await?;
-    }
+    dirty::mark_assets(tx, &touched).await?;
     tx.bulk(bulk).await
 }

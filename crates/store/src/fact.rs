@@ -7,7 +7,7 @@ mod trades;
 
 use perpdex_reducer::{Row, RowKey};
 
-pub(crate) use cells::{height_cell, key_cells, name, named, read_chain, read_decimal, read_u8, read_u32, read_venue};
+pub(crate) use cells::{height_cell, key_cells, name, named, price_cells, read_chain, read_decimal, read_u8, read_u32, read_venue};
 use funding::{INDEXES, PAYMENTS, RATES, push_index, push_payment, push_rate, read_payment};
 use states::{ANCHORS, FLOWS, PRICES, TOKEN_PRICES, push_anchor, push_flow, push_price, push_token_price, read_flow};
 use trades::{FILLS, LIQUIDATIONS, push_fill, push_liquidation, read_fill, read_liquidation};

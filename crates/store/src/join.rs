@@ -22,6 +22,8 @@ pub(crate) struct Reach {
     pub(crate) covered: RangeSet,
     /// The lowest height that the commit added to it.
     pub(crate) grown_from: Option<u64>,
+    /// The time from which on its coverage is another than before, unix milliseconds.
+    pub(crate) changed_from_ms: Option<i64>,
 }
 
 /// Joins the new closes, and the waiting ones whose open the commit may have brought; others wait.

@@ -57,6 +57,11 @@ impl Market {
         !self.decimals_from.at(event) && self.row.qty_decimals.is_some() && needs_decimals(event, &self.row)
     }
 
+    /// The asset it is counted under.
+    pub(crate) fn asset_id(&self) -> i64 {
+        self.asset_id
+    }
+
     /// Whether an event of the market stands at or below a height.
     pub(crate) fn is_seen_by(&self, height: u64) -> bool {
         self.first_height <= height
@@ -213,7 +218,7 @@ impl FirstSeen {
     }
 }
 
-/// Writes the row of a market as catalog and listings have it now, and gives it.
+/// Writes the row of a market as catalog and listings have it now; gives it, and whether it is another than before.
 pub(crate) async fn refresh(
     tx: &mut Tx,
     catalog: &Catalog,
@@ -222,7 +227,7 @@ pub(crate) async fn refresh(
     key: &str,
     stored: Option<&Market>,
     seen: Option<FirstSeen>,
-) -> Result<Market> {
+) -> Result<(Market, bool)> {
     let chain = chain.market_chain();
     let id = market_id(venue, chain, key);
     let first = stored.map(|market| FirstSeen { height: market.first_height, ms: market.first_ms });
@@ -273,10 +278,17 @@ pub(crate) async fn refresh(
         first.ms.into(),
         told.listed_ms.into(),
     ]);
+    let before = stored_row(tx, id).await?;
     tx.execute("DELETE FROM markets WHERE market_id = $1", vec![id.into()]).await?;
     tx.bulk(bulk).await?;
+    let is_changed = stored_row(tx, id).await? != before;
     let (symbol_from, decimals_from) = known_from(tx, &row, catalog).await?;
-    Ok(Market { row, asset_id, first_height: first.height, first_ms: first.ms, symbol_from, decimals_from })
+    Ok((Market { row, asset_id, first_height: first.height, first_ms: first.ms, symbol_from, decimals_from }, is_changed))
+}
+
+async fn stored_row(tx: &mut Tx, market_id: i64) -> Result<Option<Record>> {
+    let sql = format!("SELECT {} FROM markets WHERE market_id = $1", MARKETS.join(", "));
+    Ok(tx.rows(&sql, vec![market_id.into()]).await?.into_iter().next())
 }
 
 const MARKETS: &[&str] = &[
@@ -298,15 +310,16 @@ const MARKETS: &[&str] = &[
     "listed_ms",
 ];
 
-/// Lowers the first height and time of a market whose other properties stand.
-pub(crate) async fn lower_first(tx: &mut Tx, market: &mut Market, seen: FirstSeen) -> Result<()> {
+/// Lowers the first height and time of a market whose other properties stand, and says whether they were higher.
+pub(crate) async fn lower_first(tx: &mut Tx, market: &mut Market, seen: FirstSeen) -> Result<bool> {
     let first = FirstSeen { height: market.first_height, ms: market.first_ms }.min(seen);
     if (first.height, first.ms) != (market.first_height, market.first_ms) {
         let cells = vec![height_cell(first.height), first.ms.into(), market.row.market_id.into()];
         tx.execute("UPDATE markets SET first_height = $1, first_ms = $2 WHERE market_id = $3", cells).await?;
         (market.first_height, market.first_ms) = (first.height, first.ms);
+        return Ok(true);
     }
-    Ok(())
+    Ok(false)
 }
 
 /// What the listings of a market tell together.

@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../../migrations/postgres/0004_solana.sql"),
     },
     Migration {
+        name: "0005_windows",
+        sqlite: include_str!("../../../migrations/sqlite/0005_windows.sql"),
+        postgres: include_str!("../../../migrations/postgres/0005_windows.sql"),
+    },
+    Migration {
         name: "0006_external_metrics",
         sqlite: include_str!("../../../migrations/sqlite/0006_external_metrics.sql"),
         postgres: include_str!("../../../migrations/postgres/0006_external_metrics.sql"),

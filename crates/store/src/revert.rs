@@ -3,12 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use perpdex_core::{BlockConflict, BlockRef, Catalog, ChainId, Reverted, VenueSlug};
-use perpdex_reducer::Row;
+use perpdex_reducer::{Row, hour_id};
 
 use crate::batch::Batch;
 use crate::coverage::cut_above;
+use crate::dirty;
 use crate::fact::{CONTRIBUTING, FACT_TABLES, height_cell, read, read_venue};
 use crate::market::{Market, load, refresh};
+use crate::reduce::OF_MARKETS;
 use crate::reference::remove_unused_assets;
 use crate::sql::{Db, Param, Result, Tx, first_int};
 
@@ -29,6 +31,7 @@ pub(crate) async fn revert(db: &Db, catalog: &Catalog, chain: ChainId, to: Block
     let sql = format!("SELECT DISTINCT market_id FROM market_listings WHERE {ABOVE}");
     let listed = tx.rows(&sql, above()).await?.iter().map(|row| row.int(0)).collect::<Result<Vec<i64>>>()?;
     let old = markets_of(tx, catalog, chain, &listed).await?;
+    dirty::mark_funding_above(tx, chain, to.height).await?;
     for table in FACT_TABLES.iter().chain(&["market_listings", "decode_failures", "unresolved", "undescribed_events"]) {
         tx.execute(&format!("DELETE FROM {table} WHERE {ABOVE}"), above()).await?;
     }
@@ -38,11 +41,16 @@ pub(crate) async fn revert(db: &Db, catalog: &Catalog, chain: ChainId, to: Block
     remove_markets(tx, chain, to.height).await?;
     for market in old.iter().filter(|market| market.is_seen_by(to.height)) {
         let (venue, key) = (market.row.venue, market.row.market_key.clone());
-        let new = refresh(tx, catalog, venue, chain, &key, Some(market), None).await?;
+        let (new, is_changed) = refresh(tx, catalog, venue, chain, &key, Some(market), None).await?;
+        if is_changed {
+            batch.touch_whole(market.row.market_id);
+        }
         batch.redo(tx, market, &new).await?;
+        if !new.scales_like(market) {
+            batch.leave_asset(tx, market).await?;
+        }
     }
-    let sql = "INSERT INTO dirty (market_id) SELECT market_id FROM markets WHERE chain_id = $1 ON CONFLICT (market_id) DO NOTHING";
-    tx.execute(sql, vec![chain.as_i64().into()]).await?;
+    dirty::mark_chain(tx, chain, hour_id(to.time_ms)).await?;
     batch.finish(tx).await?;
     tx.execute("DELETE FROM dirty WHERE market_id NOT IN (SELECT market_id FROM markets)", Vec::new()).await?;
     remove_unused_assets(tx).await?;
@@ -75,7 +83,8 @@ async fn markets_of(tx: &mut Tx, catalog: &Catalog, chain: ChainId, ids: &[i64])
 async fn remove_markets(tx: &mut Tx, chain: ChainId, height: u64) -> Result<()> {
     const GONE: &str = "SELECT market_id FROM markets WHERE chain_id = $1 AND first_height > $2";
     let cells = || vec![Param::Int(chain.as_i64()), height_cell(height)];
-    for table in ["market_hour", "funding_hour"] {
+    dirty::mark_assets_of(tx, "chain_id = $1 AND first_height > $2", cells()).await?;
+    for table in OF_MARKETS {
         tx.execute(&format!("DELETE FROM {table} WHERE market_id IN ({GONE})"), cells()).await?;
     }
     tx.execute("DELETE FROM markets WHERE chain_id = $1 AND first_height > $2", cells()).await?;

@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use perpdex_store::{SqlStore, Value};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use support::{Database, Engine};
 
 on_both_engines! {
@@ -53,7 +52,7 @@ async fn run(database: &Database, store: &SqlStore, block: &str, path: &Path) ->
     let Some((verb, sql)) = body.split_first() else { return block.to_owned() };
     match *verb {
         "statement" => {
-            execute(database, &sql.join("\n")).await.unwrap_or_else(|error| panic!("{}: {error}\n{block}", path.display()));
+            database.execute(&sql.join("\n")).await.unwrap_or_else(|error| panic!("{}: {error}\n{block}", path.display()));
             block.to_owned()
         }
         "query" => {
@@ -65,20 +64,6 @@ async fn run(database: &Database, store: &SqlStore, block: &str, path: &Path) ->
         }
         other => panic!("{}: unknown verb {other:?}", path.display()),
     }
-}
-
-async fn execute(database: &Database, sql: &str) -> Result<(), sqlx::Error> {
-    match database.engine {
-        Engine::Sqlite => {
-            let mut connection = SqliteConnection::connect(&database.url).await?;
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-        }
-        Engine::Postgres => {
-            let mut connection = PgConnection::connect(&database.url).await?;
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Doubles in full: both engines must agree bit for bit.

@@ -63,6 +63,9 @@ pub(crate) enum Command {
     /// Show heads, coverage, gaps and failures, and say whether all is well
     #[command(after_help = "Example: perpdex status --check && echo complete")]
     Status(StatusArgs),
+    /// Bring levels and windows up to date with the rows; `sync` and `replay` do so by themselves
+    #[command(after_help = "Example: perpdex reduce --rebuild")]
+    Reduce(ReduceArgs),
     /// Run one read-only SQL statement
     #[command(after_help = "Example: perpdex query \"SELECT venue, SUM(volume_usd) FROM v_volume_hourly GROUP BY venue\"")]
     Query(QueryArgs),
@@ -111,6 +114,17 @@ pub(crate) struct DemoArgs {
     #[arg(long, help_heading = "World")]
     pub(crate) resume: bool,
     /// Format of the report
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Flags of `reduce`.
+#[derive(Args, Debug)]
+pub(crate) struct ReduceArgs {
+    /// Make all sums, levels and windows anew from the stored events; without a defect or a changed threshold no row changes
+    #[arg(long, help_heading = "Reduce")]
+    pub(crate) rebuild: bool,
+    /// Format of the answer
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod import;
 mod query;
+mod reduce;
 mod replay;
 mod report;
 mod status;
@@ -28,6 +29,7 @@ pub(crate) async fn run(cli: Cli) -> CommandResult {
         Command::Sync(args) => Box::pin(sync::run(&common, args)).await,
         Command::Replay(args) => Box::pin(replay::run(&common, args)).await,
         Command::Status(args) => Box::pin(status::run(&common, args)).await,
+        Command::Reduce(args) => Box::pin(reduce::run(&common, args)).await,
         Command::Query(args) => Box::pin(query::run(&common, args)).await,
         Command::Export(args) => Box::pin(export::run(&common, args)).await,
         Command::Report(args) => Box::pin(report::run(&common, args)).await,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use perpdex_core::{AmountError, Decimal, FundingKind, IndexBasis, Period, PositionSide};
 
-use super::{CoveredTime, HOUR_MS, HourFunding, HourLevel, MarketHistory, RateValue, wide};
+use super::{CoveredTime, Failed, HOUR_MS, HourFailure, HourFunding, MarketHistory, MarketHours, RateValue, wide};
 
 /// Cost per hour times 10^12 over a stretch of time.
 #[derive(Clone, Copy)]
@@ -41,29 +41,30 @@ impl Sum {
 }
 
 /// One row per hour of the calendar and kind with a rate.
-pub(super) fn hours(history: &MarketHistory, levels: &[HourLevel]) -> Result<Vec<HourFunding>, AmountError> {
-    let mut out = Vec::new();
+pub(super) fn hours(history: &MarketHistory, out: &mut MarketHours) {
     for kind in [FundingKind::Funding, FundingKind::Borrow] {
         let mut sums: BTreeMap<i64, (Sum, Sum)> = BTreeMap::new();
-        for interval in intervals(history, kind)? {
-            spread(&interval, (history.first_hour, history.last_hour), &mut sums);
+        for interval in intervals(history, kind, &mut out.failures) {
+            spread(&interval, (history.from_hour, history.last_hour), &mut sums);
         }
         for (hour_id, (long, short)) in sums {
-            let cost_long_1h_e12 = long.mean()?;
-            let level = usize::try_from(hour_id - history.first_hour).ok().and_then(|index| levels.get(index));
+            let level = usize::try_from(hour_id - history.from_hour).ok().and_then(|index| out.levels.get(index));
             let weight_usd_e6 = level.and_then(|level| level.one_mark_usd_e6);
-            out.push(HourFunding {
+            let mut failed = Failed { hour_id, failures: &mut out.failures };
+            let cost_long_1h_e12 = failed.told("cost_long_1h_e12", long.mean()).flatten();
+            let cost_short_1h_e12 = failed.told("cost_short_1h_e12", short.mean()).flatten();
+            let weighted = weight_usd_e6.zip(cost_long_1h_e12).map(weighted).transpose();
+            out.funding.push(HourFunding {
                 hour_id,
                 kind,
                 cost_long_1h_e12,
-                cost_short_1h_e12: short.mean()?,
+                cost_short_1h_e12,
                 covered_ms: long.covered_ms.max(short.covered_ms).min(HOUR_MS),
                 weight_usd_e6,
-                weighted_usd_e9: weight_usd_e6.zip(cost_long_1h_e12).map(weighted).transpose()?,
+                weighted_usd_e9: failed.told("weighted_usd_e9", weighted).flatten(),
             });
         }
     }
-    Ok(out)
 }
 
 /// round(weight x rate / 10^9): micro-dollars times 10^-12 in nano-dollars.
@@ -71,8 +72,8 @@ fn weighted((weight_usd_e6, rate_e12): (i64, i64)) -> Result<i64, AmountError> {
     Decimal::from(weight_usd_e6).mul(&Decimal::new(wide(rate_e12), 9))?.to_i64(0)
 }
 
-fn spread(interval: &Interval, (first_hour, last_hour): (i64, i64), sums: &mut BTreeMap<i64, (Sum, Sum)>) {
-    let from = interval.start_ms.div_euclid(HOUR_MS).max(first_hour);
+fn spread(interval: &Interval, (from_hour, last_hour): (i64, i64), sums: &mut BTreeMap<i64, (Sum, Sum)>) {
+    let from = interval.start_ms.div_euclid(HOUR_MS).max(from_hour);
     let to = (interval.end_ms - 1).div_euclid(HOUR_MS).min(last_hour);
     for hour_id in from..=to {
         let overlap_ms = interval.end_ms.min((hour_id + 1) * HOUR_MS) - interval.start_ms.max(hour_id * HOUR_MS);
@@ -84,7 +85,7 @@ fn spread(interval: &Interval, (first_hour, last_hour): (i64, i64), sums: &mut B
 
 /// Rates with a beginning and an end. A rate or index value without a predecessor gives none, nor does a rate whose
 /// predecessor may be missing; values of one instant merge into the next difference.
-fn intervals(history: &MarketHistory, kind: FundingKind) -> Result<Vec<Interval>, AmountError> {
+fn intervals(history: &MarketHistory, kind: FundingKind, failures: &mut Vec<HourFailure>) -> Vec<Interval> {
     let mut out = Vec::new();
     let mut rate_end_ms = None;
     let mut newest: BTreeMap<Option<PositionSide>, (i64, Decimal)> = BTreeMap::new();
@@ -107,8 +108,11 @@ fn intervals(history: &MarketHistory, kind: FundingKind) -> Result<Vec<Interval>
                 match before {
                     Some((start_ms, _)) if start_ms == point.ts_ms => continue,
                     Some((start_ms, old)) => {
-                        let cost = cost_1h_e12(&value.add(&old.neg())?, basis, point.ts_ms - start_ms)?;
-                        out.push(sided(*side, cost, start_ms, point.ts_ms));
+                        let cost = cost_1h_e12(value, &old, basis, point.ts_ms - start_ms);
+                        let hour_id = (point.ts_ms - 1).div_euclid(HOUR_MS);
+                        let mut failed = Failed { hour_id, failures: &mut *failures };
+                        let cost = if hour_id < history.from_hour { cost.ok() } else { failed.told("cost_long_1h_e12", cost) };
+                        out.push(sided(*side, cost.flatten(), start_ms, point.ts_ms));
                     }
                     None => {}
                 }
@@ -116,7 +120,7 @@ fn intervals(history: &MarketHistory, kind: FundingKind) -> Result<Vec<Interval>
             }
         }
     }
-    Ok(out)
+    out
 }
 
 /// Whether coverage ends or begins between two instants: what lies between them need not be all there was.
@@ -127,8 +131,8 @@ fn is_cut(covered: &[CoveredTime], start_ms: i64, end_ms: i64) -> bool {
 }
 
 /// An index difference over `duration_ms` as cost per hour times 10^12; `None` where the price is zero.
-fn cost_1h_e12(difference: &Decimal, basis: &IndexBasis, duration_ms: i64) -> Result<Option<i64>, AmountError> {
-    let per_hour = difference.mul(&Decimal::from(HOUR_MS))?;
+fn cost_1h_e12(value: &Decimal, before: &Decimal, basis: &IndexBasis, duration_ms: i64) -> Result<Option<i64>, AmountError> {
+    let per_hour = value.add(&before.neg())?.mul(&Decimal::from(HOUR_MS))?;
     let divisor = match basis {
         IndexBasis::Fraction => Decimal::from(duration_ms),
         IndexBasis::QuotePerUnit { price } => Decimal::from(duration_ms).mul(price)?,

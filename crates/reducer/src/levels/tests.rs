@@ -7,21 +7,24 @@ fn at(hour: i64, minute: i64) -> i64 {
 }
 
 fn delta(hour: i64, long_q: i64, short_q: i64) -> HourDelta {
-    HourDelta { hour_id: H + hour, long_q, short_q, long_usd_e6: Some(long_q * 10), short_usd_e6: Some(short_q * 10) }
+    let (long_usd_e6, short_usd_e6) = (Some(long_q * 10), Some(short_q * 10));
+    // In the middle of the hour.
+    let moment = |q: i64| i128::from(q) * 1_800_000;
+    HourDelta { hour_id: H + hour, long_q, short_q, long_usd_e6, short_usd_e6, long_moment: moment(long_q), short_moment: moment(short_q) }
 }
 
 fn history(hours: i64) -> MarketHistory {
     MarketHistory {
         first_hour: H,
+        from_hour: H,
+        before: None,
         last_hour: H + hours - 1,
         qty_scale: 0,
         starts_at_zero: true,
-        anchor_parts: 0,
         fills_covered: vec![CoveredTime { from_ms: at(0, 5), to_ms: at(hours, 1) }],
         funding_covered: Vec::new(),
         deltas: Vec::new(),
-        tail: Vec::new(),
-        anchors: Vec::new(),
+        bases: Vec::new(),
         marks: Vec::new(),
         rates: Vec::new(),
         mark_age_ms_max: HOUR_MS,
@@ -29,7 +32,7 @@ fn history(hours: i64) -> MarketHistory {
 }
 
 fn longs(history: &MarketHistory) -> Vec<Option<i64>> {
-    levels(history).unwrap().levels.iter().map(|level| level.long_q).collect()
+    levels(history).levels.iter().map(|level| level.long_q).collect()
 }
 
 #[test]
@@ -39,14 +42,14 @@ fn a_quiet_market_keeps_its_level_and_a_hole_ends_it() {
     assert_eq!(longs(&market), [Some(5), Some(5), Some(6), Some(6), Some(4)]);
     market.fills_covered = vec![CoveredTime { from_ms: at(0, 5), to_ms: at(3, 30) }, CoveredTime { from_ms: at(3, 31), to_ms: at(5, 0) }];
     assert_eq!(longs(&market), [Some(5), Some(5), Some(6), None, None]);
-    assert_eq!(levels(&market).unwrap().levels[3].fills_ppm, 983_333);
+    assert_eq!(levels(&market).levels[3].fills_ppm, 983_333);
 }
 
 #[test]
 fn an_entry_cost_that_is_not_told_is_unknown_and_not_zero() {
     let mut market = history(3);
     market.deltas = vec![delta(0, 5, 5), HourDelta { long_usd_e6: None, ..delta(1, 2, 2) }];
-    let rows = levels(&market).unwrap().levels;
+    let rows = levels(&market).levels;
     let entries: Vec<_> = rows.iter().map(|row| (row.long_q, row.long_entry_usd_e6, row.short_entry_usd_e6)).collect();
     assert_eq!(entries, [(Some(5), Some(50), Some(50)), (Some(7), None, Some(70)), (Some(7), None, Some(70))]);
 }
@@ -60,28 +63,75 @@ fn without_base_or_listing_there_is_no_level() {
 }
 
 #[test]
+fn a_level_is_a_mean_over_its_hour_too() {
+    let mut market = history(4);
+    market.deltas = vec![delta(0, 4, 0), delta(2, 3, 1)];
+    let means: Vec<_> = levels(&market).levels.iter().map(|row| (row.long_tw_q, row.short_tw_q)).collect();
+    // 4 for half of the first hour; 4 + 3 / 2 is 5.5, which goes to the even 6, and a half to the even 0.
+    assert_eq!(means, [(Some(2), Some(0)), (Some(4), Some(0)), (Some(6), Some(0)), (Some(7), Some(1))]);
+    market.fills_covered = vec![CoveredTime { from_ms: at(0, 5), to_ms: at(2, 30) }];
+    assert_eq!(levels(&market).levels[2].long_tw_q, None);
+}
+
+fn base(hour: i64, minute: i64, parts: &[(bool, i64)], tail: Vec<HourDelta>) -> AnchorBase {
+    let parts = parts.iter().map(|(is_long, q)| AnchorPart { is_long: *is_long, q: *q, usd_e6: None });
+    AnchorBase { ts_ms: at(hour, minute), parts: parts.collect(), tail }
+}
+
+#[test]
 fn an_anchor_counts_from_the_end_of_its_block() {
-    let anchor = |height, ord, long_q: Option<i64>, short_q: Option<i64>| AnchorPoint {
-        height,
-        ord,
-        ts_ms: at(1, 30),
-        collateral_token: None,
-        long_q,
-        short_q,
-        long_usd_e6: None,
-        short_usd_e6: None,
-    };
     let mut market = history(3);
     market.starts_at_zero = false;
-    market.anchors =
-        vec![anchor(90, 0, Some(7), None), anchor(100, 1, None, Some(4)), anchor(100, 2, Some(10), None), anchor(101, 0, Some(99), None)];
+    market.bases = vec![base(1, 30, &[(true, 3), (true, 7), (false, 4)], vec![delta(1, 1, 1)])];
     market.deltas = vec![delta(0, 1, 1), delta(1, 3, 3), delta(2, 2, 0)];
-    market.tail = vec![TailDelta { height: 99, delta: delta(1, 2, 2) }, TailDelta { height: 101, delta: delta(1, 1, 1) }];
     assert_eq!(longs(&market), [None, Some(11), Some(13)]);
-    assert_eq!(MarketHistory::first_anchor_hour(&market.anchors, 0), Some(H + 1));
-    assert_eq!(MarketHistory::first_anchor_hour(&market.anchors, 4), None);
-    let level = &levels(&market).unwrap().levels[2];
+    let level = &levels(&market).levels[2];
     assert_eq!((level.short_q, level.long_entry_usd_e6), (Some(5), None));
+    // The rest of the anchor's hour has to be known.
+    market.fills_covered = vec![CoveredTime { from_ms: at(0, 0), to_ms: at(1, 59) }, CoveredTime { from_ms: at(2, 0), to_ms: at(3, 0) }];
+    assert_eq!(longs(&market), [None, None, None]);
+}
+
+#[test]
+fn behind_a_gap_the_next_anchor_is_a_new_base() {
+    let mut market = history(5);
+    market.deltas = vec![delta(0, 5, 5), delta(3, 2, 0), delta(4, 1, 1)];
+    market.fills_covered = vec![CoveredTime { from_ms: at(0, 0), to_ms: at(1, 30) }, CoveredTime { from_ms: at(2, 10), to_ms: at(5, 0) }];
+    assert_eq!(longs(&market), [Some(5), None, None, None, None]);
+    market.bases = vec![base(2, 20, &[(true, 40), (false, 30)], Vec::new())];
+    assert_eq!(longs(&market), [Some(5), None, Some(40), Some(42), Some(43)]);
+}
+
+#[test]
+fn from_any_hour_on_the_rows_are_the_same() {
+    let mut market = history(6);
+    market.deltas = (0..6).map(|hour| delta(hour, 3 + hour, 2)).collect();
+    market.fills_covered = vec![CoveredTime { from_ms: at(0, 0), to_ms: at(2, 30) }, CoveredTime { from_ms: at(2, 40), to_ms: at(6, 0) }];
+    market.bases = vec![base(2, 50, &[(true, 100), (false, 50)], Vec::new())];
+    let whole = levels(&market);
+    for from in 1..6 {
+        let row = &whole.levels[from - 1];
+        let (long_usd_e6, short_usd_e6) = (row.long_entry_usd_e6, row.short_entry_usd_e6);
+        let level = row.long_q.zip(row.short_q).map(|(long_q, short_q)| Level { long_q, short_q, long_usd_e6, short_usd_e6 });
+        let part = MarketHistory { from_hour: H + i64::try_from(from).unwrap(), before: level, ..market.clone() };
+        assert_eq!(levels(&part).levels, whole.levels[from..], "from hour {from}");
+    }
+}
+
+#[test]
+fn a_level_that_cannot_be_is_null_and_told() {
+    let mut market = history(4);
+    let long = |hour, long_q| HourDelta { hour_id: H + hour, long_q, ..HourDelta::default() };
+    market.deltas = vec![long(0, 5), long(1, i64::MAX - 10), long(2, 6), long(3, 1)];
+    let hours = levels(&market);
+    assert_eq!(hours.levels.iter().map(|row| row.long_q.is_some()).collect::<Vec<_>>(), [true, true, false, false]);
+    let told: Vec<_> = hours.failures.iter().map(|failure| (failure.hour_id - H, failure.column)).collect();
+    assert_eq!(told, [(2, "long_q")]);
+    market.deltas = vec![delta(0, 5, 5), delta(1, -2_000, 0)];
+    assert_eq!(longs(&market), [Some(5), None, None, None]);
+    // Roundings of many positions are no contradiction.
+    market.deltas = vec![delta(0, 5, 5), HourDelta { long_usd_e6: Some(-50), ..delta(1, -6, 0) }];
+    assert_eq!(longs(&market), [Some(5), Some(0), Some(0), Some(0)]);
 }
 
 #[test]
@@ -91,7 +141,7 @@ fn the_ladder_prefers_a_fresh_mark() {
     let mut market = history(3);
     market.deltas = vec![delta(0, 3, 0)];
     market.marks = vec![point(0, 10, Some(PriceKind::Mark), 100), point(1, 50, None, 105), point(1, 40, Some(PriceKind::Oracle), 104)];
-    let rows = levels(&market).unwrap().levels;
+    let rows = levels(&market).levels;
     let marks: Vec<_> = rows.iter().map(|row| (row.mark_source, row.long_mark_usd_e6)).collect();
     assert_eq!(marks, [(Some("mark"), Some(300_000_000)), (Some("oracle"), Some(312_000_000)), (None, None)]);
     assert_eq!(rows[0].one_mark_usd_e6, Some(150_000_000));
@@ -106,7 +156,7 @@ fn rates_fill_the_hours_they_were_in_force() {
     };
     let mut market = history(4);
     market.rates = vec![rate(1, at(0, 0), at(1, 0), 100), rate(3, at(1, 30), at(3, 0), 40)];
-    let funding = levels(&market).unwrap().funding;
+    let funding = levels(&market).funding;
     let got: Vec<_> = funding.iter().map(|row| (row.hour_id - H, row.cost_long_1h_e12, row.cost_short_1h_e12, row.covered_ms)).collect();
     assert_eq!(got, [(0, Some(100), Some(-100), HOUR_MS), (1, Some(40), Some(-40), HOUR_MS / 2), (2, Some(40), Some(-40), HOUR_MS)]);
 }
@@ -121,7 +171,7 @@ fn an_index_gives_its_differences_and_a_reset_gives_none() {
     let mut market = history(1);
     market.rates =
         vec![index(0, "0", false), index(30, "0.001", false), index(30, "0.002", false), index(45, "0", true), index(60, "0.00025", false)];
-    let funding = levels(&market).unwrap().funding;
+    let funding = levels(&market).funding;
     // 0.001 in half an hour is 0.002 an hour; 0.00025 in a quarter is 0.001 an hour; the half hour counts twice as much.
     assert_eq!(funding[0].cost_long_1h_e12, Some(1_666_666_667));
     assert_eq!(funding[0].cost_short_1h_e12, Some(-1_666_666_667));
@@ -137,7 +187,7 @@ fn an_index_gives_its_differences_and_a_reset_gives_none() {
         },
     };
     market.rates = vec![quoted(0, 10), quoted(30, 11)];
-    assert_eq!(levels(&market).unwrap().funding[0].cost_long_1h_e12, Some(10_000_000_000));
+    assert_eq!(levels(&market).funding[0].cost_long_1h_e12, Some(10_000_000_000));
 }
 
 #[test]
@@ -154,7 +204,7 @@ fn a_rate_since_the_one_before_spans_no_hole() {
     let mut market = history(5);
     market.rates = vec![rate(0, 0, 10), rate(1, 0, 20), rate(4, 0, 30), rate(5, 0, 40)];
     let hours = |market: &MarketHistory| {
-        let funding = levels(market).unwrap().funding;
+        let funding = levels(market).funding;
         funding.iter().map(|row| (row.hour_id - H, row.cost_long_1h_e12)).collect::<Vec<_>>()
     };
     market.funding_covered = vec![CoveredTime { from_ms: at(0, 0), to_ms: at(5, 0) }];

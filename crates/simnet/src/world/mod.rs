@@ -35,6 +35,8 @@ pub struct WorldOptions {
     pub start_ms: i64,
     /// Digits of stored quantities by canonical asset; assets not in it have six.
     pub qty_scales: BTreeMap<String, u8>,
+    /// Leaves the cascade out: no fall, and nobody is liquidated for it.
+    pub is_quiet: bool,
     /// A second future: the same world up to a moment, another one after it.
     pub fork: Option<Fork>,
 }
@@ -74,7 +76,7 @@ const QTY_SCALES: &[(&str, u8)] = &[("BTC", 10), ("ETH", 10), ("SOL", 8), ("BNB"
 impl Default for WorldOptions {
     fn default() -> WorldOptions {
         let qty_scales = QTY_SCALES.iter().map(|(asset, scale)| ((*asset).to_owned(), *scale)).collect();
-        WorldOptions { seed: 1, hours: 24, events: 220_000, start_ms: START_MS, qty_scales, fork: None }
+        WorldOptions { seed: 1, hours: 24, events: 220_000, start_ms: START_MS, qty_scales, is_quiet: false, fork: None }
     }
 }
 

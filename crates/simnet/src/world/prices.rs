@@ -42,6 +42,7 @@ impl Prices {
                 let now_ms = options.start_ms + second * 1_000;
                 market.at(now_ms);
                 let drift = match now_ms - cascade_start_ms {
+                    _ if options.is_quiet => 0,
                     0..CASCADE_MS => FALL_PPM,
                     CASCADE_MS..1_200_000 => RECOVERY_PPM,
                     _ => 0,

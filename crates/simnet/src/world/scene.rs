@@ -50,6 +50,7 @@ impl Scene<'_> {
     pub(super) fn cue(&self, now_ms: i64, block_ms: i64, offset_ms: i64) -> Cue {
         let is_due = |every_ms: i64| (now_ms - offset_ms).rem_euclid(every_ms) < block_ms;
         match now_ms - cascade_start_ms(self.options) {
+            _ if self.options.is_quiet => Cue::Nothing,
             -1_800_000..-120_000 if is_due(GATHER_EVERY_MS) => Cue::Gather,
             5_000..290_000 if is_due(FALL_EVERY_MS) => Cue::Fall,
             _ => Cue::Nothing,

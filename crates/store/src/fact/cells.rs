@@ -43,7 +43,7 @@ pub(crate) fn read_decimal(r: &Record, at: usize) -> Result<Decimal> {
 }
 
 /// A number as exact text and as the nearest double.
-pub(super) fn price_cells(price: &Decimal) -> [Param; 2] {
+pub(crate) fn price_cells(price: &Decimal) -> [Param; 2] {
     let text = price.to_string();
     let double: f64 = text.parse().expect("a decimal prints as a number");
     [text.into(), double.into()]

@@ -1,5 +1,7 @@
 //! A small history of two venues on one chain: every kind of event, from a seed.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use alloy_primitives::{B256, I256, U256};
 use perpdex_core::{
     Action, Amount, Basis, BlockConflict, BlockRange, BlockRef, ChainId, Close, CloseReason, CollateralFlow, Commit, Decimal, Event,
@@ -13,8 +15,13 @@ pub(crate) const GMX: VenueSlug = VenueSlug::known("gmx_v2");
 pub(crate) const ASTER: VenueSlug = VenueSlug::known("aster_1001x");
 /// Time of block 0; the start of an hour.
 const START_MS: i64 = 1_728_000_000_000;
-/// Seven minutes a block: a few blocks an hour.
-const BLOCK_MS: i64 = 420_000;
+/// Seven minutes a block: a few blocks an hour. A test binary may choose another pace before it begins.
+static BLOCK_MS: AtomicI64 = AtomicI64::new(420_000);
+
+/// Chooses the time between blocks for the whole process.
+pub(crate) fn set_block_ms(block_ms: i64) {
+    BLOCK_MS.store(block_ms, Ordering::Relaxed);
+}
 
 /// One block with its records and events.
 #[derive(Clone, Debug)]
@@ -47,7 +54,7 @@ pub(crate) fn block(height: u64, branch: u8) -> BlockRef {
 }
 
 pub(crate) fn time_ms(height: u64) -> i64 {
-    START_MS + i64::try_from(height).unwrap() * BLOCK_MS
+    START_MS + i64::try_from(height).unwrap() * BLOCK_MS.load(Ordering::Relaxed)
 }
 
 pub(crate) fn conflict(height: u64) -> BlockConflict {
@@ -94,6 +101,9 @@ pub(crate) fn blocks(seed: u64, count: u64, branch: u8) -> Vec<Block> {
     let mut maker = Maker { numbers: Numbers::new(seed ^ u64::from(branch) << 32), longs: [0; 4], trades: Vec::new(), branch };
     (0..count).map(|height| maker.block(height)).collect()
 }
+
+/// Smallest units in one of the numbers that sizes are drawn as.
+const LOT: i64 = 1_000;
 
 struct Maker {
     numbers: Numbers,
@@ -145,7 +155,7 @@ impl Maker {
         let closes = before > 0 && self.numbers.below(2) == 0;
         let after = if closes { 0 } else { before + amount };
         self.longs[at] = after;
-        let size = |qty: i64| Size { qty: Some(Amount::market_qty(wide(qty))), entry_usd: Some(Amount::decimals(wide(qty * 3), 4)) };
+        let size = |qty: i64| Size { qty: Some(Amount::market_qty(wide(qty * LOT))), entry_usd: Some(Amount::decimals(wide(qty * 3), 4)) };
         let is_liquidated = closes && amount % 3 == 0;
         let liquidation = is_liquidated.then(|| Liquidation {
             kind: LiquidationKind::Pool,
@@ -173,7 +183,7 @@ impl Maker {
                 (_, _, 0) => Action::Open,
                 _ => Action::Increase,
             },
-            qty: Amount::market_qty(wide((after - before).abs())),
+            qty: Amount::market_qty(wide((after - before).abs() * LOT)),
             price: Amount::decimals(wide(60_000 + amount), 0),
             venue_notional_usd: None,
             before: Some(size(before)),

@@ -57,6 +57,22 @@ impl Database {
     pub(crate) async fn open(&self) -> SqlStore {
         SqlStore::open(&self.url, catalog(), StoreOptions::default()).await.unwrap()
     }
+
+    /// Runs statements past the store.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), sqlx::Error> {
+        use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+        match self.engine {
+            Engine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&self.url).await?;
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&self.url).await?;
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 async fn create_postgres(admin: &str, name: &str) {

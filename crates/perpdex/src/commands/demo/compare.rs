@@ -54,6 +54,7 @@ pub(super) async fn compare(store: &SqlStore, truth: &Truth) -> Result<Compariso
     compare_flows(&mut comparison, store, truth).await.context("collateral flows")?;
     compare_row_counts(&mut comparison, store, truth).await.context("row counts")?;
     compare_cascade(&mut comparison, store, truth).await.context("cascade")?;
+    compare_found(&mut comparison, store, truth).await.context("cascade found")?;
     Ok(comparison)
 }
 
@@ -268,6 +269,46 @@ async fn compare_cascade(comparison: &mut Comparison, store: &SqlStore, truth: &
     }
     for (key, row) in &rows {
         comparison.number(|| format!("cascade {} rows", key.join(" ")), row[0].as_deref(), "0");
+    }
+    Ok(())
+}
+
+/// The cascade that the reducer found, against the one that was scripted: when, of which side, who, how much, who first.
+async fn compare_found(comparison: &mut Comparison, store: &SqlStore, truth: &Truth) -> Result<()> {
+    let cascade = &truth.cascade;
+    let of_asset = format!("asset = '{}' AND side = 'long'", cascade.asset);
+    let rows = named(store, &format!("SELECT ts_ms, end_ms, first_venue, cross_venue FROM v_cascades WHERE {of_asset}"), 0).await?;
+    let mut venues: BTreeMap<&str, (i64, i64, i64)> = BTreeMap::new();
+    for part in &cascade.venues {
+        let sums = venues.entry(part.venue).or_insert((i64::MAX, 0, 0));
+        *sums = (sums.0.min(part.first_ms), sums.1 + part.rows, sums.2 + part.usd_e6);
+    }
+    let first = venues.iter().min_by_key(|(_, (first_ms, ..))| *first_ms).map_or("", |(venue, _)| *venue);
+    let row = rows.values().next();
+    let wanted = [
+        ("start_ms", cascade.start_ms.to_string()),
+        ("end_ms", cascade.end_ms.to_string()),
+        ("first_venue", first.to_owned()),
+        ("cross_venue", "1".to_owned()),
+    ];
+    for (index, (column, wanted)) in wanted.iter().enumerate() {
+        comparison.number(|| format!("cascade found {column}"), row.and_then(|row| row[index].as_deref()), wanted);
+    }
+    let sql = format!(
+        "SELECT v.slug, c.first_ms, c.rows, c.usd_e6 FROM cascade_venues c JOIN venues v ON v.venue_id = c.venue_id \
+         JOIN assets a ON a.asset_id = c.asset_id WHERE a.symbol = '{}' AND c.side = 'long'",
+        cascade.asset
+    );
+    let mut rows = named(store, &sql, 1).await?;
+    for (venue, (first_ms, count, usd_e6)) in venues {
+        let row = rows.remove(&vec![venue.to_owned()]);
+        for (index, (column, wanted)) in [("first_ms", first_ms), ("rows", count), ("usd_e6", usd_e6)].into_iter().enumerate() {
+            let found = row.as_ref().and_then(|row| row[index].as_deref());
+            comparison.number(|| format!("cascade found {venue} {column}"), found, &wanted.to_string());
+        }
+    }
+    for (key, row) in &rows {
+        comparison.number(|| format!("cascade found {} rows", key.join(" ")), row[1].as_deref(), "0");
     }
     Ok(())
 }

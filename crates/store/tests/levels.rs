@@ -1,0 +1,162 @@
+//! Levels through the store: stated parts that make a whole, gaps, prices that are no marks, numbers that do not fit.
+
+mod support;
+
+use perpdex_core::{Amount, Basis, Commit, Event, EventBody, MarketListed, OiAnchor, OiBasis, Store};
+use perpdex_store::{SqlStore, Value};
+use support::Database;
+use support::history::{self, ASTER, GMX, block, commit, stream, targets, wide};
+
+on_both_engines! {
+    parts_of_two_collaterals_make_one_level,
+    a_takeover_is_no_mark,
+    a_market_that_overflows_stops_no_other,
+    a_late_price_reaches_the_hours_up_to_the_next,
+}
+
+/// A commit of single events, each with a record of its own.
+fn told(range: (u64, u64), events: &[Event]) -> Commit {
+    let mut out = commit(range, &[]);
+    for event in events.iter().filter(|event| out.range.contains(event.key.height)) {
+        let (height, rec) = (event.key.height, event.key.rec);
+        out.blocks.push(block(height, 0));
+        out.records.push((stream(event.venue), history::log(height, rec, 0)));
+    }
+    out.blocks.dedup();
+    out.events = events.iter().filter(|event| out.range.contains(event.key.height)).cloned().collect();
+    out
+}
+
+async fn rows(store: &SqlStore, sql: &str) -> Vec<String> {
+    let cell = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Text(value) => value.clone(),
+        Value::Bytes(value) => format!("{value:?}"),
+    };
+    let table = store.query(sql, 1_000).await.unwrap();
+    table.rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join(" ")).collect()
+}
+
+const LEVELS: &str = "SELECT hour_id - 480000, long_q, short_q FROM market_hour ORDER BY hour_id";
+
+fn pair() -> EventBody {
+    EventBody::MarketListed(MarketListed {
+        symbol: Some("BTC/USD".to_owned()),
+        index_token: None,
+        native_qty_decimals: Some(8),
+        quote: "USD".to_owned(),
+        collateral_tokens: vec!["0xa".to_owned(), "0xb".to_owned()],
+        oi_basis: OiBasis::Qty,
+        volume_basis: Basis::Exec,
+        is_creation: false,
+    })
+}
+
+/// A statement of one side in one collateral; native units are 100 of the asset's.
+fn stated(collateral: &str, long: Option<i64>, short: Option<i64>) -> EventBody {
+    EventBody::OiAnchor(OiAnchor {
+        collateral_token: Some(collateral.to_owned()),
+        long: long.map(|qty| Amount::market_qty(wide(qty))),
+        short: short.map(|qty| Amount::market_qty(wide(qty))),
+        long_entry_usd: None,
+        short_entry_usd: None,
+    })
+}
+
+async fn parts_of_two_collaterals_make_one_level(database: Database) {
+    let one = |height, body| history::event(height, 0, 0, GMX, Some("0xpair"), body);
+    // Blocks are seven minutes: heights 9 to 17 are the second hour, 35 to 42 the fifth.
+    let events = [
+        one(3, pair()),
+        one(4, stated("0xa", Some(100), None)),
+        one(5, stated("0xa", None, Some(50))),
+        one(10, stated("0xb", Some(7), None)),
+        one(11, stated("0xa", Some(110), None)),
+        one(12, stated("0xb", None, Some(3))),
+        one(14, history::open("p", 20)),
+        // Behind the gap each part has to be stated again.
+        one(28, stated("0xa", Some(90), None)),
+        one(36, stated("0xa", None, Some(40))),
+        one(37, stated("0xb", Some(8), None)),
+        one(40, stated("0xb", None, Some(4))),
+    ];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    store.commit(told((2, 19), &events)).await.unwrap();
+    store.commit(told((27, 50), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    let wanted = ["0 - -", "1 20011700 5300", "2 - -", "3 - -", "4 9800 4400", "5 - -"];
+    assert_eq!(rows(&store, LEVELS).await, wanted);
+    // With the gap filled the first base holds throughout.
+    store.commit(told((20, 26), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    let level = "20011700 5300";
+    let wanted = ["0 - -".to_owned(), format!("1 {level}"), format!("2 {level}"), format!("3 {level}"), format!("4 {level}")];
+    assert_eq!(rows(&store, LEVELS).await[..5], wanted);
+    let before = store.dump().await.unwrap();
+    store.rebuild().await.unwrap();
+    assert_eq!(store.dump().await.unwrap(), before);
+}
+
+async fn a_takeover_is_no_mark(database: Database) {
+    let one = |height, body| history::event(height, 0, 0, ASTER, Some("0xbase"), body);
+    let mut taken = history::open("b", 900);
+    if let EventBody::Fill(fill) = &mut taken {
+        fill.in_volume = false;
+    }
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    store.commit(told((0, 17), &[one(1, history::open("a", 100)), one(5, taken)])).await.unwrap();
+    store.reduce().await.unwrap();
+    let marks = "SELECT hour_id - 480000, mark, mark_source FROM market_hour WHERE hour_id = 480000";
+    assert_eq!(rows(&store, marks).await, ["0 3100 execution"]);
+}
+
+async fn a_market_that_overflows_stops_no_other(database: Database) {
+    let huge = |height, position: &str| {
+        let mut body = history::open(position, 100);
+        if let EventBody::Fill(fill) = &mut body {
+            let qty = Amount::decimals(wide(i64::MAX / 1_000_000 - 1), 4);
+            fill.qty = qty;
+            fill.price = Amount::decimals(wide(1), 18);
+            fill.after = fill.after.map(|after| perpdex_core::Size { qty: Some(qty), entry_usd: None, ..after });
+        }
+        history::event(height, 0, 0, GMX, Some("0xhuge"), body)
+    };
+    let mut events = vec![
+        history::event(1, 0, 0, GMX, Some("0xhuge"), history::listed(Some("BTC/USD"), Some(4), true)),
+        history::event(2, 0, 0, ASTER, Some("0xbase"), history::open("a", 100)),
+    ];
+    events.extend([huge(3, "x"), huge(12, "y")]);
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    store.commit(told((0, 26), &events)).await.unwrap();
+    let stats = store.reduce().await.unwrap();
+    assert_eq!(stats.failures, 1);
+    let told = "SELECT market, hour_id - 480000, column_name FROM v_reduce_failures";
+    assert_eq!(rows(&store, told).await, ["0xhuge 1 long_q"]);
+    let levels = "SELECT market, SUM(covered), COUNT(*) FROM v_open_interest_hourly GROUP BY market ORDER BY market";
+    assert_eq!(rows(&store, levels).await, ["0xbase 3 4", "0xhuge 1 4"]);
+}
+
+async fn a_late_price_reaches_the_hours_up_to_the_next(database: Database) {
+    let one = |height, rec, body| history::event(height, rec, 0, ASTER, Some("0xbase"), body);
+    let events = [
+        one(1, 0, history::open("a", 100)),
+        one(8, 1, history::price(1_000)),
+        one(16, 1, history::price(2_000)),
+        one(25, 1, history::price(3_000)),
+    ];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    let marks = "SELECT hour_id - 480000, mark FROM market_hour WHERE long_q IS NOT NULL ORDER BY hour_id";
+    store.commit(told((0, 10), &events)).await.unwrap();
+    store.commit(told((20, 30), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    assert_eq!(rows(&store, marks).await, ["0 60001"]);
+    store.commit(told((11, 19), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    assert_eq!(rows(&store, marks).await[..3], ["0 60001", "1 60002", "2 60003"]);
+}
