@@ -5,6 +5,7 @@ mod demo;
 mod hyperliquid_bucket;
 mod hyperliquid_day;
 mod hyperliquid_files;
+mod questions;
 mod receipts_real;
 mod reorg_anvil;
 mod reorg_simnet;

@@ -150,17 +150,18 @@ async fn cascades(store: &SqlStore, window: Window, filter: &Filter) -> Result<V
     let (from_ms, to_ms) = (window.from_hour * HOUR_MS, window.to_hour * HOUR_MS);
     let sql = format!(
         "SELECT a.symbol, d.side, d.start_ms, d.end_ms, d.usd_e6, d.long_usd_e6, d.burst_minutes, d.peak_minute_usd_e6, d.price_move_ppm, \
-         d.oi_destroyed_usd_e6, v.slug, d.cross_venue, d.venues FROM cascades d JOIN assets a ON a.asset_id = d.asset_id \
+         d.oi_destroyed_usd_e6, v.slug, d.cross_venue FROM cascades d JOIN assets a ON a.asset_id = d.asset_id \
          JOIN venues v ON v.venue_id = d.first_venue_id WHERE d.start_ms >= {from_ms} AND d.start_ms < {to_ms} \
          ORDER BY d.start_ms, a.symbol, d.side"
     );
+    let mut venues = cascade_venues(store, from_ms, to_ms).await?;
     let mut out = Vec::new();
     for row in rows(store, &sql).await? {
         let (asset, side, start_ms) = (row.text(0)?, row.text(1)?, row.int(2)?);
         if !filter.asset(&asset) {
             continue;
         }
-        let venue_list = row.int(12)?.to_string();
+        let venue_list = venues.remove(&(asset.clone(), side.clone(), start_ms)).unwrap_or_default().join(", ");
         out.push(Cascade {
             asset,
             side,
@@ -180,12 +181,27 @@ async fn cascades(store: &SqlStore, window: Window, filter: &Filter) -> Result<V
     Ok(out)
 }
 
+type CascadeKey = (String, String, i64);
+
+/// Venues of each cascade with their shares, largest first.
+async fn cascade_venues(store: &SqlStore, from_ms: i64, to_ms: i64) -> Result<BTreeMap<CascadeKey, Vec<String>>> {
+    let sql = format!(
+        "SELECT a.symbol, d.side, d.start_ms, v.slug, d.share_ppm FROM cascade_venues d JOIN assets a ON a.asset_id = d.asset_id \
+         JOIN venues v ON v.venue_id = d.venue_id WHERE d.start_ms >= {from_ms} AND d.start_ms < {to_ms} ORDER BY d.share_ppm DESC, v.slug"
+    );
+    let mut out: BTreeMap<CascadeKey, Vec<String>> = BTreeMap::new();
+    for row in rows(store, &sql).await? {
+        let share = format!("{} {} %", row.text(3)?, (row.int(4)? + 5_000) / 10_000);
+        out.entry((row.text(0)?, row.text(1)?, row.int(2)?)).or_default().push(share);
+    }
+    Ok(out)
+}
+
 async fn extremes(store: &SqlStore, window: Window, ids: &BTreeSet<i64>) -> Result<Vec<Extreme>> {
     let Window { from_hour, to_hour } = window;
     let sql = format!(
         "SELECT e.market_id, n.chain, n.venue, n.symbol, e.hour_id, e.rate_1h_e12, e.z_e6, e.rank_ppm FROM funding_extremes e \
-         JOIN h_names n ON n.market_id = e.market_id WHERE e.hour_id >= {from_hour} AND e.hour_id < {to_hour} \
-         AND (ABS(e.z_e6) >= 3000000 OR e.rank_ppm <= 10000 OR e.rank_ppm >= 990000) \
+         JOIN h_names n ON n.market_id = e.market_id WHERE e.hour_id >= {from_hour} AND e.hour_id < {to_hour} AND e.is_extreme = 1 \
          ORDER BY ABS(COALESCE(e.z_e6, 0)) DESC, e.hour_id, e.market_id"
     );
     let mut out = Vec::new();
