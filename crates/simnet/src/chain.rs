@@ -76,6 +76,8 @@ pub struct SolanaTransaction {
     pub failed: bool,
     /// Top-level instructions.
     pub instructions: Vec<SolanaInstruction>,
+    /// Accounts that instructions name besides programs, base58.
+    pub accounts: Vec<String>,
     /// Log lines.
     pub logs: Vec<String>,
 }

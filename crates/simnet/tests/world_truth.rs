@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use perpdex_simnet::truth::TruthHour;
 use perpdex_simnet::world::{Fork, World, WorldOptions};
 
-const VENUES: [(&str, &str); 8] = [
+const VENUES: [(&str, &str); 14] = [
     ("arbitrum", "aster_1001x"),
     ("arbitrum", "aster_vault"),
     ("arbitrum", "gmx_v2"),
@@ -14,7 +14,13 @@ const VENUES: [(&str, &str); 8] = [
     ("bnb", "aster_vault"),
     ("ethereum", "aster_vault"),
     ("hyperliquid", "hyperliquid"),
+    ("solana", "adrena"),
+    ("solana", "drift_v2"),
+    ("solana", "flash_trade"),
+    ("solana", "gmtrade"),
+    ("solana", "jupiter_perps"),
     ("solana", "phoenix_eternal"),
+    ("solana", "velocity"),
 ];
 
 /// One world for all tests that only look at one.

@@ -59,8 +59,8 @@ static INFO: VenueInfo = VenueInfo {
     deployments: &[Deployment {
         chain: ChainId::SOLANA,
         address: PROGRAM,
-        first_height: Some(246_464_040),
-        source: "AdrenaFoundation/adrena-abi, release 39; the slot is a lower bound, that of the cluster's restart of 2024-02-06, before the venue opened",
+        first_height: Some(179_526_403),
+        source: "AdrenaFoundation/adrena-abi, release 39; the slot is a lower bound, that of the cluster's restart of 2023-02-25, before the venue opened",
     }],
     layout: "abi/adrena/events.json",
     events: &specs(LAYOUT),

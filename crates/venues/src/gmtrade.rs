@@ -79,8 +79,8 @@ static INFO: VenueInfo = VenueInfo {
     deployments: &[Deployment {
         chain: ChainId::SOLANA,
         address: PROGRAM,
-        first_height: Some(246_464_040),
-        source: "gmsol-labs/gmx-solana; the slot is a lower bound, that of the cluster's restart of 2024-02-06, before the program",
+        first_height: Some(179_526_403),
+        source: "gmsol-labs/gmx-solana; the slot is a lower bound, that of the cluster's restart of 2023-02-25, before the program",
     }],
     layout: "abi/gmtrade/events.json",
     events: &specs(LAYOUT),

@@ -259,7 +259,7 @@ fn solana_transaction(sample: &Value) -> SolanaTransaction {
         }
     }
     let signature = sample["signature"].as_str().unwrap().to_owned();
-    SolanaTransaction { signature, version: Some(0), failed: false, instructions, logs: Vec::new() }
+    SolanaTransaction { signature, version: Some(0), failed: false, instructions, accounts: Vec::new(), logs: Vec::new() }
 }
 
 fn decode_base64(text: &str) -> Vec<u8> {

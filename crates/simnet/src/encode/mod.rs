@@ -5,6 +5,8 @@
 //! Does not: read records, or share code with anything that does.
 
 pub mod abi;
+pub mod anchor;
+pub mod borsh;
 pub mod gmx;
 pub mod hyperliquid;
 pub mod phoenix;

@@ -4,29 +4,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-/// A value of a field.
-#[derive(Clone, Debug)]
-pub enum Value {
-    /// Any integer; the layout says how wide.
-    Int(i128),
-    /// A public key.
-    Key([u8; 32]),
-    /// A symbol in a byte array, zero padded.
-    Symbol(&'static str),
-    /// A boolean.
-    Bool(bool),
-    /// A variant of a fieldless enum, by name.
-    Variant(&'static str),
-    /// An option.
-    Maybe(Option<Box<Value>>),
-}
-
-impl Value {
-    /// An option of an integer.
-    pub fn maybe_int(number: Option<i128>) -> Value {
-        Value::Maybe(number.map(|number| Box::new(Value::Int(number))))
-    }
-}
+pub use super::borsh::Value;
+use super::borsh::{Kind, TypeFile};
 
 /// The layout of the program's events.
 #[derive(Clone, Debug)]
@@ -37,17 +16,6 @@ pub struct Layout {
     lengths_tag: Vec<u8>,
     variants: Vec<String>,
     events: HashMap<String, Vec<(String, Kind)>>,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Unsigned(u32),
-    Signed(u32),
-    Key,
-    Bool,
-    Bytes(usize),
-    Maybe(Box<Kind>),
-    Enum(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -74,11 +42,6 @@ struct EventFile {
 struct FieldFile {
     name: String,
     r#type: serde_json::Value,
-}
-
-#[derive(Deserialize)]
-struct TypeFile {
-    variants: Vec<String>,
 }
 
 impl Layout {
@@ -140,58 +103,6 @@ impl Layout {
 impl Default for Layout {
     fn default() -> Layout {
         Layout::new()
-    }
-}
-
-impl Kind {
-    fn read(kind: &serde_json::Value, types: &HashMap<String, TypeFile>) -> Kind {
-        if let Some(name) = kind.as_str() {
-            return match (name, name.split_at(1)) {
-                ("pubkey", _) => Kind::Key,
-                ("bool", _) => Kind::Bool,
-                (_, ("u", bits)) => Kind::Unsigned(bits.parse().expect("a width in bits")),
-                (_, ("i", bits)) => Kind::Signed(bits.parse().expect("a width in bits")),
-                _ => panic!("unknown type {name}"),
-            };
-        }
-        if let Some(inner) = kind.get("option") {
-            return Kind::Maybe(Box::new(Kind::read(inner, types)));
-        }
-        if let Some(name) = kind.get("defined").and_then(|name| name.as_str()) {
-            return Kind::Enum(types.get(name).unwrap_or_else(|| panic!("unknown type {name}")).variants.clone());
-        }
-        let length = kind.get("array").and_then(|array| array.get(1)).and_then(serde_json::Value::as_u64);
-        Kind::Bytes(length.unwrap_or_else(|| panic!("unknown type {kind}")) as usize)
-    }
-
-    /// Appends the value; `None` where the kind cannot hold it.
-    fn write(&self, value: &Value, out: &mut Vec<u8>) -> Option<()> {
-        match (self, value) {
-            (Kind::Unsigned(bits), Value::Int(number)) => {
-                (*number >= 0 && (*bits >= 127 || *number < 1 << bits)).then_some(())?;
-                out.extend_from_slice(&number.to_le_bytes()[..*bits as usize / 8]);
-            }
-            (Kind::Signed(bits), Value::Int(number)) => {
-                let half = 1_i128 << (bits - 1).min(126);
-                (*bits == 128 || (-half..half).contains(number)).then_some(())?;
-                out.extend_from_slice(&number.to_le_bytes()[..*bits as usize / 8]);
-            }
-            (Kind::Key, Value::Key(key)) => out.extend_from_slice(key),
-            (Kind::Bool, Value::Bool(flag)) => out.push(u8::from(*flag)),
-            (Kind::Bytes(length), Value::Symbol(symbol)) => {
-                let padding = length.checked_sub(symbol.len())?;
-                out.extend_from_slice(symbol.as_bytes());
-                out.extend(std::iter::repeat_n(0, padding));
-            }
-            (Kind::Enum(variants), Value::Variant(name)) => out.push(variants.iter().position(|variant| variant == name)? as u8),
-            (Kind::Maybe(_), Value::Maybe(None)) => out.push(0),
-            (Kind::Maybe(kind), Value::Maybe(Some(value))) => {
-                out.push(1);
-                kind.write(value, out)?;
-            }
-            _ => return None,
-        }
-        Some(())
     }
 }
 

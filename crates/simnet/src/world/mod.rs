@@ -4,11 +4,13 @@
 //! position, so that levels start at zero. Nothing happens in a block that lies outside the whole hours.
 //! Does not: model profit, margin or solvency beyond what the records need; liquidations are decided, not computed.
 
+mod amm;
 mod aster;
 mod evm;
 mod gmx;
 mod hyperliquid;
 mod phoenix;
+mod pool;
 mod prices;
 mod scene;
 mod svm;
@@ -59,7 +61,7 @@ pub struct World {
     pub bnb: EvmChain,
     /// Ethereum: Aster vault.
     pub ethereum: EvmChain,
-    /// Solana: Phoenix Eternal.
+    /// Solana: Phoenix Eternal, Jupiter Perps, Drift v2, Velocity, GMTrade, Flash Trade, Adrena.
     pub solana: SolanaChain,
     /// HyperCore: Hyperliquid perps.
     pub hyperliquid: HyperCore,
@@ -88,8 +90,10 @@ mod share {
     pub(super) const VAULT_BNB: u64 = 10;
     pub(super) const VAULT_ARBITRUM: u64 = 5;
     pub(super) const VAULT_ETHEREUM: u64 = 5;
-    pub(super) const PHOENIX: u64 = 200;
-    pub(super) const HYPERLIQUID: u64 = 550;
+    pub(super) const PHOENIX: u64 = 180;
+    /// Each of the other venues on Solana.
+    pub(super) const SOLANA_OTHER: u64 = 10;
+    pub(super) const HYPERLIQUID: u64 = 510;
 }
 
 impl World {
@@ -116,6 +120,12 @@ impl World {
         vault::play(&scene, &vault::ETHEREUM, events(share::VAULT_ETHEREUM), &mut ethereum, &mut tally);
         let mut solana = SvmBuilder::new(options);
         phoenix::play(&scene, events(share::PHOENIX), &mut solana, &mut tally);
+        for program in pool::PROGRAMS {
+            pool::play(&scene, program, events(share::SOLANA_OTHER), &mut solana, &mut tally);
+        }
+        for program in amm::PROGRAMS {
+            amm::play(&scene, program, events(share::SOLANA_OTHER), &mut solana, &mut tally);
+        }
         let hyperliquid = hyperliquid::play(&scene, events(share::HYPERLIQUID), &mut tally);
 
         World {

@@ -1,13 +1,16 @@
 //! The Solana chain: slots at a steady pace, some of them skipped.
 
 use alloy_primitives::keccak256;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::WorldOptions;
-use crate::chain::{SolanaBlock, SolanaChain, SolanaInstruction, SolanaTransaction};
+use crate::chain::{SolanaBlock, SolanaChain, SolanaInner, SolanaInstruction, SolanaTransaction};
+use crate::encode::anchor::Layout;
 use crate::rng::Rng;
 
-/// First slot of the chain.
-const FIRST_SLOT: u64 = 430_000_000;
+/// First slot of the chain: the lower bound from which the venues' histories count, so that levels start at zero.
+const FIRST_SLOT: u64 = 179_526_403;
 /// Seconds between slots.
 pub(super) const SLOT_SECS: i64 = 2;
 /// Slots that nobody filled, in percent.
@@ -57,15 +60,46 @@ impl SvmBuilder {
         FIRST_SLOT + index as u64
     }
 
-    /// Adds a transaction; its signature follows from its place.
+    /// Adds a transaction that prints nothing; its signature follows from its place.
     pub(super) fn push(&mut self, index: usize, instructions: Vec<SolanaInstruction>, version: Option<u8>, failed: bool) {
+        let logs = instructions.iter().flat_map(|top| lines(top, &[], failed)).collect();
+        self.add(index, Sent { instructions, accounts: Vec::new(), logs }, version, failed);
+    }
+
+    /// Adds a transaction in which an Anchor program tells its events, called directly or by another program that prints a
+    /// payload of its own.
+    pub(super) fn push_events(&mut self, index: usize, layout: &Layout, payloads: Vec<Vec<u8>>, rng: &mut Rng, failed: bool) {
+        let program = layout.program.clone();
+        let data = rng.next().to_le_bytes().to_vec();
+        let version = *rng.pick(&[None, Some(0), Some(1)]);
+        let (mut inner, mut printed) = (Vec::new(), Vec::new());
+        for payload in payloads {
+            if layout.is_cpi {
+                inner.push(SolanaInner { program: program.clone(), data: payload, stack_height: 2 });
+                continue;
+            }
+            let text = STANDARD.encode(&payload);
+            if rng.percent(5) {
+                printed.push(format!("Program {STRANGER} invoke [2]"));
+                printed.push(format!("Program data: {text}"));
+                printed.push(format!("Program {STRANGER} success"));
+            }
+            printed.push(format!("Program {}: {text}", if rng.percent(50) { "data" } else { "log" }));
+        }
+        let top = SolanaInstruction { program, data, inner };
+        let logs = lines(&top, &printed, failed);
+        let accounts = layout.event_authority.iter().cloned().collect();
+        self.add(index, Sent { instructions: vec![top], accounts, logs }, version, failed);
+    }
+
+    fn add(&mut self, index: usize, sent: Sent, version: Option<u8>, failed: bool) {
         let (slot, branch) = (self.slot(index), self.branch_of(index));
         let transactions = self.slots[index].as_mut().expect("nothing happens in a skipped slot");
         let place = transactions.len() as u64;
         let half = |n: u64| keccak256([self.seed, slot, place, branch, n].map(u64::to_be_bytes).concat());
         let signature = bs58::encode([half(0), half(1)].concat()).into_string();
-        let logs = instructions.iter().flat_map(|top| lines(top, failed)).collect();
-        transactions.push(SolanaTransaction { signature, version, failed, instructions, logs });
+        let Sent { instructions, accounts, logs } = sent;
+        transactions.push(SolanaTransaction { signature, version, failed, instructions, accounts, logs });
     }
 
     /// The finished chain.
@@ -94,9 +128,20 @@ impl SvmBuilder {
     }
 }
 
-/// The log lines of a top-level instruction and what it called.
-fn lines(top: &SolanaInstruction, failed: bool) -> Vec<String> {
+/// A program that prints what another one could have.
+const STRANGER: &str = "SV2EYYJyRz2YhfXwXnhNAevDEui5Q6yrfyo13WtupPF";
+
+/// What a transaction sends and prints.
+struct Sent {
+    instructions: Vec<SolanaInstruction>,
+    accounts: Vec<String>,
+    logs: Vec<String>,
+}
+
+/// The log lines of a top-level instruction, what it printed and what it called.
+fn lines(top: &SolanaInstruction, printed: &[String], failed: bool) -> Vec<String> {
     let mut lines = vec![format!("Program {} invoke [1]", top.program)];
+    lines.extend_from_slice(printed);
     for inner in &top.inner {
         lines.push(format!("Program {} invoke [{}]", inner.program, inner.stack_height));
         lines.push(format!("Program {} success", inner.program));

@@ -91,7 +91,7 @@ fn transaction(n: u64, version: Option<u8>, failed: bool, routed: bool) -> Solan
         SolanaInstruction { program: VENUE.to_owned(), data: vec![0, 1, byte], inner: vec![inner(VENUE, &[byte, 1], 2)] }
     };
     let logs = vec![format!("Program {VENUE} invoke [1]"), "Program log: \"quoted\"\nsecond line".to_owned()];
-    SolanaTransaction { signature: signature(n), version, failed, instructions: vec![instruction], logs }
+    SolanaTransaction { signature: signature(n), version, failed, instructions: vec![instruction], accounts: Vec::new(), logs }
 }
 
 /// Slots 1000 to 1099 without every tenth (1003, 1013, …). A slot holds two transactions of the venue; the n-th

@@ -67,8 +67,8 @@ static INFO: VenueInfo = VenueInfo {
     deployments: &[Deployment {
         chain: ChainId::SOLANA,
         address: PROGRAM_ID,
-        first_height: Some(246_464_040),
-        source: "velocity-v1 at commit 0fafaae3; the slot is a lower bound, that of the cluster's restart of 2024-02-06, two years before the program",
+        first_height: Some(179_526_403),
+        source: "velocity-v1 at commit 0fafaae3; the slot is a lower bound, that of the cluster's restart of 2023-02-25, long before the program",
     }],
     layout: "abi/velocity/events.json",
     events: &specs(LAYOUT),

@@ -35,6 +35,9 @@ impl<'a> Accounts<'a> {
                 push_new(&mut in_message, &inner.program);
             }
         }
+        for account in &transaction.accounts {
+            push_new(&mut in_message, account);
+        }
         Accounts { payer: derived_key("payer", &transaction.signature), in_message, loaded }
     }
 

@@ -125,6 +125,7 @@ impl Index {
 fn programs(transaction: &SolanaTransaction) -> HashSet<&str> {
     let top = transaction.instructions.iter().map(|top| &top.program);
     let inner = transaction.instructions.iter().flat_map(|top| &top.inner).map(|inner| &inner.program);
+    let inner = inner.chain(&transaction.accounts);
     top.chain(inner).map(String::as_str).collect()
 }
 
