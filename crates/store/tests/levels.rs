@@ -2,7 +2,7 @@
 
 mod support;
 
-use perpdex_core::{Amount, Basis, Commit, Event, EventBody, MarketListed, OiAnchor, OiBasis, Store};
+use perpdex_core::{Amount, Basis, Commit, Event, EventBody, MarketListed, OiAnchor, OiBasis, Size, Store};
 use perpdex_store::{SqlStore, Value};
 use support::Database;
 use support::history::{self, ASTER, GMX, block, commit, stream, targets, wide};
@@ -121,7 +121,7 @@ async fn a_market_that_overflows_stops_no_other(database: Database) {
             let qty = Amount::decimals(wide(i64::MAX / 1_000_000 - 1), 4);
             fill.qty = qty;
             fill.price = Amount::decimals(wide(1), 18);
-            fill.after = fill.after.map(|after| perpdex_core::Size { qty: Some(qty), entry_usd: None, ..after });
+            fill.after = Some(Size { qty: Some(qty), entry_usd: None });
         }
         history::event(height, 0, 0, GMX, Some("0xhuge"), body)
     };
