@@ -4,8 +4,9 @@ use alloy_primitives::B256;
 use perpdex_core::{BlockRange, BlockRef, Link, SourceError, SourceErrorKind};
 use solana_commitment_config::CommitmentConfig;
 
-use crate::client::{BlockHeader, CallError, Client};
+use crate::client::{CallError, Client};
 use crate::http::HttpFailure;
+use crate::transaction::BlockHeader;
 
 /// Slots without a block in a row, at most, before a search gives up; leaders have four slots each.
 pub(crate) const SKIPPED_RUN_MAX: u64 = 64;
@@ -79,7 +80,8 @@ async fn nearest(
     Ok(None)
 }
 
-fn absent(error: CallError) -> Result<Slot, SourceError> {
+/// What a refusal of a block means.
+pub(crate) fn absent(error: CallError) -> Result<Slot, SourceError> {
     match &error.failure {
         Some(HttpFailure::Refused(refusal)) if refusal.is_skipped_slot() => Ok(Slot::Skipped),
         Some(HttpFailure::Refused(refusal)) if refusal.is_not_available() => Ok(Slot::NotAvailable),
@@ -87,19 +89,27 @@ fn absent(error: CallError) -> Result<Slot, SourceError> {
     }
 }
 
-async fn block_ref(client: &Client, slot: u64, header: &BlockHeader) -> Result<BlockRef, SourceError> {
-    let hash = |text: &str| {
-        hash(text).map_err(|error| client.error(SourceErrorKind::Transient, format_args!("getBlock {slot}: hash {text}: {error}")))
-    };
-    let link = Link { hash: hash(&header.blockhash)?, parent: hash(&header.previous_blockhash)? };
+/// A header as the engine compares it; asks for the time where the header has none.
+pub(crate) async fn block_ref(client: &Client, slot: u64, header: &BlockHeader) -> Result<BlockRef, SourceError> {
+    let link = link(header).map_err(|message| client.error(SourceErrorKind::Transient, format_args!("getBlock {slot}: {message}")))?;
     Ok(BlockRef { height: slot, link: Some(link), time_ms: time_ms(client, slot, header.block_time).await? })
+}
+
+/// A recorded header as the engine compares it.
+pub(crate) fn header_ref(slot: u64, header: &BlockHeader) -> Result<BlockRef, String> {
+    let time_ms = header.block_time.and_then(|secs| secs.checked_mul(1_000)).ok_or("the block has no time")?;
+    Ok(BlockRef { height: slot, link: Some(link(header)?), time_ms })
+}
+
+fn link(header: &BlockHeader) -> Result<Link, String> {
+    Ok(Link { hash: hash(&header.blockhash)?, parent: hash(&header.previous_blockhash)? })
 }
 
 fn hash(text: &str) -> Result<B256, String> {
     let mut bytes = [0; 32];
     match bs58::decode(text).onto(&mut bytes) {
         Ok(32) => Ok(B256::from(bytes)),
-        Ok(length) => Err(format!("{length} bytes instead of 32")),
-        Err(error) => Err(error.to_string()),
+        Ok(length) => Err(format!("hash {text}: {length} bytes instead of 32")),
+        Err(error) => Err(format!("hash {text}: {error}")),
     }
 }

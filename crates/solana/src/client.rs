@@ -1,8 +1,9 @@
 //! Calls of one endpoint, with errors that say what to do.
 
 use std::fmt;
+use std::sync::Arc;
 
-use perpdex_core::{SourceError, SourceErrorKind};
+use perpdex_core::{BlockRange, SourceError, SourceErrorKind, Traffic};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -12,9 +13,9 @@ use solana_commitment_config::CommitmentConfig;
 use solana_rpc_client_api::client_error::{Error as ClientError, ErrorKind};
 use solana_rpc_client_api::request::RpcRequest;
 
-use crate::http::{Http, HttpFailure};
+use crate::http::{Calls, Http, HttpFailure};
 use crate::source::SolanaEndpoint;
-use crate::transaction::Transaction;
+use crate::transaction::{BlockHeader, FullBlock, Transaction};
 
 /// Signatures in one page of a listing, the protocol's own limit.
 pub(crate) const PAGE_SIGNATURES_MAX: usize = 1_000;
@@ -58,21 +59,57 @@ pub(crate) struct ListedSignature {
     pub(crate) transaction_index: Option<u32>,
 }
 
-/// A block without its transactions.
+/// The transactions of a block by name.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct BlockSignatures {
+    /// Signatures, base58, in the order of the block.
+    pub(crate) signatures: Vec<String>,
+}
+
+/// The transactions of a block with what they touch.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct BlockAccounts {
+    /// In the order of the block.
+    pub(crate) transactions: Vec<Touching>,
+}
+
+/// A transaction with what it touches.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Touching {
+    /// Whether it failed.
+    pub(crate) meta: Option<Outcome>,
+    /// Accounts, loaded ones included, and signatures.
+    pub(crate) transaction: Touched,
+}
+
+/// Whether a transaction failed.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Outcome {
+    /// Not null: it failed.
+    pub(crate) err: Option<serde::de::IgnoredAny>,
+}
+
+/// Accounts and signatures of a transaction.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct BlockHeader {
-    /// Hash, base58.
-    pub(crate) blockhash: String,
-    /// Hash of the block of the parent slot, base58.
-    pub(crate) previous_blockhash: String,
-    /// Unix seconds; null where the node does not know.
-    pub(crate) block_time: Option<i64>,
+pub(crate) struct Touched {
+    /// Every account, loaded ones included.
+    pub(crate) account_keys: Vec<TouchedAccount>,
+    /// Signatures, base58; the first names the transaction.
+    pub(crate) signatures: Vec<String>,
+}
+
+/// An account of a transaction.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct TouchedAccount {
+    /// Its key, base58.
+    pub(crate) pubkey: String,
 }
 
 /// solana-client's RPC client over our transport.
 pub(crate) struct Client {
     rpc: RpcClient,
+    calls: Arc<Calls>,
     label: String,
     secrets: Vec<String>,
 }
@@ -89,7 +126,13 @@ impl Client {
         let http = Http::new(&endpoint.url, &endpoint.label, endpoint.timeout, endpoint.response_bytes_max)
             .map_err(|message| SourceError { label: endpoint.label.clone(), kind: SourceErrorKind::Permanent, message })?;
         let config = RpcClientConfig::with_commitment(CommitmentConfig::finalized());
-        Ok(Client { rpc: RpcClient::new_sender(http, config), label: endpoint.label.clone(), secrets: secrets(&endpoint.url) })
+        let calls = http.calls();
+        Ok(Client { rpc: RpcClient::new_sender(http, config), calls, label: endpoint.label.clone(), secrets: secrets(&endpoint.url) })
+    }
+
+    /// What was asked so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.calls.traffic()
     }
 
     /// The endpoint's label.
@@ -117,11 +160,41 @@ impl Client {
 
     /// A block without its transactions; `None` where the node does not know it yet.
     pub(crate) async fn block(&self, slot: u64, commitment: CommitmentConfig) -> Result<Option<BlockHeader>, CallError> {
+        self.block_with(slot, "none", commitment).await
+    }
+
+    /// A block with its transactions; `None` where the node does not know it yet.
+    pub(crate) async fn full_block(&self, slot: u64, commitment: CommitmentConfig) -> Result<Option<FullBlock>, CallError> {
+        self.block_with(slot, "full", commitment).await
+    }
+
+    /// The signatures of a block in its order; `None` where the node does not know it yet.
+    pub(crate) async fn block_signatures(&self, slot: u64, commitment: CommitmentConfig) -> Result<Option<BlockSignatures>, CallError> {
+        self.block_with(slot, "signatures", commitment).await
+    }
+
+    /// The accounts that each transaction of a block names; `None` where the node does not know it yet.
+    pub(crate) async fn block_accounts(&self, slot: u64, commitment: CommitmentConfig) -> Result<Option<BlockAccounts>, CallError> {
+        self.block_with(slot, "accounts", commitment).await
+    }
+
+    async fn block_with<T: DeserializeOwned>(
+        &self,
+        slot: u64,
+        details: &str,
+        commitment: CommitmentConfig,
+    ) -> Result<Option<T>, CallError> {
         let config = json!({
-            "encoding": "json", "transactionDetails": "none", "rewards": false, "commitment": commitment.commitment,
+            "encoding": "json", "transactionDetails": details, "rewards": false, "commitment": commitment.commitment,
             "maxSupportedTransactionVersion": TRANSACTION_VERSION_MAX,
         });
         self.call(RpcRequest::GetBlock, json!([slot, config])).await
+    }
+
+    /// The slots of a range that have blocks, ascending. The protocol takes 500,000 slots at most.
+    pub(crate) async fn blocks(&self, range: BlockRange, commitment: CommitmentConfig) -> Result<Vec<u64>, SourceError> {
+        let config = json!({"commitment": commitment.commitment});
+        Ok(self.call(RpcRequest::GetBlocks, json!([range.from(), range.to(), config])).await?)
     }
 
     /// Estimated production time of a block, unix seconds; `None` where it is not known.

@@ -1,12 +1,13 @@
-//! Event-carrying bytes of one program in one transaction: instructions to itself, and payload lines of the log.
+//! Event-carrying bytes of one program in one transaction: instructions to itself, or payload lines of the log. Which of
+//! the two a program uses is known of it beforehand, so that what it says the other way is no event.
 
 use alloy_primitives::Bytes;
 use perpdex_core::{Carrier, ChainId, RawBody, RawRecord, SolanaEvent, derived_id};
 
 use crate::program_log::program_log;
-use crate::transaction::{InnerInstructions, Instruction, Meta, Transaction};
+use crate::transaction::{InnerInstructions, Instruction, Message, Meta};
 
-/// Bits of a record's order inside its slot below the transaction's sequence number.
+/// Bits of a record's order inside its slot below the transaction's place in the block.
 const PLACE_BITS: u32 = 32;
 /// Bits for the inner instruction's index, counted from one; below those for the top-level index.
 const INNER_BITS: u32 = 16;
@@ -18,10 +19,8 @@ pub(crate) struct Place<'a> {
     pub(crate) chain: ChainId,
     /// Slot.
     pub(crate) slot: u64,
-    /// Order among the transactions of its slot.
-    pub(crate) sequence: u32,
-    /// Its place in the block, where the node gives it.
-    pub(crate) index: Option<u32>,
+    /// Its place in the block.
+    pub(crate) index: u32,
     /// First signature, base58.
     pub(crate) signature: &'a str,
     /// Unix milliseconds.
@@ -37,42 +36,52 @@ pub(crate) struct Found {
     pub(crate) not_recorded: Option<&'static str>,
 }
 
-/// Records of `program` in a transaction that succeeded. The error says what contradicts itself in the answer.
-pub(crate) fn events(transaction: &Transaction, meta: &Meta, program: &str, place: &Place<'_>) -> Result<Found, String> {
-    let accounts = transaction.accounts();
-    let tops = &transaction.transaction.message.instructions;
+/// A program and how it carries its events.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Speaker {
+    /// Program id, base58.
+    pub(crate) program: String,
+    /// Whether it prints its events; else it passes them to itself.
+    pub(crate) prints: bool,
+}
+
+/// Records of a program in a transaction that succeeded. The error says what contradicts itself in the answer.
+pub(crate) fn events(message: &Message, meta: &Meta, speaker: &Speaker, place: &Place<'_>) -> Result<Found, String> {
+    if speaker.prints { printed(message, meta, &speaker.program, place) } else { passed(message, meta, &speaker.program, place) }
+}
+
+/// Instructions of a program to itself.
+fn passed(message: &Message, meta: &Meta, program: &str, place: &Place<'_>) -> Result<Found, String> {
+    let accounts = message.accounts(meta);
+    let Some(groups) = &meta.inner_instructions else {
+        let can_be = accounts.contains(&program);
+        return Ok(Found { records: Vec::new(), not_recorded: can_be.then_some("inner instructions were not recorded") });
+    };
     let mut found = Found::default();
-    let mut is_invoked = tops.iter().any(|top| accounts.get(top.program_id_index) == Some(&program));
-    for group in meta.inner_instructions.iter().flatten() {
-        let caller = Caller { accounts: &accounts, tops, group };
+    for group in groups {
+        let caller = Caller { accounts: &accounts, tops: &message.instructions, group };
         for (index, inner) in group.instructions.iter().enumerate() {
             if caller.program(inner)? != program {
                 continue;
             }
-            is_invoked = true;
             if let Some(parent) = caller.parent_of(index)?.filter(|parent| parent.program.is_none_or(|calling| calling == program)) {
                 found.records.push(cpi_record(program, place, group.index, index, parent.path, inner)?);
             }
         }
     }
-    let has_cpi = !found.records.is_empty();
-    if meta.inner_instructions.is_none() {
-        found.not_recorded = Some("inner instructions were not recorded");
-    }
-    let log = program_log(meta.log_messages.as_deref().unwrap_or_default(), program);
-    for (line, payload) in log.payloads {
-        found.records.push(log_record(program, place, line, payload)?);
-    }
-    // A program that hands its events to itself does not depend on the log, which is cut at 10,000 bytes.
-    if is_invoked && !has_cpi && found.not_recorded.is_none() {
-        if meta.log_messages.is_none() {
-            found.not_recorded = Some("log messages were not recorded");
-        } else if log.is_truncated {
-            found.not_recorded = Some("log messages were truncated");
-        }
-    }
     found.records.sort_by_key(|record| record.ord);
     Ok(found)
+}
+
+/// Payload lines of a program. The log is cut at 10,000 bytes; where the program was called, what is cut may be its own.
+fn printed(message: &Message, meta: &Meta, program: &str, place: &Place<'_>) -> Result<Found, String> {
+    let is_called = || message.accounts(meta).contains(&program);
+    let Some(lines) = &meta.log_messages else {
+        return Ok(Found { records: Vec::new(), not_recorded: is_called().then_some("log messages were not recorded") });
+    };
+    let log = program_log(lines, program);
+    let records = log.payloads.into_iter().map(|(line, payload)| log_record(program, place, line, payload)).collect::<Result<_, _>>()?;
+    Ok(Found { records, not_recorded: log.broken.filter(|_| is_called()) })
 }
 
 /// One group of inner instructions with what is needed to tell who called whom.
@@ -136,7 +145,7 @@ fn cpi_record(
     Ok(record(place, order, event))
 }
 
-fn log_record(program: &str, place: &Place<'_>, line: usize, payload: Vec<u8>) -> Result<RawRecord, String> {
+pub(crate) fn log_record(program: &str, place: &Place<'_>, line: usize, payload: Vec<u8>) -> Result<RawRecord, String> {
     let order = u32::try_from(line).map(i64::from).map_err(|_| format!("log line {line} is out of range"))?;
     let event = SolanaEvent {
         program: program.to_owned(),
@@ -148,15 +157,29 @@ fn log_record(program: &str, place: &Place<'_>, line: usize, payload: Vec<u8>) -
     Ok(record(place, order, event))
 }
 
+impl Place<'_> {
+    /// Gives a record of the transaction this place in the block and this time.
+    pub(crate) fn put(&self, record: &mut RawRecord) {
+        record.ord = self.ord(record.ord & ((1 << PLACE_BITS) - 1));
+        record.tx_index = Some(self.index);
+        record.time_ms = self.time_ms;
+    }
+
+    /// Order inside the slot of what has this order inside the transaction. A place in a block has 32 bits of which a block
+    /// uses a fraction; the sign bit stays free.
+    fn ord(&self, order: i64) -> i64 {
+        (i64::from(self.index & (u32::MAX >> 1)) << PLACE_BITS) | order
+    }
+}
+
 fn record(place: &Place<'_>, order: i64, event: SolanaEvent) -> RawRecord {
     RawRecord {
         chain: place.chain,
         height: place.slot,
         rec: derived_id(&[place.signature, event.carrier.as_str(), &event.position]),
-        // The sequence number has 32 bits of which a slot uses a fraction; the sign bit stays free.
-        ord: (i64::from(place.sequence & (u32::MAX >> 1)) << PLACE_BITS) | order,
+        ord: place.ord(order),
         tx_id: place.signature.to_owned(),
-        tx_index: place.index,
+        tx_index: Some(place.index),
         time_ms: place.time_ms,
         body: RawBody::SolanaEvent(event),
     }
@@ -168,22 +191,20 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'_> = Place { chain: ChainId::SOLANA, slot: 7, sequence: 3, index: None, signature: "sig", time_ms: 1_000 };
+    const PLACE: Place<'_> = Place { chain: ChainId::SOLANA, slot: 7, index: 3, signature: "sig", time_ms: 1_000 };
 
-    fn found(inner: Value, logs: Value) -> Result<Found, String> {
-        let transaction: Transaction = serde_json::from_value(json!({
-            "slot": 7, "blockTime": 1, "version": 1,
-            "transaction": {"message": {
-                "accountKeys": ["Payer", "Router"],
-                "instructions": [{"programIdIndex": 1, "data": ""}, {"programIdIndex": 2, "data": ""}],
-            }},
-            "meta": {
-                "err": null, "innerInstructions": inner, "logMessages": logs,
-                "loadedAddresses": {"writable": ["Venue"], "readonly": ["Token"]},
-            },
+    fn found(inner: Value, logs: Value, prints: bool) -> Result<Found, String> {
+        let message: Message = serde_json::from_value(json!({
+            "accountKeys": ["Payer", "Router"],
+            "instructions": [{"programIdIndex": 1, "data": ""}, {"programIdIndex": 2, "data": ""}],
         }))
         .unwrap();
-        events(&transaction, transaction.meta.as_ref().unwrap(), "Venue", &PLACE)
+        let meta: Meta = serde_json::from_value(json!({
+            "err": null, "innerInstructions": inner, "logMessages": logs,
+            "loadedAddresses": {"writable": ["Venue"], "readonly": ["Token"]},
+        }))
+        .unwrap();
+        events(&message, &meta, &Speaker { program: "Venue".to_owned(), prints }, &PLACE)
     }
 
     fn call(program: u32, height: Value) -> Value {
@@ -208,7 +229,7 @@ mod tests {
             {"index": 0, "instructions": [call(2, json!(2)), call(3, json!(3)), call(2, json!(3)), call(2, json!(3)), call(2, json!(2))]},
             {"index": 1, "instructions": [call(2, json!(2)), call(3, json!(2)), call(2, json!(3))]},
         ]);
-        let found = found(inner, json!([])).unwrap();
+        let found = found(inner, json!([]), false).unwrap();
         assert_eq!(places(&found), pairs(&[("0.2", "0.0"), ("0.3", "0.0"), ("1.0", "1")]));
         let first = &found.records[0];
         assert_eq!((first.ord, first.rec), ((3 << 32) | 3, derived_id(&["sig", "cpi", "0.2"])));
@@ -219,23 +240,34 @@ mod tests {
     #[test]
     fn old_transactions_have_no_nesting() {
         let inner = json!([{"index": 0, "instructions": [call(3, Value::Null), call(2, Value::Null)]}]);
-        assert_eq!(places(&found(inner, json!([])).unwrap()), pairs(&[("0.1", "0")]));
+        assert_eq!(places(&found(inner, json!([]), false).unwrap()), pairs(&[("0.1", "0")]));
     }
 
     #[test]
     fn what_was_not_recorded_is_said() {
-        let log = |lines: &[&str]| json!(lines);
         let own = || json!([{"index": 1, "instructions": [call(2, json!(2))]}]);
-        for (inner, logs, wanted) in [
-            (Value::Null, log(&[]), Some("inner instructions were not recorded")),
-            (json!([]), Value::Null, Some("log messages were not recorded")),
-            (json!([]), log(&["Program Venue invoke [1]", "Log truncated"]), Some("log messages were truncated")),
-            (own(), log(&["Program Venue invoke [1]", "Log truncated"]), None),
-            (own(), Value::Null, None),
-            (json!([]), log(&[]), None),
+        let cut = || json!(["Program Venue invoke [1]", "Log truncated"]);
+        for (inner, logs, prints, wanted) in [
+            (Value::Null, json!([]), false, Some("inner instructions were not recorded")),
+            (Value::Null, json!([]), true, None),
+            (json!([]), Value::Null, true, Some("log messages were not recorded")),
+            (json!([]), cut(), true, Some("log messages were truncated")),
+            (json!([]), json!(["Program Venue invoke [2]"]), true, Some("log messages do not nest")),
+            (own(), cut(), false, None),
+            (json!([]), cut(), false, None),
+            (own(), Value::Null, false, None),
+            (own(), Value::Null, true, Some("log messages were not recorded")),
         ] {
-            assert_eq!(found(inner.clone(), logs).unwrap().not_recorded, wanted, "{inner}");
+            assert_eq!(found(inner.clone(), logs, prints).unwrap().not_recorded, wanted, "{inner} {prints}");
         }
+    }
+
+    #[test]
+    fn only_the_carrier_of_the_program_counts() {
+        let inner = || json!([{"index": 1, "instructions": [call(2, json!(2))]}]);
+        let logs = || json!(["Program Venue invoke [1]", "Program data: AQIDBAUGBwg=", "Program Venue success"]);
+        assert_eq!(places(&found(inner(), logs(), false).unwrap()), pairs(&[("1.0", "1")]));
+        assert_eq!(places(&found(inner(), logs(), true).unwrap()), pairs(&[("1", "")]));
     }
 
     #[test]
@@ -246,7 +278,7 @@ mod tests {
             (json!([{"index": 0, "instructions": [call(2, json!(4))]}]), "no caller"),
             (json!([{"index": 1, "instructions": [{"programIdIndex": 2, "data": "0OIl", "stackHeight": 2}]}]), "data of instruction 1.0"),
         ] {
-            let error = found(inner, json!([])).unwrap_err();
+            let error = found(inner, json!([]), false).unwrap_err();
             assert!(error.contains(wanted), "{error}");
         }
     }

@@ -1,47 +1,47 @@
-//! One range: signatures, transactions, their events, and the blocks around them.
+//! One range by signatures: the listing, the transactions, their events, and the blocks around them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use perpdex_core::{
-    Batch, BlockRange, BlockRef, Evidence, Filter, Headers, Hole, HoleReason, RawRecord, SourceError, SourceErrorKind, Watch,
-};
+use perpdex_core::{Batch, BlockRange, BlockRef, Evidence, Filter, Headers, Hole, HoleReason, RawRecord, SourceError, SourceErrorKind};
 use solana_commitment_config::CommitmentConfig;
 
 use crate::blocks::{block, first_block, last_block, time_ms};
 use crate::client::Client;
-use crate::events::{Found, Place, events};
+use crate::events::{Place, Speaker, events};
 use crate::http::HttpFailure;
-use crate::listing::{Listed, Segment};
+use crate::listing::{Desk, Listed, Served};
+use crate::order::Order;
 use crate::source::SolanaSource;
+use crate::transaction::Transaction;
+use crate::watched::Watched;
 
 /// Transactions of one answer, at most; a range with more is answered in part, up to a whole slot.
 const TRANSACTIONS_MAX: usize = 2_000;
 
+/// Answers of `null` for a final, listed transaction after which this endpoint counts as not having it.
+const NULLS_MAX: u32 = 3;
+
 /// Answers a fetch; see [`perpdex_core::Source::fetch`].
 pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
-    let fetch = Fetch {
-        source,
-        client: source.client(),
-        commitment: match filter.headers {
-            Headers::Needed => CommitmentConfig::finalized(),
-            Headers::All => CommitmentConfig::confirmed(),
-        },
+    let client = source.client();
+    let watched = Watched::new(filter).map_err(|message| client.error(SourceErrorKind::Permanent, message))?;
+    let commitment = match filter.headers {
+        Headers::Needed => CommitmentConfig::finalized(),
+        Headers::All => CommitmentConfig::confirmed(),
     };
-    let watched = fetch.watched(filter)?;
-    let mut listed = fetch.list(range, &watched).await?;
-    listed.cut(TRANSACTIONS_MAX);
-    let range = listed.range;
-    let pruned = fetch.pruned(&listed).await?;
-    let served = pruned.as_ref().map_or(Some(range), |hole| BlockRange::new(hole.range.to().saturating_add(1), range.to()));
-    let Some(served) = served else {
-        let message = format_args!("range {range}: this endpoint keeps no history that old");
-        return Err(fetch.client.error(SourceErrorKind::Transient, message));
-    };
-    let (records, mut holes) = fetch.records(listed).await?;
-    holes.extend(pruned);
+    let fetch = Fetch { source, client, commitment };
+    let mut jobs = fetch.list(range, &watched).await?;
+    jobs.cut(TRANSACTIONS_MAX);
+    let (range, served, evidence) = (jobs.range, jobs.served(), jobs.evidence);
+    let pruned = BlockRange::new(range.from(), served.from().saturating_sub(1)).filter(|_| range.from() < served.from());
+    let (records, mut holes) = fetch.records(jobs).await?;
+    holes.extend(pruned.map(|range| Hole {
+        range,
+        reason: HoleReason::Missing,
+        detail: format!("{}: keeps no history below slot {}", client.label(), served.from()),
+    }));
     holes.sort_by_key(|hole| hole.range);
-    let evidence = if fetch.commitment.is_finalized() { Evidence::Witnessed } else { Evidence::Provisional };
     let blocks = fetch.blocks(served, &records, filter.headers).await?;
     Ok(Batch { range, blocks, records, malformed: Vec::new(), holes, evidence })
 }
@@ -52,23 +52,20 @@ struct Fetch<'a> {
     commitment: CommitmentConfig,
 }
 
-/// Addresses to list, each with the programs whose events its transactions carry.
-type Watched = BTreeMap<String, BTreeSet<String>>;
-
 /// A transaction to fetch.
 #[derive(Clone, Debug)]
 struct Job {
     listed: Listed,
-    /// Programs to read, each with the transaction's order among those listed for it in the slot.
-    programs: BTreeMap<String, u32>,
+    speakers: BTreeSet<Speaker>,
 }
 
 /// All transactions of a range by slot and signature.
 struct Jobs {
     range: BlockRange,
+    /// First slot that is answered for.
+    served_from: u64,
     by_place: BTreeMap<(u64, String), Job>,
-    /// A listing ended above the range's first slot.
-    ends_above: bool,
+    evidence: Evidence,
 }
 
 impl Jobs {
@@ -78,85 +75,75 @@ impl Jobs {
         let first_out = *first_out;
         let first_in = self.by_place.keys().next().map_or(first_out, |(slot, _)| *slot);
         let last = if first_in < first_out { first_out - 1 } else { first_out };
-        self.range = BlockRange::new(self.range.from(), last).unwrap_or(self.range);
+        self.shorten(last);
+    }
+
+    fn shorten(&mut self, to: u64) {
+        self.range = BlockRange::new(self.range.from(), to).unwrap_or(self.range);
         let range = self.range;
         self.by_place.retain(|(slot, _), _| range.contains(*slot));
     }
+
+    /// The part of the range that is answered for.
+    fn served(&self) -> BlockRange {
+        BlockRange::new(self.served_from, self.range.to()).unwrap_or(BlockRange::single(self.range.to()))
+    }
+
+    fn add(&mut self, served: Served, speakers: &BTreeSet<Speaker>) {
+        self.served_from = self.served_from.max(served.from);
+        if !served.is_second {
+            self.evidence = self.evidence.min(Evidence::Witnessed);
+        }
+        for listed in served.entries {
+            let job = self.by_place.entry((listed.slot, listed.signature())).or_insert(Job { listed, speakers: BTreeSet::new() });
+            job.speakers.extend(speakers.iter().cloned());
+        }
+        if served.upto < self.range.to() {
+            self.shorten(served.upto);
+        }
+    }
+}
+
+/// A transaction that is there.
+struct Held {
+    signature: String,
+    job: Job,
+    transaction: Transaction,
 }
 
 impl Fetch<'_> {
-    fn watched(&self, filter: &Filter) -> Result<Watched, SourceError> {
-        let mut watched = Watched::new();
-        for (stream, watch) in &filter.streams {
-            let Watch::Solana { program, list_by, .. } = watch else {
-                let message = format_args!("stream {stream} does not watch a solana program");
-                return Err(self.client.error(SourceErrorKind::Permanent, message));
-            };
-            watched.entry(list_by.clone()).or_default().insert(program.clone());
-        }
-        Ok(watched)
-    }
-
     async fn list(&self, range: BlockRange, watched: &Watched) -> Result<Jobs, SourceError> {
-        let mut jobs = Jobs { range, by_place: BTreeMap::new(), ends_above: false };
-        for (address, programs) in watched {
-            let served = if self.commitment.is_finalized() {
-                self.source.listings().lock().await.entry(address.clone()).or_default().of_range(self.client, address, range).await?
-            } else {
-                Segment::of_range(self.client, address, range, self.commitment).await?.serve(range)
-            };
-            let upto = BlockRange::new(range.from(), served.upto.min(jobs.range.to()));
-            jobs.range = upto.ok_or_else(|| {
-                let message = format_args!("getSignaturesForAddress {address}: the listing does not reach slot {}", range.from());
-                self.client.error(SourceErrorKind::Transient, message)
-            })?;
-            jobs.ends_above |= served.ends_above;
-            let mut order = (0, 0);
-            for listed in served.entries {
-                order = if order.0 == listed.slot { (listed.slot, order.1 + 1) } else { (listed.slot, 0) };
-                let job = jobs.by_place.entry((listed.slot, listed.signature())).or_insert(Job { listed, programs: BTreeMap::new() });
-                for program in programs {
-                    job.programs.entry(program.clone()).or_insert(order.1);
-                }
-            }
+        let is_final = self.commitment.is_finalized();
+        let evidence = if is_final { Evidence::Second } else { Evidence::Provisional };
+        let mut jobs = Jobs { range, served_from: range.from(), by_place: BTreeMap::new(), evidence };
+        let desk = Desk { client: self.client, windows: self.source.windows() };
+        for (address, speakers) in &watched.0 {
+            let listing = self.source.listing(address).await;
+            let mut listing = listing.lock().await;
+            let served = if is_final { listing.of_range(&desk, jobs.range).await? } else { listing.of_tail(&desk, jobs.range).await? };
+            jobs.add(served, speakers);
         }
-        let range = jobs.range;
+        let range = jobs.served();
         jobs.by_place.retain(|(slot, _), _| range.contains(*slot));
         Ok(jobs)
     }
 
-    /// The part of the range below what the endpoint keeps. A listing that ends above the range's start ends there either
-    /// because nothing happened before, or because it was pruned: the lowest block the endpoint has tells.
-    async fn pruned(&self, jobs: &Jobs) -> Result<Option<Hole>, SourceError> {
-        if !jobs.ends_above {
-            return Ok(None);
-        }
-        let first = match self.client.first_available_block().await {
-            Ok(first) => first,
-            // Not every endpoint says; the block at the range's start, which is asked for, is then the witness.
-            Err(error) if error.kind == SourceErrorKind::Permanent => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let missing = first.checked_sub(1).and_then(|last| BlockRange::new(jobs.range.from(), last.min(jobs.range.to())));
-        Ok(missing.map(|range| Hole {
-            range,
-            reason: HoleReason::Missing,
-            detail: format!("{}: first available block is {first}", self.client.label()),
-        }))
-    }
-
-    /// Records of all transactions in canonical order, and holes of those whose metadata was not recorded.
+    /// Records of all transactions in canonical order, and holes of those that could not be read.
     async fn records(&self, jobs: Jobs) -> Result<(Vec<RawRecord>, Vec<Hole>), SourceError> {
-        let answers: Vec<(Vec<RawRecord>, Option<Hole>)> =
-            stream::iter(jobs.by_place.into_iter().map(|((_, signature), job)| self.transaction(signature, job)))
-                .buffered(self.source.concurrency())
-                .try_collect()
-                .await?;
-        let mut records = Vec::new();
-        let mut holes = Vec::new();
-        for (found, hole) in answers {
-            records.extend(found);
-            holes.extend(hole);
+        let asked = jobs.by_place.into_iter().map(|((_, signature), job)| self.transaction(signature, job));
+        let answers: Vec<Result<Option<Held>, Hole>> = stream::iter(asked).buffered(self.source.concurrency()).try_collect().await?;
+        let mut order = Order::default();
+        let (mut records, mut holes) = (Vec::new(), Vec::new());
+        for answer in answers {
+            match answer {
+                Ok(Some(held)) => {
+                    let (found, hole) = self.read(&held, &mut order).await?;
+                    records.extend(found);
+                    holes.extend(hole);
+                }
+                Ok(None) => {}
+                Err(hole) => holes.push(hole),
+            }
         }
         records.sort_by_key(|record| (record.height, record.ord, record.rec));
         // One program listed by two addresses.
@@ -165,38 +152,59 @@ impl Fetch<'_> {
         Ok((records, holes))
     }
 
-    async fn transaction(&self, signature: String, job: Job) -> Result<(Vec<RawRecord>, Option<Hole>), SourceError> {
+    /// A listed transaction; `None` where it failed after all, a hole where this endpoint cannot give what happened in it.
+    async fn transaction(&self, signature: String, job: Job) -> Result<Result<Option<Held>, Hole>, SourceError> {
         let slot = job.listed.slot;
-        let hole =
-            |why: &str| Hole { range: BlockRange::single(slot), reason: HoleReason::NotRecorded, detail: format!("{signature}: {why}") };
         let transaction = match self.client.transaction(&signature, self.commitment).await {
             Ok(transaction) => transaction,
             Err(error) if matches!(&error.failure, Some(HttpFailure::Refused(refusal)) if refusal.is_unsupported_version()) => {
-                return Ok((Vec::new(), Some(hole("the transaction's version is not supported"))));
+                return Ok(Err(hole(slot, &signature, "the transaction's version is not supported")));
             }
             Err(error) => return Err(error.error),
         };
         let broken = |message: String| self.client.error(SourceErrorKind::Transient, format_args!("getTransaction {signature}: {message}"));
-        let transaction = transaction.ok_or_else(|| broken(format!("listed in slot {slot} but not available here")))?;
+        let Some(transaction) = transaction else {
+            // Above the final height it may still come, or never have been.
+            if self.commitment.is_finalized() && NULLS_MAX <= self.source.count_null(&signature) {
+                let detail = format!("{signature}: listed in slot {slot}, but {} answered null {NULLS_MAX} times", self.client.label());
+                return Ok(Err(Hole { range: BlockRange::single(slot), reason: HoleReason::Missing, detail }));
+            }
+            return Err(broken(format!("listed in slot {slot} but not available here")));
+        };
+        self.source.forget_null(&signature);
         if transaction.slot != slot {
             return Err(broken(format!("listed in slot {slot}, found in slot {}", transaction.slot)));
         }
-        let Some(meta) = &transaction.meta else { return Ok((Vec::new(), Some(hole("its metadata was not recorded")))) };
-        if meta.err.is_some() {
-            return Ok((Vec::new(), None));
+        match &transaction.meta {
+            None => Ok(Err(hole(slot, &signature, "its metadata was not recorded"))),
+            Some(meta) if meta.err.is_some() => Ok(Ok(None)),
+            Some(_) => Ok(Ok(Some(Held { signature, job, transaction }))),
         }
-        let time_ms = time_ms(self.client, slot, transaction.block_time).await?;
-        let mut records = Vec::new();
-        let mut not_recorded = None;
-        for (program, order) in &job.programs {
-            let index = transaction.transaction_index.or(job.listed.index);
-            let place =
-                Place { chain: self.source.chain_id(), slot, sequence: index.unwrap_or(*order), index, signature: &signature, time_ms };
-            let found: Found = events(&transaction, meta, program, &place).map_err(broken)?;
+    }
+
+    /// The records of a transaction, at its place in its block.
+    async fn read(&self, held: &Held, order: &mut Order) -> Result<(Vec<RawRecord>, Option<Hole>), SourceError> {
+        let Held { signature, job, transaction } = held;
+        let (slot, Some(meta)) = (transaction.slot, &transaction.meta) else { return Ok((Vec::new(), None)) };
+        let message = &transaction.transaction.message;
+        let broken = |message: String| self.client.error(SourceErrorKind::Transient, format_args!("getTransaction {signature}: {message}"));
+        let mut place = Place { chain: self.source.chain_id(), slot, index: 0, signature, time_ms: 0 };
+        let (mut records, mut not_recorded) = (Vec::new(), None);
+        for speaker in &job.speakers {
+            let found = events(message, meta, speaker, &place).map_err(broken)?;
             records.extend(found.records);
             not_recorded = not_recorded.or(found.not_recorded);
         }
-        Ok((records, not_recorded.map(hole)))
+        // Most transactions of some programs hold no event: only the others are worth a call about their place and time.
+        if !records.is_empty() {
+            place.time_ms = time_ms(self.client, slot, transaction.block_time).await?;
+            place.index = match transaction.transaction_index.or(job.listed.index) {
+                Some(index) => index,
+                None => order.index(self.client, slot, signature, self.commitment).await?,
+            };
+            records.iter_mut().for_each(|record| place.put(record));
+        }
+        Ok((records, not_recorded.map(|why| hole(slot, signature, why))))
     }
 
     /// Blocks at both ends and of every slot with a record; with hashes where a block was fetched.
@@ -223,17 +231,23 @@ impl Fetch<'_> {
     }
 }
 
+/// A slot in which a transaction's events could not be read.
+fn hole(slot: u64, signature: &str, why: &str) -> Hole {
+    Hole { range: BlockRange::single(slot), reason: HoleReason::NotRecorded, detail: format!("{signature}: {why}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn jobs(slots: &[u64]) -> Jobs {
         let job = |(n, slot): (usize, &u64)| {
-            let listed = Listed::test(*slot);
-            ((*slot, n.to_string()), Job { listed, programs: BTreeMap::new() })
+            let listed = Listed::test(*slot, 1);
+            ((*slot, n.to_string()), Job { listed, speakers: BTreeSet::new() })
         };
         let range = BlockRange::new(10, 99).unwrap();
-        Jobs { range, by_place: slots.iter().enumerate().map(job).collect(), ends_above: false }
+        let by_place = slots.iter().enumerate().map(job).collect();
+        Jobs { range, served_from: range.from(), by_place, evidence: Evidence::Witnessed }
     }
 
     #[test]

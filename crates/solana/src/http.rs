@@ -2,11 +2,14 @@
 //!
 //! The client's own transport waits and asks again on HTTP 429 by itself, for minutes, and knows no limit.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use perpdex_core::Traffic;
 use serde::Deserialize;
 use serde_json::Value;
 use solana_client::rpc_sender::{RpcSender, RpcTransportStats};
@@ -43,6 +46,42 @@ pub(crate) enum HttpFailure {
     Refused(Refusal),
 }
 
+/// Calls to one address by method.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    ids: AtomicU64,
+    by_method: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Calls {
+    /// Counts a call; its number from zero.
+    fn count(&self, request: RpcRequest) -> u64 {
+        *self.by_method.lock().expect("no one panics while counting").entry(method(request)).or_default() += 1;
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// As the engine sums it up.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let calls = self.by_method.lock().expect("no one panics while counting").clone();
+        Traffic { requests: calls.values().sum(), calls, headers: BTreeMap::new() }
+    }
+}
+
+/// The names of the methods that are called.
+fn method(request: RpcRequest) -> &'static str {
+    match request {
+        RpcRequest::GetBlock => "getBlock",
+        RpcRequest::GetBlocks => "getBlocks",
+        RpcRequest::GetBlockTime => "getBlockTime",
+        RpcRequest::GetFirstAvailableBlock => "getFirstAvailableBlock",
+        RpcRequest::GetGenesisHash => "getGenesisHash",
+        RpcRequest::GetSignaturesForAddress => "getSignaturesForAddress",
+        RpcRequest::GetSlot => "getSlot",
+        RpcRequest::GetTransaction => "getTransaction",
+        _ => "(other)",
+    }
+}
+
 /// Posts JSON-RPC calls to one address.
 pub(crate) struct Http {
     client: Client,
@@ -50,7 +89,7 @@ pub(crate) struct Http {
     label: String,
     timeout: Duration,
     response_bytes_max: usize,
-    calls: AtomicU64,
+    calls: Arc<Calls>,
 }
 
 impl fmt::Debug for Http {
@@ -70,11 +109,16 @@ impl Http {
         // A redirect would carry the key to another host, and turns a POST into a GET.
         let builder = Client::builder().timeout(timeout).connect_timeout(timeout.min(CONNECT_TIMEOUT)).redirect(redirect::Policy::none());
         let client = builder.build().map_err(|error| format!("the http client cannot start: {}", root_cause(&error)))?;
-        Ok(Http { client, url, label: label.to_owned(), timeout, response_bytes_max, calls: AtomicU64::new(0) })
+        Ok(Http { client, url, label: label.to_owned(), timeout, response_bytes_max, calls: Arc::default() })
+    }
+
+    /// The count of its calls.
+    pub(crate) fn calls(&self) -> Arc<Calls> {
+        self.calls.clone()
     }
 
     async fn post(&self, request: RpcRequest, params: Value) -> Result<Value, HttpFailure> {
-        let body = request.build_request_json(self.calls.fetch_add(1, Ordering::Relaxed), params).to_string();
+        let body = request.build_request_json(self.calls.count(request), params).to_string();
         let request = self.client.post(self.url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
         let response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status();
@@ -129,7 +173,7 @@ impl RpcSender for Http {
     }
 
     fn get_transport_stats(&self) -> RpcTransportStats {
-        RpcTransportStats { request_count: self.calls.load(Ordering::Relaxed) as usize, ..RpcTransportStats::default() }
+        RpcTransportStats { request_count: self.calls.ids.load(Ordering::Relaxed) as usize, ..RpcTransportStats::default() }
     }
 
     /// The label: whoever asks for the address wants to print it.

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Shortest payload: an event's discriminator.
+/// Shortest payload in printed text: an event's discriminator.
 const PAYLOAD_BYTES_MIN: usize = 8;
 
 /// What the log of a transaction holds of one program.
@@ -11,57 +11,91 @@ const PAYLOAD_BYTES_MIN: usize = 8;
 pub(crate) struct ProgramLog {
     /// Line number and decoded bytes of each payload line.
     pub(crate) payloads: Vec<(usize, Vec<u8>)>,
-    /// Lines are missing after some point: the runtime cut the log.
-    pub(crate) is_truncated: bool,
+    /// Why lines may be missing, or may not be the program's: the walk stopped there.
+    pub(crate) broken: Option<&'static str>,
 }
 
-/// Walks the lines of a transaction. After the mark of truncation nothing is accepted: lines are missing anywhere after it,
-/// those that tell who is printing included.
+/// Why a walk stops.
+const TRUNCATED: &str = "log messages were truncated";
+const MISNESTED: &str = "log messages do not nest";
+
+/// A line that tells of the call stack or holds a payload.
+enum Line<'a> {
+    Invoke(&'a str, usize),
+    Return(&'a str),
+    Payload(Vec<u8>),
+}
+
+/// Walks the lines of a transaction that succeeded. After the mark of truncation nothing is accepted: lines are missing
+/// anywhere after it, those that tell who is printing included. Nor is anything after a line that contradicts the stack.
 pub(crate) fn program_log(lines: &[String], program: &str) -> ProgramLog {
     let mut found = ProgramLog::default();
     let mut stack: Vec<&str> = Vec::new();
     for (number, line) in lines.iter().enumerate() {
         if line == "Log truncated" {
-            found.is_truncated = true;
-            break;
+            found.broken = Some(TRUNCATED);
+            return found;
         }
-        let Some(said) = line.strip_prefix("Program ") else { continue };
-        let payload = said.strip_prefix("data: ").or_else(|| said.strip_prefix("log: "));
-        match (payload, said.split_once(' ')) {
-            (Some(payload), _) if stack.last() == Some(&program) => {
-                found.payloads.extend(decode(payload).map(|bytes| (number, bytes)));
+        let fits = match read(line, stack.last() == Some(&program)) {
+            Some(Line::Invoke(id, depth)) => {
+                stack.push(id);
+                depth == stack.len()
             }
-            (Some(_), _) => {}
-            (None, Some((id, "success"))) => pop(&mut stack, id),
-            (None, Some((id, rest))) if rest.starts_with("failed") => pop(&mut stack, id),
-            (None, Some((id, rest))) if is_invocation(rest) => stack.push(id),
-            _ => {}
+            Some(Line::Return(id)) => stack.pop() == Some(id),
+            Some(Line::Payload(bytes)) => {
+                found.payloads.push((number, bytes));
+                true
+            }
+            None => true,
+        };
+        if !fits {
+            found.broken = Some(MISNESTED);
+            return found;
         }
+    }
+    if !stack.is_empty() {
+        found.broken = Some(MISNESTED);
     }
     found
 }
 
-/// Whether the words behind a program's id are `invoke [n]`.
-fn is_invocation(rest: &str) -> bool {
-    let depth = rest.strip_prefix("invoke [").and_then(|rest| rest.strip_suffix(']'));
-    depth.is_some_and(|depth| !depth.is_empty() && depth.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn pop(stack: &mut Vec<&str>, id: &str) {
-    if stack.last() == Some(&id) {
-        stack.pop();
+/// What a line says; payloads only of the program that is on top of the stack.
+fn read(line: &str, is_on_top: bool) -> Option<Line<'_>> {
+    let said = line.strip_prefix("Program ")?;
+    // What a program prints stands behind one of these two, whatever it looks like.
+    if let Some(fields) = said.strip_prefix("data: ") {
+        return is_on_top.then(|| data(fields)).flatten().map(Line::Payload);
+    }
+    if let Some(text) = said.strip_prefix("log: ") {
+        return is_on_top.then(|| message(text)).flatten().map(Line::Payload);
+    }
+    let (id, rest) = said.split_once(' ')?;
+    match rest {
+        "success" => Some(Line::Return(id)),
+        _ if rest.starts_with("failed") => Some(Line::Return(id)),
+        _ => {
+            let depth = rest.strip_prefix("invoke [")?.strip_suffix(']')?;
+            depth.bytes().all(|byte| byte.is_ascii_digit()).then(|| depth.parse().ok()).flatten().map(|depth| Line::Invoke(id, depth))
+        }
     }
 }
 
-/// The bytes of a payload line; `None` for text.
-fn decode(payload: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(payload).ok().filter(|bytes| bytes.len() >= PAYLOAD_BYTES_MIN)
+/// The bytes of a line that only the runtime writes: base64 fields between spaces, one for each slice the program gave.
+pub(crate) fn data(fields: &str) -> Option<Vec<u8>> {
+    let parts: Option<Vec<Vec<u8>>> = fields.split(' ').map(|field| STANDARD.decode(field).ok()).collect();
+    parts.map(|parts| parts.concat()).filter(|bytes| !bytes.is_empty())
+}
+
+/// The bytes of a printed text that is base64 of a payload; `None` for other text.
+pub(crate) fn message(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok().filter(|bytes| PAYLOAD_BYTES_MIN <= bytes.len())
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
 
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -96,38 +130,96 @@ mod tests {
             &data,
             "Program Venue111 success",
             &data,
+            "Program return: Router11 AQ==",
             "Program Router11 success",
         ]);
-        assert_eq!((numbers(&log), log.is_truncated), (vec![3, 9, 11], false));
+        assert_eq!((numbers(&log), log.broken), (vec![3, 9, 11], None));
         assert_eq!(log.payloads[0].1, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]
     fn text_is_no_payload() {
-        let log =
-            walk(&["Program Venue111 invoke [1]", "Program log: AQID", "Program log: hello world", "Program data: !", "Program log: "]);
-        assert_eq!(log, ProgramLog::default());
+        let own = |line: &str| walk(&["Program Venue111 invoke [1]", line, "Program Venue111 success"]);
+        for line in
+            ["Program log: AQID", "Program log: hello world", "Program data: !", "Program log: ", "Program data: ", "log: AQIDBAUGBwg="]
+        {
+            assert_eq!(own(line), ProgramLog::default(), "{line}");
+        }
+        assert_eq!(own("Program data: AQID").payloads, [(1, vec![1, 2, 3])], "what the runtime wrote is kept, however short");
+        assert_eq!(own("Program data: AQI= Aw==").payloads, [(1, vec![1, 2, 3])], "slices of one event");
+        assert_eq!(own("Program log: a\nProgram data: AQIDBAUGBwg="), ProgramLog::default(), "a line can contain line breaks");
     }
 
     #[test]
     fn nothing_counts_after_truncation() {
         let data = format!("Program data: {EVENT}");
-        let log = walk(&["Program Venue111 invoke [1]", &data, "Log truncated", &data]);
-        assert_eq!((numbers(&log), log.is_truncated), (vec![1], true));
-        let spoken = walk(&["Program Venue111 invoke [1]", "Program log: Log truncated", &data]);
-        assert_eq!((numbers(&spoken), spoken.is_truncated), (vec![2], false));
+        let log = walk(&["Program Venue111 invoke [1]", &data, "Log truncated", &data, "Program Venue111 success"]);
+        assert_eq!((numbers(&log), log.broken), (vec![1], Some(TRUNCATED)));
+        let spoken = walk(&["Program Venue111 invoke [1]", "Program log: Log truncated", &data, "Program Venue111 success"]);
+        assert_eq!((numbers(&spoken), spoken.broken), (vec![2], None));
+    }
+
+    #[test]
+    fn nothing_counts_after_a_line_that_contradicts_the_stack() {
+        let data = format!("Program data: {EVENT}");
+        for lines in [
+            vec!["Program Venue111 invoke [2]", &data, "Program Venue111 success"],
+            vec!["Program Router11 invoke [1]", "Program Venue111 invoke [1]", &data],
+            vec!["Program Venue111 success", "Program Venue111 invoke [1]", &data, "Program Venue111 success"],
+            vec!["Program Router11 invoke [1]", "Program Venue111 success", "Program Venue111 invoke [2]", &data],
+            vec![
+                "Program Venue111 invoke [18446744073709551616]",
+                "Program Router11 invoke [1]",
+                "Program Router11 failed",
+                "Program Venue111 success",
+                &data,
+            ],
+        ] {
+            let log = walk(&lines);
+            assert_eq!((numbers(&log), log.broken), (vec![], Some(MISNESTED)), "{lines:?}");
+        }
+        let unfinished = walk(&["Program Venue111 invoke [1]", &data]);
+        assert_eq!((numbers(&unfinished), unfinished.broken), (vec![1], Some(MISNESTED)));
     }
 
     #[test]
     fn a_failed_call_leaves_the_stack() {
         let data = format!("Program data: {EVENT}");
-        let log = walk(&[
-            "Program Router11 invoke [1]",
-            "Program Venue111 invoke [2]",
-            "Program Venue111 failed: custom program error: 0x1",
-            &data,
-        ]);
-        assert_eq!(numbers(&log), [0; 0]);
+        let failed = "Program Venue111 failed: custom program error: 0x1";
+        let log = walk(&["Program Router11 invoke [1]", "Program Venue111 invoke [2]", failed, &data, "Program Router11 success"]);
+        assert_eq!((numbers(&log), log.broken), (vec![], None));
+    }
+
+    /// Words that logs are made of, the hostile ones included.
+    fn line() -> impl Strategy<Value = String> {
+        let id = prop_oneof![Just("Venue111"), Just("Router11"), Just("log:"), Just("")];
+        let word = prop_oneof![
+            Just("success".to_owned()),
+            Just("failed: x".to_owned()),
+            (0_u32..5).prop_map(|depth| format!("invoke [{depth}]")),
+            Just("invoke []".to_owned()),
+            Just("consumed 1 of 2 compute units".to_owned()),
+        ];
+        prop_oneof![
+            (id, word).prop_map(|(id, word)| format!("Program {id} {word}")),
+            "Program (data|log): [A-Za-z0-9+/= ]{0,24}",
+            Just("Log truncated".to_owned()),
+            any::<String>(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_lines_are_read_without_panic_and_in_order(lines in proptest::collection::vec(line(), 0..40)) {
+            let log = program_log(&lines, "Venue111");
+            prop_assert!(log.payloads.windows(2).all(|pair| pair[0].0 < pair[1].0));
+            // A payload is a line of its own, printed after the program was called.
+            for (number, _) in &log.payloads {
+                prop_assert!(lines[*number].starts_with("Program data: ") || lines[*number].starts_with("Program log: "));
+                prop_assert!(lines[..*number].iter().any(|line| line.starts_with("Program Venue111 invoke [")));
+                prop_assert!(!lines[..*number].iter().any(|line| line == "Log truncated"));
+            }
+        }
     }
 
     /// Recorded logs of Drift: which lines are its events, other programs' payloads beside them.

@@ -19,9 +19,11 @@ const CODES: &[(i64, Class)] = &[
     (-32014, Class::Lagging),
     (-32005, Class::Lagging),
     (-32016, Class::Lagging),
-    // The block was cleaned up; long-term storage cannot be reached: a gap, or another endpoint has it.
-    (-32001, Class::Transient),
+    // The block was cleaned up: another endpoint may have it.
+    (-32001, Class::Pruned),
+    // Long-term storage cannot be reached; the signature to list below is not known here.
     (-32019, Class::Transient),
+    (-32020, Class::Transient),
     // The node keeps no transaction history; method or parameters are refused.
     (-32011, Class::Permanent),
     (-32600, Class::Permanent),
@@ -40,6 +42,7 @@ enum Class {
     Rate,
     Lagging,
     Transient,
+    Pruned,
     Permanent,
 }
 
@@ -66,6 +69,7 @@ impl Refusal {
             // An overloaded server that says when to come back asks for a slower pace, whatever its status.
             Class::Transient if self.retry_after.is_some() => SourceErrorKind::Rate { retry_after: self.retry_after },
             Class::Transient => SourceErrorKind::Transient,
+            Class::Pruned => SourceErrorKind::Pruned,
             Class::Permanent => SourceErrorKind::Permanent,
         }
     }
@@ -119,9 +123,10 @@ mod tests {
             (200, Some(-32014), "Block status not yet available for slot 7", "lagging"),
             (200, Some(-32005), "Node is behind by 42 slots", "lagging"),
             (200, Some(-32016), "Minimum context slot has not been reached", "lagging"),
-            (200, Some(-32001), "Block 7 cleaned up, does not exist on node", "transient"),
+            (200, Some(-32001), "Block 7 cleaned up, does not exist on node", "pruned"),
             (200, Some(-32011), "Transaction history is not available from this node", "permanent"),
             (200, Some(-32019), "Failed to query long-term storage", "transient"),
+            (200, Some(-32020), "Transaction 5x not found", "transient"),
             (200, Some(-32601), "Method not found", "permanent"),
             (200, Some(-32603), "Internal error", "transient"),
             (200, Some(-32005), "Too many requests for a specific RPC call", "rate"),

@@ -2,19 +2,25 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use perpdex_core::{Batch, BlockRange, BlockRef, ChainId, Filter, Heads, Source, SourceError, SourceErrorKind};
+use perpdex_core::{
+    Batch, BlockRange, BlockRef, ChainId, Evidence, Filter, Headers, Heads, ListingWindows, Probe, Proof, Source, SourceError,
+    SourceErrorKind, Traffic,
+};
 use solana_commitment_config::CommitmentConfig;
 use tokio::sync::Mutex;
 
 use crate::bisect::height_at;
 use crate::blocks::{SKIPPED_RUN_MAX, Slot, last_block, slot};
 use crate::client::Client;
-use crate::fetch::fetch;
-use crate::listing::Listing;
+use crate::listing::{Desk, Listing};
+use crate::watched::Watched;
+use crate::windows::MemoryWindows;
+use crate::{by_block, fetch, probe};
 
 /// What [`SourceErrorKind::WrongChain`] carries here: clusters have a hash for a name, no number.
 const NO_CHAIN_NUMBER: u64 = 0;
@@ -32,6 +38,9 @@ pub struct SolanaEndpoint {
     pub response_bytes_max: usize,
     /// Transactions asked for at the same time within one range; at least one.
     pub concurrency: usize,
+    /// Whether ranges are read block by block instead of by the listings of addresses: complete by itself, and every
+    /// transaction of the chain is transferred.
+    pub by_block: bool,
     /// Genesis hash of the cluster the endpoint is meant to serve, base58; `None`: not checked.
     pub genesis_hash: Option<String>,
 }
@@ -52,6 +61,7 @@ impl fmt::Debug for SolanaEndpoint {
             .field("timeout", &self.timeout)
             .field("response_bytes_max", &self.response_bytes_max)
             .field("concurrency", &self.concurrency)
+            .field("by_block", &self.by_block)
             .field("genesis_hash", &self.genesis_hash)
             .finish_non_exhaustive()
     }
@@ -62,21 +72,34 @@ impl fmt::Debug for SolanaEndpoint {
 pub struct SolanaSource {
     client: Client,
     concurrency: usize,
+    by_block: bool,
     genesis_hash: Option<String>,
     cluster_checked: AtomicBool,
-    /// Final signatures by listed address.
-    listings: Mutex<HashMap<String, Listing>>,
+    /// Listings by address.
+    listings: Mutex<HashMap<String, Arc<Mutex<Listing>>>>,
+    windows: Arc<dyn ListingWindows>,
+    /// Answers of `null` for transactions that were listed as final.
+    nulls: std::sync::Mutex<HashMap<String, u32>>,
 }
 
 impl SolanaSource {
-    /// A source over this endpoint. Nothing is sent yet; the error is about the address itself.
+    /// A source over this endpoint that keeps its windows in memory. Nothing is sent yet; the error is about the address
+    /// itself.
     pub fn new(endpoint: SolanaEndpoint) -> Result<SolanaSource, SourceError> {
+        SolanaSource::with_windows(endpoint, Arc::new(MemoryWindows::default()))
+    }
+
+    /// A source over this endpoint that shares windows with others, and with later runs.
+    pub fn with_windows(endpoint: SolanaEndpoint, windows: Arc<dyn ListingWindows>) -> Result<SolanaSource, SourceError> {
         Ok(SolanaSource {
             client: Client::new(&endpoint)?,
             concurrency: endpoint.concurrency.max(1),
+            by_block: endpoint.by_block,
             genesis_hash: endpoint.genesis_hash,
             cluster_checked: AtomicBool::new(false),
-            listings: Mutex::new(HashMap::new()),
+            listings: Mutex::default(),
+            windows,
+            nulls: std::sync::Mutex::default(),
         })
     }
 
@@ -88,8 +111,28 @@ impl SolanaSource {
         self.concurrency
     }
 
-    pub(crate) fn listings(&self) -> &Mutex<HashMap<String, Listing>> {
-        &self.listings
+    pub(crate) fn windows(&self) -> &dyn ListingWindows {
+        self.windows.as_ref()
+    }
+
+    /// The listing of an address; ranges that are read side by side wait for one another's walk.
+    pub(crate) async fn listing(&self, address: &str) -> Arc<Mutex<Listing>> {
+        let mut listings = self.listings.lock().await;
+        let new = || Arc::new(Mutex::new(Listing::new(self.chain_id(), address)));
+        listings.entry(address.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// Counts an answer of `null` for a transaction; how many there were.
+    pub(crate) fn count_null(&self, signature: &str) -> u32 {
+        let mut nulls = self.nulls.lock().expect("no one panics while counting");
+        let count = nulls.entry(signature.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// The transaction is there after all.
+    pub(crate) fn forget_null(&self, signature: &str) {
+        self.nulls.lock().expect("no one panics while counting").remove(signature);
     }
 
     pub(crate) fn chain_id(&self) -> ChainId {
@@ -137,9 +180,41 @@ impl Source for SolanaSource {
     }
 
     async fn fetch(&self, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
-        let batch = fetch(self, range, filter).await?;
+        let batch = if self.by_block { by_block::fetch(self, range, filter).await? } else { fetch::fetch(self, range, filter).await? };
         tracing::debug!(label = self.label(), range = %batch.range, records = batch.records.len(), holes = batch.holes.len(), "range fetched");
         Ok(batch)
+    }
+
+    async fn prepare(&self, range: BlockRange, filter: &Filter) -> Result<bool, SourceError> {
+        if self.by_block || filter.headers == Headers::All {
+            return Ok(false);
+        }
+        let watched = Watched::new(filter).map_err(|message| self.client.error(SourceErrorKind::Permanent, message))?;
+        let desk = Desk { client: &self.client, windows: self.windows() };
+        for address in watched.0.keys() {
+            if self.listing(address).await.lock().await.step(&desk, range).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn can_probe(&self) -> bool {
+        !self.by_block
+    }
+
+    async fn probe(&self, heights: &[u64], filter: &Filter, batch: &Batch) -> Result<Probe, SourceError> {
+        probe::probe(self, heights, filter, batch).await
+    }
+
+    /// From [`Evidence::Bloom`] on, which no block here has, every block is read. The listing is not walked beside it.
+    async fn prove(&self, range: BlockRange, filter: &Filter, level: Evidence) -> Result<Proof, SourceError> {
+        let batch = if level < Evidence::Bloom { self.fetch(range, filter).await? } else { by_block::fetch(self, range, filter).await? };
+        Ok(Proof { batch, omitted: Vec::new() })
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.client.traffic()
     }
 
     async fn block_ref(&self, height: u64) -> Result<Option<BlockRef>, SourceError> {

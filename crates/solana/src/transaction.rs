@@ -20,9 +20,46 @@ pub(crate) struct Transaction {
     pub(crate) transaction: Sent,
 }
 
+/// A block with its transactions: the answer of `getBlock`, or a line of a recorded file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FullBlock {
+    /// Hashes, parent and time.
+    #[serde(flatten)]
+    pub(crate) header: BlockHeader,
+    /// In the order of the block.
+    pub(crate) transactions: Vec<InBlock>,
+}
+
+/// A block without its transactions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BlockHeader {
+    /// Hash, base58.
+    pub(crate) blockhash: String,
+    /// Hash of the block of the parent slot, base58.
+    pub(crate) previous_blockhash: String,
+    /// Slot of the block before; every slot between was skipped.
+    pub(crate) parent_slot: u64,
+    /// Unix seconds; null where the node does not know.
+    pub(crate) block_time: Option<i64>,
+}
+
+/// A transaction of a block.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct InBlock {
+    /// What came of it; null where it was not recorded.
+    pub(crate) meta: Option<Meta>,
+    /// What was sent.
+    pub(crate) transaction: Sent,
+}
+
 /// The signed part.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Sent {
+    /// Signatures, base58; the first names the transaction.
+    #[serde(default)]
+    pub(crate) signatures: Vec<String>,
     /// The message.
     pub(crate) message: Message,
 }
@@ -85,11 +122,10 @@ pub(crate) struct LoadedAddresses {
     pub(crate) readonly: Vec<String>,
 }
 
-impl Transaction {
+impl Message {
     /// The account list that indexes refer to: the message's own keys, then loaded ones, writable before readonly.
-    pub(crate) fn accounts(&self) -> Vec<&str> {
-        let loaded = self.meta.as_ref().and_then(|meta| meta.loaded_addresses.as_ref());
-        let loaded = loaded.into_iter().flat_map(|loaded| loaded.writable.iter().chain(&loaded.readonly));
-        self.transaction.message.account_keys.iter().chain(loaded).map(String::as_str).collect()
+    pub(crate) fn accounts<'a>(&'a self, meta: &'a Meta) -> Vec<&'a str> {
+        let loaded = meta.loaded_addresses.iter().flat_map(|loaded| loaded.writable.iter().chain(&loaded.readonly));
+        self.account_keys.iter().chain(loaded).map(String::as_str).collect()
     }
 }

@@ -4,7 +4,8 @@ mod support;
 
 use perpdex_core::{
     BlockRange, BlockRef, Carrier, ChainId, Commit, Committed, Event, EventBody, Evidence, Failure, FailureKind, Hole, HoleReason,
-    HyperliquidLine, HyperliquidStream, MalformedRecord, RawBody, RawRecord, Size, SolanaEvent, Store, StoreError, StreamId, VenueSlug,
+    HyperliquidLine, HyperliquidStream, ListingWindow, ListingWindows, MalformedRecord, RawBody, RawRecord, Size, SolanaEvent, Store,
+    StoreError, StreamId, VenueSlug,
 };
 use perpdex_store::{SqlStore, StoreOptions, Value};
 use support::history::{self, ASTER, CHAIN, GMX, Numbers, block, blocks, commit, conflict, hash, stream, targets, time_ms};
@@ -16,6 +17,8 @@ on_both_engines! {
     ranges_in_any_order_make_one_store,
     a_large_commit_equals_small_ones,
     a_conflict_writes_nothing,
+    what_was_provisional_must_be_there_again,
+    windows_of_listings_do_not_overlap,
     a_revert_is_as_if_it_had_never_come,
     a_branch_replaces_the_other,
     rebuilding_changes_nothing,
@@ -215,6 +218,58 @@ async fn a_conflict_writes_nothing(database: Database) {
     }
     assert!(matches!(store.commit(blockless).await, Err(StoreError::Conflict { .. })));
     assert_eq!(store.dump().await.unwrap(), before);
+}
+
+async fn what_was_provisional_must_be_there_again(database: Database) {
+    let store = database.open().await;
+    let all = blocks(3, 20, 0);
+    let read = |evidence| Commit { evidence, ..commit((0, 19), &all) };
+    store.commit(read(Evidence::Provisional)).await.unwrap();
+    let before = store.dump().await.unwrap();
+    let mut less = read(Evidence::Witnessed);
+    let lost = less.records.len() / 2;
+    let (_, record) = less.records.remove(lost);
+    less.events.retain(|event| (event.key.height, event.key.rec) != (record.height, record.rec));
+    match store.commit(less.clone()).await.unwrap_err() {
+        StoreError::Conflict { conflict, .. } => {
+            assert_eq!((conflict.height, conflict.stored), (record.height, hash(record.height, 0).to_string()));
+            assert_eq!(conflict.found, format!("a block without {}", record.tx_id));
+        }
+        other => panic!("{other}"),
+    }
+    assert_eq!(store.dump().await.unwrap(), before, "nothing was written");
+    // A hole says nothing of what it holds, and provisional readings may differ.
+    less.holes.push(Hole { range: BlockRange::single(record.height), reason: HoleReason::Missing, detail: "gone".to_owned() });
+    store.commit(less.clone()).await.unwrap();
+    store.commit(Commit { holes: Vec::new(), evidence: Evidence::Provisional, ..less }).await.unwrap();
+    store.commit(read(Evidence::Witnessed)).await.unwrap();
+    assert_eq!(store.dump().await.unwrap(), before);
+    let covered = store.coverage(CHAIN).await.unwrap();
+    assert!(covered.iter().all(|covered| covered.evidence == Evidence::Witnessed), "{covered:?}");
+}
+
+async fn windows_of_listings_do_not_overlap(database: Database) {
+    let store = database.open().await;
+    let range = |from, to| BlockRange::new(from, to).unwrap();
+    let window = |from, to, entries| ListingWindow {
+        range: range(from, to),
+        above: (from < 50).then(|| "above".to_owned()),
+        below: Some(format!("below {from}")),
+        entries,
+        digest: i64::MAX - 7,
+        label: "endpoint".to_owned(),
+    };
+    let (low, middle, high) = (window(10, 19, 3), window(20, 49, 0), window(50, 60, 1_000));
+    store.keep_windows(CHAIN, "address", &[high.clone(), middle.clone(), low.clone()]).await.unwrap();
+    store.keep_windows(CHAIN, "other", &[window(1, 99, 1)]).await.unwrap();
+    assert_eq!(store.windows(CHAIN, "address", range(0, 100)).await.unwrap(), [low.clone(), middle.clone(), high.clone()]);
+    assert_eq!(store.windows(CHAIN, "address", range(19, 20)).await.unwrap(), [low.clone(), middle]);
+    let wide = window(15, 30, 8);
+    store.keep_windows(CHAIN, "address", std::slice::from_ref(&wide)).await.unwrap();
+    assert_eq!(store.windows(CHAIN, "address", range(0, 100)).await.unwrap(), [wide, high.clone()], "what overlaps goes");
+    store.forget_windows(CHAIN, "address", range(30, 30)).await.unwrap();
+    assert_eq!(store.windows(CHAIN, "address", range(0, 100)).await.unwrap(), [high]);
+    assert_eq!(store.windows(CHAIN, "other", range(0, 100)).await.unwrap().len(), 1, "another listing is left alone");
 }
 
 async fn a_revert_is_as_if_it_had_never_come(database: Database) {

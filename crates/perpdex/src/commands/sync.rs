@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use anyhow::anyhow;
-use perpdex_core::ChainId;
+use perpdex_core::{ChainId, ListingWindows};
 use perpdex_engine::Until;
 
 use crate::args::{CommonArgs, Once, PerChain, SyncArgs};
@@ -36,8 +37,9 @@ pub(crate) async fn run(common: &CommonArgs, args: SyncArgs) -> CommandResult {
         None => Until::Forever,
     };
 
+    let windows: Arc<dyn ListingWindows> = store.clone();
     let ready = tokio::select! {
-        ready = wiring::ready_jobs(&config, &plan, &ranges, until, &targets, &options) => ready.map_err(Failure::refused)?,
+        ready = wiring::ready_jobs(&config, &plan, &ranges, until, &targets, &options, &windows) => ready.map_err(Failure::refused)?,
         () = cancel.cancelled() => return Ok(Exit::Interrupted),
     };
     let off: Vec<_> = plan.off.into_iter().chain(ready.off).collect();

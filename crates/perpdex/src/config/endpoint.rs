@@ -18,6 +18,8 @@ pub(crate) struct Endpoint {
 pub(crate) enum Location {
     /// A JSON-RPC endpoint over HTTP.
     Url(Url),
+    /// A Solana JSON-RPC endpoint that is read block by block.
+    Blocks(Url),
     /// A folder (or file) of node files.
     Folder(PathBuf),
     /// `s3://bucket/prefix`; credentials come from the environment, never from here.
@@ -43,22 +45,24 @@ impl Endpoint {
 }
 
 impl Location {
-    /// Reads `http://…`, `https://…` or a path. The error does not repeat the text.
+    /// Reads `http://…`, `https://…`, the same behind `blocks+`, or a path. The error does not repeat the text.
     pub(crate) fn parse(text: &str) -> Result<Location, String> {
         if text.is_empty() {
             return Err("an endpoint must not be empty".to_owned());
         }
         let Some((scheme, _)) = text.split_once("://") else { return Ok(Location::Folder(PathBuf::from(text))) };
+        let url = |text: &str| Url::parse(text).map_err(|error| format!("not a valid URL (text withheld): {error}"));
         match scheme {
             "s3" => Ok(Location::Bucket(text.to_owned())),
-            "http" | "https" => Url::parse(text).map(Location::Url).map_err(|error| format!("not a valid URL (text withheld): {error}")),
+            "http" | "https" => url(text).map(Location::Url),
+            "blocks+http" | "blocks+https" => url(text.trim_start_matches("blocks+")).map(Location::Blocks),
             _ => Err(format!("scheme {scheme:?} is not served: use http://, https://, s3:// or a path")),
         }
     }
 
     fn label(&self) -> String {
         match self {
-            Location::Url(url) => {
+            Location::Url(url) | Location::Blocks(url) => {
                 let host = url.host_str().unwrap_or("unknown host");
                 let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
                 format!("{}://{host}{port}", url.scheme())

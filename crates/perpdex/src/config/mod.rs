@@ -12,7 +12,7 @@ mod sync;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use perpdex_core::{CHAINS, ChainId};
+use perpdex_core::{CHAINS, ChainId, ChainKind};
 
 pub(crate) use endpoint::{Endpoint, Location, database_place};
 pub(crate) use layer::{ChainLayer, ChainName, EndpointLayer, Layer, Origin, Start};
@@ -201,6 +201,7 @@ fn built_in<T>(value: T) -> Setting<T> {
 fn check_chain(config: &ChainConfig) -> Result<()> {
     let chain = config.chain;
     let by_files = chain == ChainId::HYPERLIQUID || chain == ChainId::HYPERLIQUID_FILES;
+    let solana = chain.info().is_some_and(|info| info.kind == ChainKind::Svm);
     for endpoint in &config.endpoints.value {
         let origin = &config.endpoints.origin;
         match (endpoint.location(), by_files) {
@@ -210,8 +211,12 @@ fn check_chain(config: &ChainConfig) -> Result<()> {
                     "chains.{chain}: endpoint {endpoint} ({origin}): this chain is read from a folder of node files or an s3:// bucket; {other}"
                 ));
             }
+            (Location::Folder(_), false) if solana => {}
             (Location::Folder(_) | Location::Bucket(_), false) => {
                 return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({origin}): this chain is read from an http:// or https:// URL"));
+            }
+            (Location::Blocks(_), _) if !solana => {
+                return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({origin}): blocks+ is for solana"));
             }
             _ => {}
         }

@@ -1,10 +1,11 @@
 //! Jobs of a run with settled heights.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Result;
 use futures::future::join_all;
-use perpdex_core::{ChainId, Target};
+use perpdex_core::{ChainId, ListingWindows, Target};
 use perpdex_engine::{ChainError, ChainJob, EngineOptions, Until};
 
 use super::doubles;
@@ -34,6 +35,7 @@ pub(crate) async fn ready_jobs(
     until: Until,
     known: &[Target],
     options: &EngineOptions,
+    windows: &Arc<dyn ListingWindows>,
 ) -> Result<Ready> {
     let mut ready = Ready::default();
     let mut opened = Vec::new();
@@ -42,7 +44,7 @@ pub(crate) async fn ready_jobs(
         let (doubled, streams): (Vec<_>, Vec<_>) = streams.iter().cloned().partition(|stream| has_files && doubles::is_public(&stream.id));
         ready.off.extend(doubled.iter().map(|stream| (chain.chain, format!("{}: the node's fills hold them", stream.id.name()))));
         let listens = streams.iter().any(|stream| doubles::is_public(&stream.id));
-        let sources = open_sources(chain, &config.sync, listens).await?;
+        let sources = open_sources(chain, &config.sync, listens, windows).await?;
         let (present, absent): (Vec<_>, Vec<_>) = streams.iter().cloned().partition(|stream| sources.has(&stream.watch));
         ready.off.extend(absent.iter().map(|stream| (chain.chain, format!("{}: the folder has no files of it", stream.id.name()))));
         opened.push((*chain, present, sources.sources));

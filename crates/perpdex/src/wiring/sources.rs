@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use perpdex_core::{ChainId, ChainKind, HyperliquidStream, Source, Watch};
+use perpdex_core::{ChainId, ChainKind, HyperliquidStream, ListingWindows, Source, Watch};
 use perpdex_evm::{EvmEndpoint, EvmSource};
 use perpdex_feeds::ApiEndpoint;
 use perpdex_hyperliquid::{ApiOptions, ApiSource, FolderSource};
-use perpdex_solana::{SolanaEndpoint, SolanaSource};
+use perpdex_solana::{RecordedBlocks, SolanaEndpoint, SolanaSource};
 
 use super::options::count;
 use crate::config::{ChainConfig, Endpoint, Location, SyncOptions};
@@ -37,11 +37,25 @@ impl OpenedChain {
 }
 
 /// Opens every endpoint of the chain. Connects to nothing but a bucket, which is listed; a folder is read and indexed. `listens`: trades of a
-/// public interface are wanted.
-pub(crate) async fn open_sources(config: &ChainConfig, sync: &SyncOptions, listens: bool) -> Result<OpenedChain> {
+/// public interface are wanted. Listings that run from the newest entry down keep how far they have come in `windows`, together.
+pub(crate) async fn open_sources(
+    config: &ChainConfig,
+    sync: &SyncOptions,
+    listens: bool,
+    windows: &Arc<dyn ListingWindows>,
+) -> Result<OpenedChain> {
     let mut opened = OpenedChain { sources: Vec::new(), node_streams: None };
+    let kind = config.chain.info().map(|info| info.kind);
     for endpoint in &config.endpoints.value {
         match endpoint.location() {
+            Location::Url(url) if kind == Some(ChainKind::Svm) => {
+                opened.sources.push(Arc::new(solana(endpoint, url.as_str(), sync, false, windows)?));
+            }
+            Location::Blocks(url) => opened.sources.push(Arc::new(solana(endpoint, url.as_str(), sync, true, windows)?)),
+            Location::Folder(path) if kind == Some(ChainKind::Svm) => {
+                let source = RecordedBlocks::open(path, endpoint.label()).with_context(|| format!("chain {}", config.chain))?;
+                opened.sources.push(Arc::new(source));
+            }
             Location::Url(url) => opened.sources.push(open_url(config, endpoint, url.as_str(), sync, listens)?),
             Location::Folder(path) => {
                 let source = FolderSource::open(path, config.chain, endpoint.label());
@@ -69,18 +83,24 @@ fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOpt
             response_bytes_max,
             final_depth: config.final_depth.value,
         })?)),
-        Some(ChainKind::Svm) => Ok(Arc::new(SolanaSource::new(SolanaEndpoint {
-            url,
-            label,
-            timeout,
-            response_bytes_max,
-            concurrency: count(sync.solana_requests_max.value),
-            genesis_hash: Some(SolanaEndpoint::MAINNET_GENESIS_HASH.to_owned()),
-        })?)),
         Some(ChainKind::OffChain) if config.chain == ChainId::HYPERLIQUID_API => {
             let endpoint = ApiEndpoint { url, label, timeout, response_bytes_max };
             Ok(Arc::new(ApiSource::new(ApiOptions { trades: listens, ..ApiOptions::new(endpoint) })?))
         }
         _ => Err(anyhow!("chain {}: endpoint {endpoint} does not fit the chain's kind", config.chain)),
     }
+}
+
+/// Solana by the listings of programs, or block by block.
+fn solana(endpoint: &Endpoint, url: &str, sync: &SyncOptions, by_block: bool, windows: &Arc<dyn ListingWindows>) -> Result<SolanaSource> {
+    let endpoint = SolanaEndpoint {
+        url: url.to_owned(),
+        label: endpoint.label().to_owned(),
+        timeout: Duration::from_millis(sync.request_timeout_ms.value),
+        response_bytes_max: count(sync.response_bytes_max.value),
+        concurrency: count(sync.solana_requests_max.value),
+        by_block,
+        genesis_hash: Some(SolanaEndpoint::MAINNET_GENESIS_HASH.to_owned()),
+    };
+    Ok(SolanaSource::with_windows(endpoint, windows.clone())?)
 }

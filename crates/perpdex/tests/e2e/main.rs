@@ -10,5 +10,6 @@ mod receipts_real;
 mod reorg_anvil;
 mod reorg_simnet;
 mod replay_real;
+mod solana;
 mod support;
 mod targets;

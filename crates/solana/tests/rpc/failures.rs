@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perpdex_core::{Headers, HyperliquidStream, Source, SourceErrorKind, Watch};
+use perpdex_core::{Headers, HoleReason, HyperliquidStream, Source, SourceErrorKind, Watch};
 use perpdex_solana::{SolanaEndpoint, SolanaSource};
 use serde_json::{Value, json};
 
@@ -107,4 +107,37 @@ async fn another_chains_watch_is_refused() {
     let mut wrong = filter(Headers::Needed);
     wrong.streams[0].1 = Watch::HyperCore(HyperliquidStream::Fills);
     assert_eq!(refused(node.source().fetch(range(1_002, 1_030), &wrong).await).0, SourceErrorKind::Permanent);
+}
+
+#[tokio::test]
+async fn a_transaction_that_stays_away_is_a_hole() {
+    let node = Node::start(chain()).await;
+    node.rule("getTransaction", EVERY, Act::Edit(|transaction| *transaction = Value::Null));
+    let source = node.source();
+    for _ in 0..2 {
+        assert_eq!(refused(source.fetch(range(1_012, 1_012), &filter(Headers::Needed)).await).0, SourceErrorKind::Transient);
+    }
+    let batch = source.fetch(range(1_012, 1_012), &filter(Headers::Needed)).await.unwrap();
+    let hole = &batch.holes[0];
+    assert_eq!((batch.records.len(), hole.range, hole.reason), (0, range(1_012, 1_012), HoleReason::Missing));
+    assert_eq!(hole.detail, format!("{}: listed in slot 1012, but http://loopback answered null 3 times", signature(8)));
+}
+
+#[tokio::test]
+async fn above_the_final_height_a_transaction_that_is_not_there_is_waited_for() {
+    let node = Node::start(chain()).await;
+    node.rule("getTransaction", EVERY, Act::Edit(|transaction| *transaction = Value::Null));
+    let source = node.source();
+    for _ in 0..5 {
+        assert_eq!(refused(source.fetch(range(1_031, 1_039), &filter(Headers::All)).await).0, SourceErrorKind::Transient);
+    }
+}
+
+#[tokio::test]
+async fn a_block_without_a_listed_transaction_is_an_error() {
+    let node = Node::start(chain()).await;
+    node.rule("getBlock", 1, Act::Edit(|block| block["signatures"] = json!([signature(9)])));
+    let (kind, message) = refused(node.source().fetch(range(1_012, 1_012), &filter(Headers::Needed)).await);
+    assert_eq!(kind, SourceErrorKind::Transient);
+    assert!(message.ends_with("listed in this slot, is not in the block"), "{message}");
 }

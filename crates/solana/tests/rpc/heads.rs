@@ -43,7 +43,7 @@ async fn blocks_by_slot() {
     assert_eq!(block.link, Some(Link { hash: hash(1_012), parent: hash(1_009) }), "the parent's slot is the last one with a block");
     assert_eq!(source.block_ref(1_010).await.unwrap(), None);
     assert_eq!(refused(source.block_ref(CONFIRMED + 1).await).0, SourceErrorKind::Lagging, "not yet is not never");
-    assert_eq!(refused(source.block_ref(FIRST - 1).await).0, SourceErrorKind::Transient, "pruned is not skipped");
+    assert_eq!(refused(source.block_ref(FIRST - 1).await).0, SourceErrorKind::Pruned, "pruned is not skipped");
 }
 
 #[tokio::test]

@@ -133,6 +133,7 @@ impl Node {
             timeout: Duration::from_secs(20),
             response_bytes_max: SolanaEndpoint::RESPONSE_BYTES_MAX,
             concurrency: 4,
+            by_block: false,
             genesis_hash: None,
         }
     }
@@ -145,6 +146,13 @@ impl Node {
 pub(crate) fn filter(headers: Headers) -> Filter {
     let id = StreamId { chain: ChainId::SOLANA, venue: VenueSlug::known("phoenix_eternal"), part: String::new(), version: 1 };
     Filter { streams: vec![(id, Watch::Solana { program: program(), list_by: authority(), carrier: Carrier::Cpi })], headers }
+}
+
+/// The same of a program that prints its events.
+pub(crate) fn printing(headers: Headers) -> Filter {
+    let mut printing = filter(headers);
+    printing.streams[0].1 = Watch::Solana { program: program(), list_by: authority(), carrier: Carrier::Log };
+    printing
 }
 
 pub(crate) fn range(from: u64, to: u64) -> BlockRange {
@@ -206,18 +214,42 @@ impl Shared {
     }
 }
 
+/// Transactions with an odd number failed.
+fn error(n: u8) -> Value {
+    if n % 2 == 1 { json!({"InstructionError": [0, "Custom"]}) } else { Value::Null }
+}
+
+/// A transaction of which only accounts are told.
+fn touching(n: u8, transaction: &Value) -> Value {
+    let own = transaction["transaction"]["message"]["accountKeys"].as_array().unwrap();
+    let loaded = transaction["meta"]["loadedAddresses"]["writable"].as_array().unwrap();
+    let keys: Vec<Value> = own.iter().chain(loaded).map(|key| json!({"pubkey": key, "signer": false, "writable": true})).collect();
+    json!({"meta": {"err": error(n)}, "transaction": {"accountKeys": keys, "signatures": [signature(n)]}})
+}
+
 impl Chain {
     fn truth(&self, method: &str, params: &Value) -> Result<Value, (i64, &'static str)> {
         match method {
             "getSlot" => Ok(json!(self.head(&params[0]))),
             "getGenesisHash" => Ok(json!(key(1))),
             "getFirstAvailableBlock" => Ok(json!(self.first_available)),
-            "getBlock" => self.block(params[0].as_u64().unwrap(), self.head(&params[1])),
+            "getBlock" => self.block(params[0].as_u64().unwrap(), &params[1]),
+            "getBlocks" => {
+                let (from, to) = (params[0].as_u64().unwrap(), params[1].as_u64().unwrap().min(self.head(&params[2])));
+                Ok((from.max(self.first_available)..=to).filter(|slot| !SKIPPED.contains(slot)).collect())
+            }
             "getBlockTime" => Ok(json!(time_ms(params[0].as_u64().unwrap()) / 1_000)),
             "getSignaturesForAddress" => self.signatures(params),
             "getTransaction" => Ok(self.transaction(params)),
             _ => Err((-32601, "Method not found")),
         }
+    }
+
+    /// The lines of recorded blocks.
+    pub(crate) fn recorded(&self, from: u64, to: u64) -> Vec<String> {
+        let config = json!({"commitment": "finalized", "transactionDetails": "full"});
+        let line = |slot| Some(json!({"slot": slot, "block": self.block(slot, &config).ok()?}).to_string());
+        (from..=to).filter_map(line).collect()
     }
 
     fn head(&self, config: &Value) -> u64 {
@@ -228,17 +260,27 @@ impl Chain {
         }
     }
 
-    fn block(&self, slot: u64, head: u64) -> Result<Value, (i64, &'static str)> {
+    fn block(&self, slot: u64, config: &Value) -> Result<Value, (i64, &'static str)> {
+        let head = self.head(config);
         match slot {
             _ if slot < self.first_available => Err((-32001, "Block cleaned up, does not exist on node")),
             _ if SKIPPED.contains(&slot) && slot <= self.finalized => Err((-32007, "Slot was skipped, or missing due to ledger jump")),
             _ if SKIPPED.contains(&slot) || head < slot => Err((-32004, "Block not available for slot")),
             _ => {
                 let parent = (FIRST..slot).rev().find(|below| !SKIPPED.contains(below)).unwrap_or(FIRST - 1);
-                Ok(json!({
+                let mut block = json!({
                     "blockhash": key(slot as u8), "previousBlockhash": key(parent as u8), "parentSlot": parent,
                     "blockTime": time_ms(slot) / 1_000, "blockHeight": 1,
-                }))
+                });
+                let numbers = self.transactions.iter().filter(|(at, _)| *at == slot).map(|(_, n)| *n);
+                match config["transactionDetails"].as_str() {
+                    Some("none") => {}
+                    Some("signatures") => block["signatures"] = numbers.rev().map(|n| json!(signature(n))).collect(),
+                    Some("full") => block["transactions"] = numbers.rev().map(|n| self.in_block(n)).collect(),
+                    Some("accounts") => block["transactions"] = numbers.rev().map(|n| touching(n, &self.in_block(n))).collect(),
+                    other => panic!("details {other:?}"),
+                }
+                Ok(block)
             }
         }
     }
@@ -256,13 +298,19 @@ impl Chain {
         let newest_first = self.transactions.iter().rev().filter(|(slot, _)| visible(*slot));
         let below = newest_first.skip_while(|(_, n)| before.is_some_and(|before| before <= *n));
         let lines = below.take_while(|(_, n)| until != Some(*n)).take(self.page_max).map(|(slot, n)| {
-            let err = if n % 2 == 1 { json!({"InstructionError": [0, "Custom"]}) } else { Value::Null };
             json!({
-                "signature": signature(*n), "slot": slot, "err": err, "memo": null, "blockTime": time_ms(*slot) / 1_000,
+                "signature": signature(*n), "slot": slot, "err": error(*n), "memo": null, "blockTime": time_ms(*slot) / 1_000,
                 "confirmationStatus": "finalized",
             })
         });
         Ok(lines.collect())
+    }
+
+    /// A transaction as it stands in a block.
+    fn in_block(&self, n: u8) -> Value {
+        let mut transaction = self.transaction(&json!([signature(n), {"maxSupportedTransactionVersion": 1}]));
+        transaction["meta"]["err"] = error(n);
+        transaction
     }
 
     /// One call of the venue to itself, which stands in a lookup table.

@@ -8,8 +8,10 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
+use perpdex_core::ListingWindows;
 use perpdex_engine::Until;
 use perpdex_simnet::truth::Truth;
 use perpdex_simnet::world::{World, WorldOptions};
@@ -53,7 +55,10 @@ pub(crate) async fn run(common: &CommonArgs, args: DemoArgs) -> CommandResult {
     let plan = Plan::new(&config, &Selection::default()).map_err(Failure::refused)?;
     let engine = wiring::engine_options(&config.sync);
     // The simulated chains end with their world: what is final at the start is everything.
-    let ready = wiring::ready_jobs(&config, &plan, &BTreeMap::new(), Until::Final, &[], &engine).await.map_err(Failure::refused)?;
+    let windows: Arc<dyn ListingWindows> = store.clone();
+    let whole = BTreeMap::new();
+    let ready = wiring::ready_jobs(&config, &plan, &whole, Until::Final, &[], &engine, &windows);
+    let ready = ready.await.map_err(Failure::refused)?;
     let report = wiring::run_jobs(ready.jobs, store.clone(), engine, cancel, progress()).await;
     let summary = Summary::new(database_place(url), report, ready.failed, &[]);
     summary.write_text(&mut io::stderr().lock())?;

@@ -27,6 +27,15 @@ pub struct SolanaOptions {
     pub genesis_hash: String,
     /// Whether listings and transactions carry `transactionIndex`; nodes before Agave 4 leave it out.
     pub transaction_index: bool,
+    /// Most signatures in one page of a listing; nodes may give fewer than were asked for.
+    pub page_max: usize,
+    /// Bytes of log a transaction keeps; the runtime cuts at 10,000. A line that does not fit is lost with one mark in the
+    /// place of the first such line, and shorter lines after it are kept.
+    pub log_bytes_max: Option<usize>,
+    /// Slots, inclusive, whose transactions have neither logs nor inner instructions on record.
+    pub unrecorded: Option<(u64, u64)>,
+    /// Lowest slot that is kept: blocks, transactions and listings below are pruned.
+    pub first_available: Option<u64>,
     /// What goes wrong from the start.
     pub faults: Faults,
 }
@@ -39,6 +48,10 @@ impl Default for SolanaOptions {
             final_depth: 32,
             genesis_hash: "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d".to_owned(),
             transaction_index: true,
+            page_max: 1_000,
+            log_bytes_max: None,
+            unrecorded: None,
+            first_available: None,
             faults: Faults::default(),
         }
     }

@@ -72,15 +72,57 @@ pub(super) fn block_head(out: &mut Vec<u8>, block: &SolanaBlock, block_height: u
     json::string(out, &block.previous_blockhash);
 }
 
+/// What a node has on record of a transaction's execution.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    /// Neither logs nor inner instructions.
+    pub(super) is_missing: bool,
+    /// Bytes of log, as the runtime counts them.
+    pub(super) log_bytes_max: usize,
+}
+
+/// A transaction of which only accounts and outcome are told.
+pub(super) fn touched(out: &mut Vec<u8>, transaction: &SolanaTransaction) {
+    let accounts = Accounts::of(transaction);
+    json::raw(out, "{\"transaction\":{\"signatures\":[");
+    json::string(out, &transaction.signature);
+    json::raw(out, "],\"accountKeys\":");
+    let keys = std::iter::once(accounts.payer.as_str()).chain(accounts.in_message.iter().chain(&accounts.loaded).copied());
+    json::list(out, keys, |out, key| {
+        json::raw(out, "{\"pubkey\":");
+        json::string(out, key);
+        json::raw(out, ",\"signer\":false,\"writable\":false,\"source\":\"transaction\"}");
+    });
+    json::raw(out, "},\"meta\":{\"err\":");
+    error(out, transaction);
+    json::raw(out, "}}");
+}
+
+/// The log as the runtime keeps it: what does not fit is lost, one mark stands in the place of the first such line, and
+/// shorter lines after it are kept.
+fn kept_log(lines: &[String], bytes_max: usize) -> Vec<&str> {
+    let (mut kept, mut bytes, mut is_marked) = (Vec::with_capacity(lines.len()), 0_usize, false);
+    for line in lines {
+        if bytes.saturating_add(line.len()) <= bytes_max {
+            bytes += line.len();
+            kept.push(line.as_str());
+        } else if !is_marked {
+            is_marked = true;
+            kept.push("Log truncated");
+        }
+    }
+    kept
+}
+
 /// Fields `transaction`, `meta` and, where `version` is asked for, `version`; without braces.
-pub(super) fn transaction(out: &mut Vec<u8>, block: &SolanaBlock, transaction: &SolanaTransaction, version: bool) {
+pub(super) fn transaction(out: &mut Vec<u8>, block: &SolanaBlock, transaction: &SolanaTransaction, version: bool, record: &Record) {
     let accounts = Accounts::of(transaction);
     json::raw(out, "\"transaction\":{\"signatures\":[");
     json::string(out, &transaction.signature);
     json::raw(out, "],\"message\":");
     message(out, block, transaction, &accounts);
     json::raw(out, "},\"meta\":");
-    meta(out, transaction, &accounts);
+    meta(out, transaction, &accounts, record);
     if version {
         json::field(out, "version");
         match transaction.version {
@@ -130,7 +172,7 @@ fn instruction(out: &mut Vec<u8>, program_index: usize, data: &[u8], stack_heigh
     out.push(b'}');
 }
 
-fn meta(out: &mut Vec<u8>, transaction: &SolanaTransaction, accounts: &Accounts<'_>) {
+fn meta(out: &mut Vec<u8>, transaction: &SolanaTransaction, accounts: &Accounts<'_>, record: &Record) {
     json::raw(out, "{\"err\":");
     error(out, transaction);
     json::raw(out, ",\"status\":");
@@ -150,9 +192,13 @@ fn meta(out: &mut Vec<u8>, transaction: &SolanaTransaction, accounts: &Accounts<
         json::list(out, 0..balances, |out, _| json::number(out, 1));
     }
     json::field(out, "innerInstructions");
-    inner_instructions(out, transaction, accounts);
-    json::field(out, "logMessages");
-    json::list(out, &transaction.logs, |out, line| json::string(out, line));
+    if record.is_missing {
+        json::raw(out, "null,\"logMessages\":null");
+    } else {
+        inner_instructions(out, transaction, accounts);
+        json::field(out, "logMessages");
+        json::list(out, kept_log(&transaction.logs, record.log_bytes_max), json::string);
+    }
     json::raw(out, ",\"preTokenBalances\":[],\"postTokenBalances\":[],\"rewards\":null,\"loadedAddresses\":{\"writable\":[],\"readonly\":");
     json::list(out, accounts.loaded.iter().copied(), json::string);
     json::raw(out, "},\"computeUnitsConsumed\":");

@@ -37,6 +37,7 @@ pub(super) enum Details {
     #[default]
     Full,
     Signatures,
+    Accounts,
     None,
 }
 
@@ -73,6 +74,7 @@ pub(super) struct SignaturesConfig {
     pub(super) until: Option<String>,
     pub(super) limit: Option<usize>,
     pub(super) commitment: Commitment,
+    pub(super) min_context_slot: u64,
 }
 
 /// A configuration object, or in its place the bare encoding of older clients.

@@ -83,7 +83,7 @@ impl Service for SolanaService {
                 json::number(out, state.block(params.required(0)?, Commitment::Confirmed)?.1.time_secs);
             }
             "getBlocks" => self.blocks(params, faults, out)?,
-            "getFirstAvailableBlock" => json::number(out, self.read().ledger.first().slot),
+            "getFirstAvailableBlock" => json::number(out, self.options.first_available.unwrap_or(self.read().ledger.first().slot)),
             "getGenesisHash" => json::string(out, &self.options.genesis_hash),
             "getHealth" => json::string(out, "ok"),
             "getSignaturesForAddress" => self.signatures(params, faults, out)?,
@@ -103,9 +103,14 @@ impl SolanaService {
     fn block(&self, params: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
         let config = params.optional::<EncodingOr<BlockConfig>>(1)?.map(EncodingOr::config).unwrap_or_default();
         let state = self.read();
-        let (position, block) = state.block(params.required(0)?, config.commitment.at_least_confirmed()?)?;
+        let slot = params.required(0)?;
+        if let Some(first) = self.options.first_available.filter(|first| slot < *first) {
+            let message = format!("Block {slot} cleaned up, does not exist on node. First available block: {first}");
+            return Err(RpcError::new(-32_001, message));
+        }
+        let (position, block) = state.block(slot, config.commitment.at_least_confirmed()?)?;
         let max_version = config.max_supported_transaction_version;
-        if config.transaction_details == Details::Full {
+        if matches!(config.transaction_details, Details::Full | Details::Accounts) {
             block.transactions.iter().try_for_each(|transaction| check_version(transaction, max_version))?;
         }
         render::block_head(out, block, position);
@@ -119,9 +124,13 @@ impl SolanaService {
                 json::field(out, "transactions");
                 json::list(out, &block.transactions, |out, transaction| {
                     out.push(b'{');
-                    render::transaction(out, block, transaction, max_version.is_some());
+                    render::transaction(out, block, transaction, max_version.is_some(), &self.record(block.slot));
                     out.push(b'}');
                 });
+            }
+            Details::Accounts => {
+                json::field(out, "transactions");
+                json::list(out, &block.transactions, render::touched);
             }
         }
         json::raw(out, if config.rewards == Some(false) { "}" } else { ",\"rewards\":[]}" });
@@ -136,7 +145,7 @@ impl SolanaService {
         if BLOCKS_RANGE_MAX < end.saturating_sub(start) {
             return Err(RpcError::invalid_params(format!("Slot range too large; max {BLOCKS_RANGE_MAX}")));
         }
-        let shown = state.ledger.range(start, end).iter().filter(|block| !faults.hides(block.slot));
+        let shown = state.ledger.range(start, end).iter().filter(|block| !faults.hides(block.slot) && self.keeps(block.slot));
         json::list(out, shown, |out, block| json::number(out, block.slot));
         Ok(())
     }
@@ -146,7 +155,8 @@ impl SolanaService {
         check_key::<64>(&signature)?;
         let config = params.optional::<EncodingOr<TransactionConfig>>(1)?.map(EncodingOr::config).unwrap_or_default();
         let state = self.read();
-        let Some((position, index)) = state.place(&signature, config.commitment.at_least_confirmed()?) else {
+        let place = state.place(&signature, config.commitment.at_least_confirmed()?);
+        let Some((position, index)) = place.filter(|(position, _)| self.keeps(state.ledger.all()[*position].slot)) else {
             json::raw(out, "null");
             return Ok(());
         };
@@ -159,7 +169,7 @@ impl SolanaService {
         json::number(out, block.time_secs);
         self.transaction_index(out, index);
         out.push(b',');
-        render::transaction(out, block, transaction, config.max_supported_transaction_version.is_some());
+        render::transaction(out, block, transaction, config.max_supported_transaction_version.is_some(), &self.record(block.slot));
         out.push(b'}');
         Ok(())
     }
@@ -173,9 +183,14 @@ impl SolanaService {
             return Err(RpcError::invalid_params(format!("Invalid limit; max {SIGNATURES_MAX}")));
         }
         let state = self.read();
+        let head = state.slot(config.commitment.at_least_confirmed()?);
+        if head < config.min_context_slot {
+            return Err(RpcError::new(-32_016, "Minimum context slot has not been reached"));
+        }
         let listed = state.listing(&address, &config)?.iter().rev();
         let blocks = state.ledger.all();
-        let shown = listed.filter(|(position, _)| !faults.hides(blocks[*position].slot)).take(limit);
+        let is_shown = |slot: u64| !faults.hides(slot) && self.keeps(slot);
+        let shown = listed.filter(|(position, _)| is_shown(blocks[*position].slot)).take(limit.min(self.options.page_max));
         let final_position = state.ledger.final_position();
         json::list(out, shown, |out, (position, index)| {
             let block = &blocks[*position];
@@ -194,6 +209,17 @@ impl SolanaService {
             out.push(b'}');
         });
         Ok(())
+    }
+
+    /// Whether a slot is not pruned.
+    fn keeps(&self, slot: u64) -> bool {
+        self.options.first_available.is_none_or(|first| first <= slot)
+    }
+
+    /// What is on record of transactions of a slot.
+    fn record(&self, slot: u64) -> render::Record {
+        let is_missing = self.options.unrecorded.is_some_and(|(from, to)| (from..=to).contains(&slot));
+        render::Record { is_missing, log_bytes_max: self.options.log_bytes_max.unwrap_or(usize::MAX) }
     }
 
     fn transaction_index(&self, out: &mut Vec<u8>, index: usize) {
