@@ -134,7 +134,7 @@ async fn sqlite(url: &str) -> Vec<String> {
             walked(&mut connection, &question(view), &tables).await.into_iter().filter(|table| is_refused(view, table)).collect();
         let started = Instant::now();
         let answer = sqlx::raw_sql(AssertSqlSafe(question(view))).fetch_all(&mut connection).await.unwrap().len();
-        println!("sqlite {view}: {answer} rows in {} ms, walks {walked:?}", started.elapsed().as_millis());
+        eprintln!("sqlite {view}: {answer} rows in {} ms, walks {walked:?}", started.elapsed().as_millis());
         if !walked.is_empty() {
             let plan =
                 sqlx::raw_sql(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", question(view)))).fetch_all(&mut connection).await.unwrap();
@@ -185,7 +185,7 @@ async fn postgres(url: &str) -> Vec<String> {
         let mut reads = Reads::default();
         reads.add(&plan[0]["Plan"]);
         let walked: Vec<&String> = reads.walked.iter().filter(|table| is_refused(view, table)).collect();
-        println!(
+        eprintln!(
             "postgres {view}: {} fact rows read in {:.0} ms, walks {walked:?}",
             reads.facts,
             plan[0]["Execution Time"].as_f64().unwrap_or(0.0)
