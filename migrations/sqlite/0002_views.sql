@@ -172,33 +172,7 @@ SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.day_id * 86400000) / 1000, 'unixepoch')
 FROM liq_zone_day z JOIN h_names n ON n.market_id = z.market_id;
 
 
--- What is known, and what is not.
-CREATE VIEW v_coverage AS
-SELECT s.chain, s.venue, s.venue_group, s.venue || CASE WHEN r.part = '' THEN '' ELSE '.' || r.part END AS stream, r.version, r.from_height, r.to_height, strftime('%Y-%m-%dT%H:%M:%SZ', (r.from_ms) / 1000, 'unixepoch') AS from_time, strftime('%Y-%m-%dT%H:%M:%SZ', (r.to_ms) / 1000, 'unixepoch') AS to_time, r.from_ms, r.to_ms, r.evidence,
-  CASE WHEN t.version IS NULL OR t.version = r.version THEN 1 ELSE 0 END AS wanted_version,
-  CASE WHEN r.evidence_rank >= COALESCE(t.evidence_rank_min, 0) THEN 1 ELSE 0 END AS sufficient, t.sees_unknown
-FROM covered_ranges r JOIN h_streams s ON s.chain_id = r.chain_id AND s.venue_id = r.venue_id LEFT JOIN targets t ON t.chain_id = r.chain_id AND t.venue_id = r.venue_id AND t.part = r.part;
-
--- Wanted up to the final head, less what is covered well enough, with the recorded holes by their cause.
-CREATE VIEW v_gaps AS
-WITH wanted AS (SELECT t.chain_id, t.venue_id, t.part, t.version, t.evidence_rank_min, t.from_height AS lo,
-    CASE WHEN t.to_height IS NULL THEN h.finalized WHEN h.finalized IS NULL OR t.to_height < h.finalized THEN t.to_height ELSE h.finalized END AS hi
-  FROM targets t LEFT JOIN heads h ON h.chain_id = t.chain_id),
-told AS (SELECT w.chain_id, w.venue_id, w.part, w.lo, w.hi, r.from_height AS f, r.to_height AS t FROM wanted w JOIN covered_ranges r
-    ON r.chain_id = w.chain_id AND r.venue_id = w.venue_id AND r.part = w.part AND r.version = w.version AND r.evidence_rank >= w.evidence_rank_min
-    AND r.to_height >= w.lo AND r.from_height <= w.hi
-  UNION ALL SELECT w.chain_id, w.venue_id, w.part, w.lo, w.hi, g.from_height, g.to_height FROM wanted w JOIN gaps g
-    ON g.chain_id = w.chain_id AND g.venue_id = w.venue_id AND g.part = w.part AND g.version = w.version AND g.to_height >= w.lo AND g.from_height <= w.hi
-  UNION ALL SELECT chain_id, venue_id, part, lo, hi, hi + 1, hi + 1 FROM wanted WHERE hi >= lo),
-holes AS (SELECT chain_id, venue_id, part, COALESCE(MAX(t) OVER (PARTITION BY chain_id, venue_id, part ORDER BY f, t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + 1, lo) AS f,
-  f - 1 AS t FROM told)
-SELECT s.chain, s.venue, s.venue_group, s.venue || CASE WHEN x.part = '' THEN '' ELSE '.' || x.part END AS stream, x.reason, x.from_height, x.to_height, x.detail
-FROM (SELECT chain_id, venue_id, part, 'not_indexed' AS reason, f AS from_height, t AS to_height, '' AS detail FROM holes WHERE t >= f
-  UNION ALL SELECT chain_id, venue_id, part, 'head_unknown', lo, hi, 'no endpoint has told the head of the chain yet' FROM wanted WHERE hi IS NULL
-  UNION ALL SELECT g.chain_id, g.venue_id, g.part, g.reason, g.from_height, g.to_height, g.detail FROM gaps g
-    LEFT JOIN targets t ON t.chain_id = g.chain_id AND t.venue_id = g.venue_id AND t.part = g.part
-    WHERE g.version = COALESCE(t.version, g.version) AND g.to_height >= COALESCE(t.from_height, 0)) x JOIN h_streams s ON s.chain_id = x.chain_id AND s.venue_id = x.venue_id;
-
+-- What is known, and what is not; coverage and gaps stand in 0003_verify.sql.
 CREATE VIEW v_reorgs AS
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (r.detected_ms) / 1000, 'unixepoch') AS time, r.detected_ms AS ts_ms, c.slug AS chain, r.fork_height, r.conflict_height, r.depth, r.old_hash, r.new_hash, r.records_removed
 FROM reorgs r JOIN chains c ON c.chain_id = r.chain_id;

@@ -14,9 +14,11 @@ mod event;
 mod key;
 mod listing;
 mod raw;
+mod run;
 mod source;
 mod store;
 mod venue;
+mod verify;
 
 pub use amount::{Amount, AmountError, Decimal, TokenAmount, Unit};
 pub use block::{BlockRange, BlockRef, Link};
@@ -32,6 +34,7 @@ pub use event::{
 pub use key::{derived_id, market_id};
 pub use listing::{ListingWindow, ListingWindows};
 pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
+pub use run::{EndpointErrors, RunState};
 pub use source::{
     Batch, FetchHeights, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,
 };
@@ -39,3 +42,4 @@ pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, 
 pub use venue::{
     Basis, Deployment, EventSpec, EvmFilter, OiBasis, StreamSpec, VENUE_SLUGS, Venue, VenueInfo, VenueModel, VenueSlug, Watch,
 };
+pub use verify::{Difference, DifferenceKind, Verification, Verified, VerifyStore, Withdrawn};

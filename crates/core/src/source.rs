@@ -47,6 +47,12 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Waits until the endpoint hints that there is a new block, where it gives hints; never returns where it gives none. A
+    /// hint is no fact: it may come late, twice or not at all.
+    async fn new_head(&self) {
+        std::future::pending().await
+    }
+
     /// Whether single blocks tell that records were left out ([`Source::probe`]). A source that answers with complete blocks
     /// or files has nothing to probe.
     fn can_probe(&self) -> bool {

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{BlockRange, BlockRef, ChainId, Covered, Event, Evidence, Failure, Hole, MalformedRecord, RawRecord, StreamId, Target};
+use crate::{
+    BlockRange, BlockRef, ChainId, Covered, Event, Evidence, Failure, Hole, MalformedRecord, RawRecord, RunState, StreamId, Target,
+};
 
 /// The store: rows and coverage move in one transaction, and every aggregate equals a recomputation from rows.
 #[async_trait]
@@ -36,6 +38,9 @@ pub trait Store: Send + Sync {
 
     /// Records that a range could not be had, without covering anything.
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Result<(), StoreError>;
+
+    /// Keeps where a chain's run stands, in the place of what was kept of its runs before.
+    async fn record_run(&self, run: &RunState) -> Result<(), StoreError>;
 
     /// Recomputes levels and windows that commits and reverts left dirty.
     async fn reduce(&self) -> Result<ReduceStats, StoreError>;

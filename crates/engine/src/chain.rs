@@ -14,6 +14,7 @@ use perpdex_core::{
 };
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::committer::Committer;
 use crate::endpoints::Endpoints;
@@ -54,6 +55,8 @@ pub(crate) struct ChainRun {
     contradictions_in_a_row: u32,
     /// The final height that the stored tail was compared at.
     final_height: Option<u64>,
+    /// When the run's state was last kept in the store.
+    kept: Option<Instant>,
 }
 
 /// How a round ended.
@@ -82,6 +85,7 @@ impl ChainRun {
             failed_in_a_row: 0,
             contradictions_in_a_row: 0,
             final_height: None,
+            kept: None,
         }
     }
 
@@ -111,6 +115,10 @@ impl ChainRun {
             Err(ChainStop::Interrupted) => ChainOutcome::Interrupted,
         };
         let context = self.context.clone();
+        let state = self.ledger.state(&context.endpoints.tally, Some(&outcome));
+        if let Err(error) = self.shared.store.record_run(&state).await {
+            warn!(chain = %self.chain(), %error, "the end of the run could not be kept; its summary tells it");
+        }
         self.ledger.close(outcome, &context, started.elapsed())
     }
 
@@ -139,7 +147,8 @@ impl ChainRun {
             match end {
                 RoundEnd::Complete => {
                     self.ledger.show(Phase::Following);
-                    self.pause(self.endpoints().head_poll()).await?;
+                    self.keep_state(false).await?;
+                    self.wait_for_head().await?;
                 }
                 RoundEnd::Again => {}
                 RoundEnd::Stuck(error) => self.rest(&error).await?,
@@ -177,6 +186,7 @@ impl ChainRun {
         let to = last.unwrap_or(u64::MAX).min(heads.latest.height);
         let plans = self.plan(to, finalized).await?;
         self.ledger.planned(plan::blocks(&plans), heads.latest.height);
+        self.keep_state(self.kept.is_none()).await?;
         let (history, tail) = plan::split(plans, finalized);
         for (plans, headers, phase) in [(history, Headers::Needed, Phase::History), (tail, Headers::All, Phase::Tail)] {
             if plans.is_empty() {
@@ -229,6 +239,35 @@ impl ChainRun {
 
     fn endpoints(&self) -> &Endpoints {
         &self.context.endpoints
+    }
+
+    /// Keeps the run's state in the store now and then, for those who look from outside.
+    async fn keep_state(&mut self, at_once: bool) -> Result<(), ChainStop> {
+        let is_due = self.kept.is_none_or(|kept| Duration::from_millis(self.shared.options.state_every_ms) <= kept.elapsed());
+        if is_due || at_once {
+            self.kept = Some(Instant::now());
+            let state = self.ledger.state(&self.context.endpoints.tally, None);
+            self.shared.store.record_run(&state).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until it is time to look at the head again: after the poll's time, or before where an endpoint hints at a new
+    /// block. A hint only hastens the look; without one nothing is late.
+    async fn wait_for_head(&self) -> Result<(), ChainStop> {
+        let (context, head_poll) = (self.context.clone(), self.endpoints().head_poll());
+        let shortest = head_poll.min(Duration::from_millis(self.shared.options.head_hint_pause_ms));
+        let hinted = async {
+            sleep(shortest).await;
+            context.endpoints.new_head().await;
+        };
+        self.unless_cancelled(async {
+            tokio::select! {
+                () = sleep(head_poll) => {}
+                () = hinted => {}
+            }
+        })
+        .await
     }
 
     async fn pause(&self, time: Duration) -> Result<(), ChainStop> {

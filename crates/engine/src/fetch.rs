@@ -155,7 +155,7 @@ impl FetchContext {
 }
 
 /// Times of the outermost blocks, or records.
-fn outer_times(batch: &Batch) -> Option<Times> {
+pub(crate) fn outer_times(batch: &Batch) -> Option<Times> {
     let blocks = batch.blocks.first().zip(batch.blocks.last()).map(|(first, last)| (first.time_ms, last.time_ms));
     let records = || batch.records.first().zip(batch.records.last()).map(|(first, last)| (first.time_ms, last.time_ms));
     blocks.or_else(records).map(|(from_ms, to_ms)| Times { from_ms, to_ms })

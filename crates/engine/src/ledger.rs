@@ -1,15 +1,16 @@
 //! What a chain's run has done so far, what it tells of it, and what it no longer asks for.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use perpdex_core::{BlockRange, ChainId, Committed, Hole, RangeSet, Traffic};
+use perpdex_core::{BlockRange, ChainId, Committed, EndpointErrors, Hole, RangeSet, RunState, Traffic};
 use tokio::time::Instant;
 
 use crate::fetch::FetchContext;
 use crate::job::JobStream;
 use crate::progress::{ChainProgress, Phase, Progress};
 use crate::report::{ChainOutcome, ChainReport, HOLES_LISTED_MAX, HoleReport};
+use crate::tally::Tally;
 
 /// The books of one chain.
 pub(crate) struct Ledger {
@@ -20,6 +21,9 @@ pub(crate) struct Ledger {
     report: ChainReport,
     shown: ChainProgress,
     given_up: Vec<GivenUp>,
+    started_ms: i64,
+    /// Ranges that are being fetched or wait for their commit.
+    pub(crate) in_flight: usize,
 }
 
 /// A range that is not asked for again, at least for a while.
@@ -43,7 +47,7 @@ impl Ledger {
     pub(crate) fn new(chain: ChainId, streams: &[JobStream], progress: Arc<dyn Progress>) -> Ledger {
         let names = streams.iter().map(|stream| stream.id.name()).collect();
         let report = ChainReport::new(chain, ChainOutcome::NotStarted);
-        Ledger { chain, names, progress, report, shown: ChainProgress::default(), given_up: Vec::new() }
+        Ledger { chain, names, progress, report, shown: ChainProgress::default(), given_up: Vec::new(), started_ms: now_ms(), in_flight: 0 }
     }
 
     /// A new plan of so many blocks, at this newest height.
@@ -124,6 +128,32 @@ impl Ledger {
         self.progress.note(self.chain, note);
     }
 
+    /// The books as they are kept beside the data; `outcome` where the run has ended.
+    pub(crate) fn state(&self, tally: &Tally, outcome: Option<&ChainOutcome>) -> RunState {
+        let (calls, errors) = tally.report();
+        let (name, error) = outcome.map_or((None, None), |outcome| (Some(outcome.as_str()), outcome.error()));
+        let errors = errors.into_iter().map(|group| EndpointErrors {
+            label: group.label,
+            kind: group.kind.to_owned(),
+            count: group.count,
+            last: group.last,
+        });
+        RunState {
+            chain: self.chain,
+            phase: if outcome.is_some() { Phase::Ended } else { self.shown.phase }.as_str().to_owned(),
+            outcome: name.map(str::to_owned),
+            error: error.map(str::to_owned),
+            started_ms: self.started_ms,
+            updated_ms: now_ms(),
+            blocks_done: self.shown.blocks_done,
+            blocks_total: self.shown.blocks_total,
+            ranges_in_flight: if outcome.is_some() { 0 } else { self.in_flight as u64 },
+            records: self.report.records,
+            calls,
+            errors: errors.collect(),
+        }
+    }
+
     /// Closes the books.
     pub(crate) fn close(mut self, outcome: ChainOutcome, context: &FetchContext, elapsed: Duration) -> ChainReport {
         self.show(Phase::Ended);
@@ -133,4 +163,10 @@ impl Ledger {
         let (proof, dropped) = (context.proof_report(), context.endpoints.dropped());
         ChainReport { outcome, calls, traffic, proof, errors, dropped, elapsed_ms: elapsed.as_millis() as u64, ..self.report }
     }
+}
+
+/// Unix milliseconds by the wall clock.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

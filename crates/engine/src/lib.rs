@@ -37,6 +37,7 @@ mod room;
 mod run;
 mod sizing;
 mod tally;
+mod verify;
 
 pub use error::ChainError;
 pub use height::{Bound, HeightOrTime, resolve_height};
@@ -45,3 +46,4 @@ pub use options::EngineOptions;
 pub use progress::{ChainProgress, Phase, Progress, Silent};
 pub use report::{ChainOutcome, ChainReport, DroppedEndpoint, ErrorGroup, HOLES_LISTED_MAX, HoleReport, ProofReport, RunReport, Verdict};
 pub use run::run;
+pub use verify::{ChainVerifyReport, DIFFERENCES_LISTED_MAX, UnprovenReport, VerifyJob, VerifyReport, verify};

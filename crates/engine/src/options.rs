@@ -62,6 +62,8 @@ pub struct EngineOptions {
     pub unreachable_after_ms: u64,
     /// Time between two looks at the head.
     pub head_poll_ms: u64,
+    /// Shortest time between two looks at the head where endpoints hint at new blocks.
+    pub head_hint_pause_ms: u64,
     /// Ranges in a row that may fail before their chain stops (before it pauses, where it follows the head forever).
     pub failed_ranges_in_a_row_max: u32,
     /// Time after which a run that follows the head asks again for a range it gave up.
@@ -70,6 +72,8 @@ pub struct EngineOptions {
     pub contradictions_in_a_row_max: u32,
     /// Time between two reductions during a run.
     pub reduce_every_ms: u64,
+    /// Time between two writings of a chain's state for `status`.
+    pub state_every_ms: u64,
 }
 
 impl Default for EngineOptions {
@@ -101,10 +105,12 @@ impl Default for EngineOptions {
             retry_after_max_ms: 120_000,
             unreachable_after_ms: 5_000,
             head_poll_ms: 1_000,
+            head_hint_pause_ms: 100,
             failed_ranges_in_a_row_max: 3,
             failed_retry_ms: 600_000,
             contradictions_in_a_row_max: 8,
             reduce_every_ms: 30_000,
+            state_every_ms: 2_000,
         }
     }
 }

@@ -58,6 +58,11 @@ impl FetchAhead {
         }
     }
 
+    /// Ranges that are being fetched or wait to be handed out.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Fetches a range that was handed out once more, before everything else.
     pub(crate) fn again(&mut self, planned: Planned) {
         self.slots.push_front(Slot { id: self.next_slot, ready: VecDeque::new(), rest: Some(planned), is_fetching: false });

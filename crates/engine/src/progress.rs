@@ -45,8 +45,24 @@ pub enum Phase {
     Tail,
     /// Waiting for the next block.
     Following,
+    /// Proving stored ranges once more.
+    Verifying,
     /// Ended.
     Ended,
+}
+
+impl Phase {
+    /// The name in tables and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::History => "history",
+            Phase::Tail => "tail",
+            Phase::Following => "following",
+            Phase::Verifying => "verifying",
+            Phase::Ended => "ended",
+        }
+    }
 }
 
 /// Tells nobody.

@@ -102,6 +102,28 @@ pub enum ChainOutcome {
     NotStarted,
 }
 
+impl ChainOutcome {
+    /// The name in summaries and tables.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            ChainOutcome::Done => "done",
+            ChainOutcome::Failed { .. } => "failed",
+            ChainOutcome::Halted { .. } => "halted",
+            ChainOutcome::Interrupted => "interrupted",
+            ChainOutcome::Refused { .. } => "refused",
+            ChainOutcome::NotStarted => "not started",
+        }
+    }
+
+    /// Why, where it did not go well.
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            ChainOutcome::Failed { error } | ChainOutcome::Halted { error } | ChainOutcome::Refused { error } => Some(error),
+            ChainOutcome::Done | ChainOutcome::Interrupted | ChainOutcome::NotStarted => None,
+        }
+    }
+}
+
 /// A part that could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoleReport {

@@ -12,6 +12,7 @@ mod bloom;
 mod client;
 mod fetch;
 mod headers;
+mod hints;
 mod http;
 mod logs;
 mod pattern;

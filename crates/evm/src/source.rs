@@ -1,6 +1,7 @@
 //! The source: heads, blocks and ranges of one endpoint.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::bloom::BloomTest;
 use crate::client::{Answer, Call, Client};
 use crate::fetch::fetch;
 use crate::headers::{Header, Purpose, read_header};
+use crate::hints::Hints;
 use crate::proof::{probe, prove};
 
 /// Where a chain is read and within which limits.
@@ -61,6 +63,18 @@ pub struct EvmSource {
     client: Client,
     bloom_test: BloomTest,
     chain_checked: AtomicBool,
+    /// Where new heads are announced; may hold a key and is never shown.
+    hint_url: Option<HintUrl>,
+    hints: OnceLock<Hints>,
+}
+
+/// An address that prints as nothing.
+struct HintUrl(String);
+
+impl fmt::Debug for HintUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HintUrl")
+    }
 }
 
 impl EvmSource {
@@ -72,7 +86,14 @@ impl EvmSource {
             client: Client::new(&endpoint)?,
             bloom_test: BloomTest::default(),
             chain_checked: AtomicBool::new(false),
+            hint_url: None,
+            hints: OnceLock::new(),
         })
+    }
+
+    /// Listens to the `newHeads` of a WebSocket (`ws` or `wss`) as hints of when to look at the head.
+    pub fn with_hints(self, ws_url: String) -> EvmSource {
+        EvmSource { hint_url: Some(HintUrl(ws_url)), ..self }
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -179,6 +200,13 @@ impl Source for EvmSource {
         let header = header
             .ok_or_else(|| self.client.error(SourceErrorKind::Lagging, format_args!("eth_getBlockByNumber: no block {height} here")))?;
         Ok(Some(header.block_ref()))
+    }
+
+    async fn new_head(&self) {
+        match &self.hint_url {
+            Some(HintUrl(url)) => self.hints.get_or_init(|| Hints::listen(url.clone(), self.label().to_owned())).next().await,
+            None => std::future::pending().await,
+        }
     }
 
     async fn height_at(&self, time_ms: i64) -> Result<Option<u64>, SourceError> {

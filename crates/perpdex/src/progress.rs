@@ -68,13 +68,7 @@ impl Progress for Lines {
 }
 
 fn describe(progress: &ChainProgress) -> String {
-    let phase = match progress.phase {
-        Phase::Starting => "starting",
-        Phase::History => "history",
-        Phase::Tail => "tail",
-        Phase::Following => "following",
-        Phase::Ended => "ended",
-    };
+    let phase = progress.phase.as_str();
     format!("{phase}, height {} of {}, {} records, {} events", progress.height, progress.latest, progress.records, progress.events)
 }
 

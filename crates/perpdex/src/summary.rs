@@ -181,13 +181,8 @@ fn peak_rss_bytes() -> Option<u64> {
 }
 
 fn outcome(chain: &ChainReport) -> &'static str {
-    match chain.outcome {
-        ChainOutcome::Done if chain.is_clean() => "done",
-        ChainOutcome::Done => "incomplete",
-        ChainOutcome::Failed { .. } => "failed",
-        ChainOutcome::Halted { .. } => "halted",
-        ChainOutcome::Interrupted => "interrupted",
-        ChainOutcome::Refused { .. } => "refused",
-        ChainOutcome::NotStarted => "not started",
+    match &chain.outcome {
+        ChainOutcome::Done if !chain.is_clean() => "incomplete",
+        outcome => outcome.as_str(),
     }
 }

@@ -252,13 +252,56 @@ pub(crate) fn read_hole(r: &Record) -> Result<Hole> {
 /// Cuts all coverage and holes of a chain above the last block kept.
 pub(crate) async fn cut_above(tx: &mut Tx, chain: i64, height: u64, time_ms: i64) -> Result<()> {
     let above = || vec![Param::Int(chain), height_cell(height)];
-    for table in ["covered_ranges", "gaps"] {
+    for table in ["covered_ranges", "gaps", "verified_ranges"] {
         tx.execute(&format!("DELETE FROM {table} WHERE chain_id = $1 AND from_height > $2"), above()).await?;
     }
+    tx.execute("DELETE FROM verify_differences WHERE chain_id = $1 AND height > $2", above()).await?;
     let sql = "UPDATE covered_ranges SET to_height = $2, to_ms = $3 WHERE chain_id = $1 AND to_height > $2";
     tx.execute(sql, vec![chain.into(), height_cell(height), time_ms.into()]).await?;
-    tx.execute("UPDATE gaps SET to_height = $2 WHERE chain_id = $1 AND to_height > $2", above()).await?;
+    for table in ["gaps", "verified_ranges"] {
+        tx.execute(&format!("UPDATE {table} SET to_height = $2 WHERE chain_id = $1 AND to_height > $2"), above()).await?;
+    }
     Ok(())
+}
+
+/// Cuts some heights out of a stream's coverage.
+pub(crate) async fn cut_out(tx: &mut Tx, stream: &StreamId, heights: &RangeSet) -> Result<()> {
+    let stored = load(tx, stream).await?;
+    let mut left = Vec::with_capacity(stored.len());
+    for stretch in &stored {
+        for range in RangeSet::from_ranges([stretch.range]).without(heights).ranges() {
+            left.push(part(tx, stream, stretch, *range).await?);
+        }
+    }
+    if left == stored {
+        return Ok(());
+    }
+    tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM}"), stream_cells(stream)).await?;
+    insert(tx, stream, &left).await
+}
+
+/// A part of a stretch, known from its first to its last stored block where it was cut: never more.
+async fn part(tx: &mut Tx, stream: &StreamId, whole: &Stretch, range: BlockRange) -> Result<Stretch> {
+    let sql = "SELECT MIN(ts_ms), MAX(ts_ms) FROM blocks WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
+    let cells = vec![stream.chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
+    let rows = tx.rows(sql, cells).await?;
+    let known = |at: usize| rows.first().map_or(Ok(None), |row| row.opt_int(at));
+    // A piece without any stored block lies at one end of the stretch: it is known at that end alone.
+    let (from_is_cut, to_is_cut) = (range.from() != whole.range.from(), range.to() != whole.range.to());
+    let from_ms = if from_is_cut { known(0)?.unwrap_or(whole.to_ms) } else { whole.from_ms };
+    let to_ms = if to_is_cut { known(1)?.unwrap_or(from_ms) } else { whole.to_ms };
+    Ok(Stretch { range, from_ms: from_ms.min(to_ms), to_ms, evidence: whole.evidence })
+}
+
+/// Raises the evidence of a part of a stream's coverage to that of a proof of it.
+pub(crate) async fn strengthen(tx: &mut Tx, stream: &StreamId, proved: Stretch) -> Result<()> {
+    let stored = load(tx, stream).await?;
+    let raised = overlay(stored.clone(), &[proved]);
+    if raised == stored {
+        return Ok(());
+    }
+    tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM}"), stream_cells(stream)).await?;
+    insert(tx, stream, &raised).await
 }
 
 #[cfg(test)]

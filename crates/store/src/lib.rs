@@ -28,11 +28,15 @@ mod postgres;
 mod raw;
 mod reduce;
 mod reference;
+mod remove;
 mod revert;
+mod runs;
 mod sql;
 mod sqlite;
 mod status;
 mod store;
+mod verify;
+mod withdraw;
 
 pub use capture::{RawCapture, RawCaptures};
 pub use dictionary::dictionary;

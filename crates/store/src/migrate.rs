@@ -25,6 +25,11 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../../migrations/postgres/0002_views.sql"),
     },
     Migration {
+        name: "0003_verify",
+        sqlite: include_str!("../../../migrations/sqlite/0003_verify.sql"),
+        postgres: include_str!("../../../migrations/postgres/0003_verify.sql"),
+    },
+    Migration {
         name: "0004_solana",
         sqlite: include_str!("../../../migrations/sqlite/0004_solana.sql"),
         postgres: include_str!("../../../migrations/postgres/0004_solana.sql"),

@@ -60,7 +60,7 @@ pub(crate) async fn revert(db: &Db, catalog: &Catalog, chain: ChainId, to: Block
 }
 
 /// The rows of some markets of a chain.
-async fn markets_of(tx: &mut Tx, catalog: &Catalog, chain: ChainId, ids: &[i64]) -> Result<Vec<Market>> {
+pub(crate) async fn markets_of(tx: &mut Tx, catalog: &Catalog, chain: ChainId, ids: &[i64]) -> Result<Vec<Market>> {
     let mut venues: Vec<VenueSlug> = Vec::new();
     for id in ids {
         let row = tx.rows("SELECT venue_id FROM markets WHERE market_id = $1", vec![(*id).into()]).await?;

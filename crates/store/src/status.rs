@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use perpdex_core::{BlockRange, ChainId, Covered, Evidence, Hole, RangeSet, StreamId, Target};
+use perpdex_core::{BlockRange, ChainId, Covered, Difference, Evidence, Hole, RangeSet, RunState, StreamId, Target};
 use serde::Serialize;
 
 use crate::coverage::{self, COLUMNS, HOLE_COLUMNS, read_hole, read_stream};
 use crate::fact::{named, read_chain};
 use crate::sql::{Db, Record, Result, first_int};
+use crate::{runs, verify};
 
 /// The state of a store.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +19,10 @@ pub struct Status {
     pub chains: Vec<ChainStatus>,
     /// Waiting events by what they wait for.
     pub unresolved: Vec<(String, i64)>,
+    /// Raw records in which the store differs from what verification proved.
+    pub differences: Vec<Difference>,
+    /// The newest run of each chain.
+    pub runs: Vec<RunState>,
 }
 
 /// The state of one stream.
@@ -43,6 +48,8 @@ pub struct StreamStatus {
     pub missing: Vec<BlockRange>,
     /// Holes with their causes.
     pub holes: Vec<Hole>,
+    /// Number of covered heights that verification has proved again.
+    pub verified_blocks: u64,
 }
 
 /// The state of one chain.
@@ -71,7 +78,7 @@ impl Status {
     pub fn is_complete(&self) -> bool {
         let known = |stream: &StreamStatus| stream.missing.is_empty() && stream.holes.is_empty() && stream.wanted_to.is_some();
         let whole = self.streams.iter().filter(|stream| stream.target.is_some()).all(known);
-        whole && self.chains.iter().all(|chain| chain.decode_failures == 0)
+        whole && self.differences.is_empty() && self.chains.iter().all(|chain| chain.decode_failures == 0)
     }
 }
 
@@ -92,11 +99,15 @@ pub(crate) async fn status(db: &Db) -> Result<Status> {
     for row in &db.rows(&format!("SELECT {HOLE_COLUMNS} FROM gaps ORDER BY from_height"), Vec::new()).await? {
         streams.entry(read_stream(row)?).or_default().holes.push(read_hole(row)?);
     }
+    let sql = "SELECT chain_id, venue_id, part, version, from_height, to_height FROM verified_ranges ORDER BY from_height";
+    for row in &db.rows(sql, Vec::new()).await? {
+        streams.entry(read_stream(row)?).or_default().verified.push(coverage::read_range(row)?);
+    }
     let finalized = |chain: ChainId| chains.iter().find(|status| status.chain == chain).and_then(|status| status.finalized);
     let streams = streams.into_iter().map(|(stream, rows)| stream_status(stream.clone(), rows, finalized(stream.chain))).collect();
     let sql = "SELECT target, COUNT(*) FROM unresolved GROUP BY target ORDER BY target";
     let unresolved = db.rows(sql, Vec::new()).await?.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect::<Result<_>>()?;
-    Ok(Status { streams, chains, unresolved })
+    Ok(Status { streams, chains, unresolved, differences: verify::differences(db).await?, runs: runs::all(db).await? })
 }
 
 #[derive(Default)]
@@ -104,10 +115,11 @@ struct StreamRows {
     target: Option<Target>,
     covered: Vec<Covered>,
     holes: Vec<Hole>,
+    verified: Vec<BlockRange>,
 }
 
 fn stream_status(stream: StreamId, rows: StreamRows, finalized: Option<u64>) -> StreamStatus {
-    let StreamRows { target, covered, holes } = rows;
+    let StreamRows { target, covered, holes, verified } = rows;
     let evidence_min = target.as_ref().map_or(Evidence::Witnessed, |target| target.evidence_min);
     let covered: Vec<Covered> = covered.into_iter().filter(|covered| covered.evidence >= evidence_min).collect();
     let known = RangeSet::from_ranges(covered.iter().map(|covered| covered.range));
@@ -121,6 +133,7 @@ fn stream_status(stream: StreamId, rows: StreamRows, finalized: Option<u64>) -> 
     StreamStatus {
         missing: wanted.map(|wanted| known.missing(wanted).ranges().to_vec()).unwrap_or_default(),
         holes: holes.into_iter().filter(|hole| target.as_ref().is_none_or(|target| target.from <= hole.range.to())).collect(),
+        verified_blocks: intersection(&known, &RangeSet::from_ranges(verified)).blocks(),
         covered_blocks: known.blocks(),
         covered_ranges: known.ranges().len(),
         watermark: from.and_then(|from| known.watermark(from)),
@@ -130,6 +143,11 @@ fn stream_status(stream: StreamId, rows: StreamRows, finalized: Option<u64>) -> 
         target,
         wanted_to,
     }
+}
+
+/// Heights of both sets.
+fn intersection(a: &RangeSet, b: &RangeSet) -> RangeSet {
+    a.without(&a.without(b))
 }
 
 fn read_target(r: &Record) -> Result<Target> {

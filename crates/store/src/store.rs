@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, Link, ListingWindow, ListingWindows, RangeSet,
-    ReduceStats, Reverted, Store, StoreError, StreamId, Target,
+    RawRecord, ReduceStats, Reverted, RunState, Store, StoreError, StreamId, Target, Verification, Verified, VerifyStore, Withdrawn,
 };
 
 use crate::external::{self, ExternalMetric, Imported};
 use crate::options::StoreOptions;
 use crate::place::Place;
 use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Table};
-use crate::{aggregate, capture, commit, coverage, dirty, dump, listing, migrate, pending, reduce, reference, revert, status};
+use crate::{
+    aggregate, capture, commit, coverage, dirty, dump, listing, migrate, pending, reduce, reference, revert, runs, status, verify, withdraw,
+};
 
 /// A database of perpdex, on SQLite or PostgreSQL.
 #[derive(Debug)]
@@ -287,6 +289,10 @@ impl Store for SqlStore {
         self.write_holes(streams, holes).await.map_err(|fault| self.told(fault))
     }
 
+    async fn record_run(&self, run: &RunState) -> Outcome<()> {
+        runs::record(&self.db, run).await.map_err(|fault| self.told(fault))
+    }
+
     async fn reduce(&self) -> Outcome<ReduceStats> {
         Box::pin(reduce::reduce(&self.db, self.options.mark_age_ms_max)).await.map_err(|fault| self.told(fault))
     }
@@ -304,5 +310,28 @@ impl ListingWindows for SqlStore {
 
     async fn forget_windows(&self, chain: ChainId, listing: &str, range: BlockRange) -> Outcome<()> {
         listing::forget(&self.db, chain, listing, range).await.map_err(|fault| self.told(fault))
+    }
+}
+
+#[async_trait]
+impl VerifyStore for SqlStore {
+    async fn records(&self, chain: ChainId, range: BlockRange) -> Outcome<Vec<(StreamId, RawRecord)>> {
+        verify::records(&self.db, chain, range).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn record_count(&self, chain: ChainId, range: BlockRange) -> Outcome<u64> {
+        verify::record_count(&self.db, chain, range).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn verified(&self, chain: ChainId) -> Outcome<Vec<Verified>> {
+        verify::of_chain(&self.db, chain).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn record_verification(&self, proof: &Verification) -> Outcome<()> {
+        Box::pin(verify::record_verification(&self.db, proof)).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn withdraw(&self, chain: ChainId, heights: &RangeSet) -> Outcome<Withdrawn> {
+        Box::pin(withdraw::withdraw(&self.db, &self.catalog, chain, heights)).await.map_err(|fault| self.told(fault))
     }
 }

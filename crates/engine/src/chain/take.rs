@@ -20,6 +20,7 @@ impl ChainRun {
         let mut ahead = FetchAhead::new(self.context.clone(), plans, headers);
         loop {
             let Some(fetched) = self.unless_cancelled(ahead.next()).await? else { return Ok(RoundEnd::Complete) };
+            self.ledger.in_flight = ahead.in_flight();
             let end = match fetched? {
                 Fetched::Piece(piece) if self.is_doubtful(&piece, headers) => {
                     let (range, streams) = (piece.commit.range, piece.streams.clone());
@@ -82,6 +83,7 @@ impl ChainRun {
         self.contradictions_in_a_row = 0;
         self.ledger.brought(&Brought { range, committed, unknown, malformed });
         self.ledger.missed(&streams, &holes);
+        self.keep_state(false).await?;
         Ok(RoundEnd::Complete)
     }
 

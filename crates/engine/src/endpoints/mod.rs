@@ -15,7 +15,7 @@ mod state;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, select_all};
 use perpdex_core::{BlockRef, ChainId, Heads, Source, SourceError, SourceErrorKind};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -108,18 +108,6 @@ impl Endpoints {
         self.ask_but(ask, Vec::new(), what, call).await
     }
 
-    /// Asks one endpoint and no other, until it answers or will not, within the limits of tries.
-    #[allow(dead_code, reason = "asked by what proves stored ranges anew")]
-    pub(crate) async fn ask_at<T>(
-        &self,
-        endpoint: usize,
-        what: &str,
-        call: impl for<'a> Fn(&'a dyn Source) -> BoxFuture<'a, Result<T, SourceError>> + Send + Sync,
-    ) -> Result<T, ChainError> {
-        let others = (0..self.sources.len()).filter(|other| *other != endpoint).collect();
-        self.ask_but(Ask::Proof, others, what, call).await.map(|answer| answer.value)
-    }
-
     async fn ask_but<T>(
         &self,
         ask: Ask,
@@ -154,6 +142,15 @@ impl Endpoints {
         let answer = self.ask(Ask::Heads, "heads", |source| source.heads()).await?;
         self.with(answer.endpoint, |state| state.earliest = Some(answer.value.earliest));
         Ok(answer.value)
+    }
+
+    /// Waits until any endpoint hints at a new block; may never return.
+    pub(crate) async fn new_head(&self) {
+        let hints = self.live(Ask::Heads).into_iter().map(|endpoint| self.source(endpoint).new_head());
+        match hints.collect::<Vec<_>>() {
+            hints if hints.is_empty() => std::future::pending().await,
+            hints => _ = select_all(hints).await,
+        }
     }
 
     /// The canonical block at a height.

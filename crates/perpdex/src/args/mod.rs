@@ -49,6 +49,12 @@ pub(crate) struct CommonArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a commented configuration to start from
+    #[command(after_help = "Example: perpdex init --endpoint arbitrum=https://node.example/key --database sqlite:perps.db")]
+    Init(InitArgs),
+    /// Check configuration, database and every endpoint: reach, limits, proof, archive depth, clock
+    #[command(after_help = "Example: perpdex doctor --chain arbitrum")]
+    Doctor(DoctorArgs),
     /// Index five simulated chains, report, and compare the store with the world's ground truth
     #[command(after_help = "Example: perpdex demo --seed 7 --hours 48")]
     Demo(DemoArgs),
@@ -60,12 +66,15 @@ pub(crate) enum Command {
     /// Index raw captures (`export --raw`) or Hyperliquid node files
     #[command(after_help = "Example: perpdex replay /data/hyperliquid --database sqlite:hl.db")]
     Replay(ReplayArgs),
-    /// Show heads, coverage, gaps and failures, and say whether all is well
+    /// Show heads, lag, coverage, gaps, failures and the pace of runs, and say whether all is well
     #[command(after_help = "Example: perpdex status --check && echo complete")]
     Status(StatusArgs),
     /// Bring levels and windows up to date with the rows; `sync` and `replay` do so by themselves
     #[command(after_help = "Example: perpdex reduce --rebuild")]
     Reduce(ReduceArgs),
+    /// Prove stored ranges once more and compare them with what is stored, record by record
+    #[command(after_help = "Example: perpdex verify --chain arbitrum --from arbitrum=2026-03-01 --repair")]
+    Verify(VerifyArgs),
     /// Run one read-only SQL statement
     #[command(after_help = "Example: perpdex query \"SELECT venue, SUM(volume_usd) FROM v_volume_hourly GROUP BY venue\"")]
     Query(QueryArgs),
@@ -96,6 +105,42 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print the manual page, or write one page a verb into a folder
+    #[command(after_help = "Example: perpdex man /usr/local/share/man/man1")]
+    Man(ManArgs),
+}
+
+/// Flags of `init`.
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// Put this endpoint into the file (repeatable): a URL, or a folder for hyperliquid
+    #[arg(long = "endpoint", value_name = "CHAIN=URL_OR_FOLDER", value_parser = parse_endpoint, help_heading = "Connections")]
+    pub(crate) endpoints: Vec<PerChain<Location>>,
+    /// Overwrite the file where it exists
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// What to look at.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Look at this chain here only (repeatable): a URL, or a folder for hyperliquid; replaces the configured list
+    #[arg(long = "endpoint", value_name = "CHAIN=URL_OR_FOLDER", value_parser = parse_endpoint, help_heading = "Connections")]
+    pub(crate) endpoints: Vec<PerChain<Location>>,
+    /// Format of the answer
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Flags of `man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// Write the pages here instead of printing the first one
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// Flags of `demo`.
@@ -196,6 +241,46 @@ pub(crate) struct StatusArgs {
     /// Format.
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Flags of `verify`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// What to verify.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Read this chain here only (repeatable): a URL, or a folder for hyperliquid; replaces the configured list
+    #[arg(long = "endpoint", value_name = "CHAIN=URL_OR_FOLDER", value_parser = parse_endpoint, help_heading = "Connections")]
+    pub(crate) endpoints: Vec<PerChain<Location>>,
+    /// First height or UTC time of a chain, inclusive (repeatable)
+    #[arg(long, value_name = "CHAIN=HEIGHT_OR_TIME", value_parser = parse_at, help_heading = "Range")]
+    pub(crate) from: Vec<PerChain<Point>>,
+    /// Last height or UTC time of a chain, inclusive (repeatable); never above the final height
+    #[arg(long, value_name = "CHAIN=HEIGHT_OR_TIME", value_parser = parse_at, help_heading = "Range")]
+    pub(crate) to: Vec<PerChain<Point>>,
+    /// How well ranges of EVM chains are proved; other chains are read again as well as their source can
+    #[arg(long, value_enum, default_value_t = Level::Bloom, help_heading = "Proof")]
+    pub(crate) level: Level,
+    /// Prove again what an earlier run has proved as well
+    #[arg(long, help_heading = "Proof")]
+    pub(crate) again: bool,
+    /// Mend what differs: bring what is missing, remove what no proof as strong as asked has
+    #[arg(long, help_heading = "Proof")]
+    pub(crate) repair: bool,
+    /// Print the findings as JSON on stdout
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// How well ranges are proved, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// Two endpoints are asked; what either has, is there.
+    Second,
+    /// Every header's bloom is tested, receipts settle what it leaves open.
+    Bloom,
+    /// The receipts of every block are read.
+    Receipts,
 }
 
 /// Flags of `query`.

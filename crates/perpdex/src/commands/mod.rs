@@ -5,8 +5,11 @@ mod completions;
 mod config;
 mod db;
 mod demo;
+mod doctor;
 mod export;
 mod import;
+mod init;
+mod man;
 mod query;
 mod reduce;
 mod replay;
@@ -14,6 +17,7 @@ mod report;
 mod status;
 mod sync;
 mod venues;
+mod verify;
 
 pub(crate) use report::Span;
 
@@ -25,11 +29,14 @@ use crate::exit::{CommandResult, Failure};
 pub(crate) async fn run(cli: Cli) -> CommandResult {
     let common = cli.common;
     match cli.command {
+        Command::Init(args) => init::run(&common, &args),
+        Command::Doctor(args) => Box::pin(doctor::run(&common, args)).await,
         Command::Demo(args) => Box::pin(demo::run(&common, args)).await,
         Command::Sync(args) => Box::pin(sync::run(&common, args)).await,
         Command::Replay(args) => Box::pin(replay::run(&common, args)).await,
         Command::Status(args) => Box::pin(status::run(&common, args)).await,
         Command::Reduce(args) => Box::pin(reduce::run(&common, args)).await,
+        Command::Verify(args) => Box::pin(verify::run(&common, args)).await,
         Command::Query(args) => Box::pin(query::run(&common, args)).await,
         Command::Export(args) => Box::pin(export::run(&common, args)).await,
         Command::Report(args) => Box::pin(report::run(&common, args)).await,
@@ -39,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> CommandResult {
         Command::Chains(args) => chains::run(&load(&common, Vec::new())?, args),
         Command::Config(command) => config::run(&load(&common, Vec::new())?, command),
         Command::Completions { shell } => completions::run(shell),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn run(common: &CommonArgs, args: SyncArgs) -> CommandResult {
     let config = super::load(common, endpoint_layers(&args.endpoints))?;
     let selection = Selection::new(&args.selection).map_err(Failure::refused)?;
     let plan = Plan::new(&config, &selection).map_err(Failure::refused)?;
-    let ranges = ranges(&plan, &args).map_err(Failure::refused)?;
+    let ranges = run_ranges(&plan, &args.from, &args.to).map_err(Failure::refused)?;
     for (chain, reason) in &plan.off {
         crate::stderr_line(&format!("{chain}: off: {reason}"));
     }
@@ -53,12 +53,12 @@ pub(crate) async fn run(common: &CommonArgs, args: SyncArgs) -> CommandResult {
 }
 
 /// `--endpoint` as a layer: the flags of one chain together are its list.
-fn endpoint_layers(endpoints: &[PerChain<Location>]) -> Vec<(Origin, Layer)> {
+pub(super) fn endpoint_layers(endpoints: &[PerChain<Location>]) -> Vec<(Origin, Layer)> {
     let mut chains: BTreeMap<ChainName, ChainLayer> = BTreeMap::new();
     for endpoint in endpoints {
         let layer = chains.entry(ChainName(endpoint.chain)).or_default();
         layer.enabled = Some(true);
-        layer.endpoints.get_or_insert_default().push(EndpointLayer { url: endpoint.value.clone(), label: None });
+        layer.endpoints.get_or_insert_default().push(EndpointLayer { url: endpoint.value.clone(), label: None, ws_url: None });
     }
     match chains.is_empty() {
         true => Vec::new(),
@@ -67,7 +67,7 @@ fn endpoint_layers(endpoints: &[PerChain<Location>]) -> Vec<(Origin, Layer)> {
 }
 
 /// `--from` and `--to` by chain; naming a chain twice, or one that is not read, is an error.
-fn ranges(plan: &Plan<'_>, args: &SyncArgs) -> anyhow::Result<BTreeMap<ChainId, RunRange>> {
+pub(super) fn run_ranges(plan: &Plan<'_>, from: &[PerChain<Point>], to: &[PerChain<Point>]) -> anyhow::Result<BTreeMap<ChainId, RunRange>> {
     let mut ranges: BTreeMap<ChainId, RunRange> = BTreeMap::new();
     let mut set = |flag: &str, at: &PerChain<Point>, slot: fn(&mut RunRange) -> &mut Option<Point>| {
         if !plan.chains.iter().any(|(config, _)| config.chain == at.chain) {
@@ -78,8 +78,8 @@ fn ranges(plan: &Plan<'_>, args: &SyncArgs) -> anyhow::Result<BTreeMap<ChainId, 
             None => Ok(()),
         }
     };
-    args.from.iter().try_for_each(|at| set("--from", at, |range| &mut range.from))?;
-    args.to.iter().try_for_each(|at| set("--to", at, |range| &mut range.to))?;
+    from.iter().try_for_each(|at| set("--from", at, |range| &mut range.from))?;
+    to.iter().try_for_each(|at| set("--to", at, |range| &mut range.to))?;
     for (chain, range) in &ranges {
         if let (Some(Point::Height(from)), Some(Point::Height(to))) = (range.from, range.to)
             && to < from

@@ -11,6 +11,7 @@ use url::Url;
 pub(crate) struct Endpoint {
     location: Location,
     label: String,
+    ws_url: Option<WsUrl>,
 }
 
 /// What an endpoint is.
@@ -30,7 +31,17 @@ impl Endpoint {
     /// An endpoint under a label of its own, or under scheme and host (the last part of a path).
     pub(crate) fn new(location: Location, label: Option<String>) -> Endpoint {
         let label = label.unwrap_or_else(|| location.label());
-        Endpoint { location, label }
+        Endpoint { location, label, ws_url: None }
+    }
+
+    /// The same endpoint with a WebSocket that announces its new heads.
+    pub(crate) fn with_ws_url(self, ws_url: Option<WsUrl>) -> Endpoint {
+        Endpoint { ws_url, ..self }
+    }
+
+    /// Where new heads are announced. Only sources may look at it.
+    pub(crate) fn ws_url(&self) -> Option<&str> {
+        self.ws_url.as_ref().map(|url| url.0.as_str())
     }
 
     /// Where to read. Only sources may look at it.
@@ -97,6 +108,33 @@ impl<'de> Deserialize<'de> for Location {
     }
 }
 
+/// A WebSocket's address; it may hold a key and is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct WsUrl(Url);
+
+impl WsUrl {
+    /// Reads `ws://…` or `wss://…`. The error does not repeat the text.
+    pub(crate) fn parse(text: &str) -> Result<WsUrl, String> {
+        let url = Url::parse(text).map_err(|error| format!("not a valid URL (text withheld): {error}"))?;
+        match url.scheme() {
+            "ws" | "wss" => Ok(WsUrl(url)),
+            other => Err(format!("scheme {other:?} is no WebSocket: use ws:// or wss://")),
+        }
+    }
+}
+
+impl fmt::Debug for WsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WsUrl")
+    }
+}
+
+impl<'de> Deserialize<'de> for WsUrl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<WsUrl, D::Error> {
+        WsUrl::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 /// A database URL with user, password and parameters left out.
 pub(crate) fn database_place(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.split('?').next().unwrap_or_default().to_owned() };
@@ -123,6 +161,14 @@ mod tests {
         }
         for text in ["", "wss://x/hunter2", "https://hunter2:hunter2", "ftp://x"] {
             assert!(!Location::parse(text).unwrap_err().contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn hints_come_from_websockets_alone() {
+        assert!(WsUrl::parse("wss://a.example/hunter2").is_ok());
+        for text in ["https://a/hunter2", "wss://hunter2:hunter2", "hunter2"] {
+            assert!(!WsUrl::parse(text).unwrap_err().contains("hunter2"), "{text}");
         }
     }
 

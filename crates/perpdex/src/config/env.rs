@@ -42,7 +42,7 @@ fn endpoints(chain: &str, value: &str) -> Result<BTreeMap<ChainName, ChainLayer>
         .split(',')
         .map(str::trim)
         .filter(|text| !text.is_empty())
-        .map(|text| Ok(EndpointLayer { url: Location::parse(text).map_err(|message| anyhow!(message))?, label: None }))
+        .map(|text| Ok(EndpointLayer { url: Location::parse(text).map_err(|message| anyhow!(message))?, label: None, ws_url: None }))
         .collect::<Result<Vec<_>>>()?;
     Ok(BTreeMap::from([(name, ChainLayer { endpoints: Some(endpoints), ..ChainLayer::default() })]))
 }

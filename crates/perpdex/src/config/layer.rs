@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use thiserror::Error;
 
-use super::endpoint::Location;
+use super::endpoint::{Location, WsUrl};
 use super::sync::SyncLayer;
 use crate::instant::{POINT_FORMS, Point, parse_point};
 
@@ -103,6 +103,8 @@ pub(crate) struct EndpointLayer {
     pub(crate) url: Location,
     /// What to call it.
     pub(crate) label: Option<String>,
+    /// Where its new heads are announced (EVM chains): a hint of when to look, never needed.
+    pub(crate) ws_url: Option<WsUrl>,
 }
 
 /// Where a chain's history begins.

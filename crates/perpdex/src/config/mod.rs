@@ -29,7 +29,12 @@ const BUILT_IN: &[(&str, &str)] = &[
 ];
 
 /// The file that is read where no other is named.
-const FILE_DEFAULT: &str = "perpdex.toml";
+pub(crate) const FILE_DEFAULT: &str = "perpdex.toml";
+
+/// Places and texts of the built-in configuration.
+pub(crate) fn built_in_texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BUILT_IN.iter().copied()
+}
 
 /// Heights below the tip at which `start = "recent"` begins for chains that no built-in file describes.
 const RECENT_BLOCKS_DEFAULT: u64 = 5_000;
@@ -179,7 +184,11 @@ fn merge_chain(layers: &Layers, chain: ChainId, final_depth: u64) -> ChainConfig
     let name = ChainName(chain);
     let listed = layers.find(|layer| layer.chains.get(&name)?.endpoints.clone()).unwrap_or_else(|| built_in(Vec::new()));
     let endpoints = Setting {
-        value: listed.value.into_iter().map(|endpoint| Endpoint::new(endpoint.url, endpoint.label)).collect::<Vec<_>>(),
+        value: listed
+            .value
+            .into_iter()
+            .map(|endpoint| Endpoint::new(endpoint.url, endpoint.label).with_ws_url(endpoint.ws_url))
+            .collect::<Vec<_>>(),
         origin: listed.origin,
     };
     let by_endpoints = Setting { value: !endpoints.value.is_empty(), origin: endpoints.origin.clone() };
@@ -203,6 +212,10 @@ fn check_chain(config: &ChainConfig) -> Result<()> {
     let by_files = chain == ChainId::HYPERLIQUID || chain == ChainId::HYPERLIQUID_FILES;
     let solana = chain.info().is_some_and(|info| info.kind == ChainKind::Svm);
     for endpoint in &config.endpoints.value {
+        let is_evm = chain.info().is_some_and(|info| info.kind == ChainKind::Evm);
+        if endpoint.ws_url().is_some() && !is_evm {
+            return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({}): ws_url is for EVM chains", config.endpoints.origin));
+        }
         let origin = &config.endpoints.origin;
         match (endpoint.location(), by_files) {
             (Location::Url(_), true) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use perpdex_core::{ChainId, ChainKind, Evidence, Source, StreamId, Target};
+use perpdex_core::{ChainId, ChainKind, Evidence, Source, StreamId, Target, VenueSlug};
 use perpdex_engine::{Bound, ChainError, ChainJob, EngineOptions, HeightOrTime, JobStream, Until, resolve_height};
 use perpdex_venues::VENUES;
 
@@ -28,6 +28,16 @@ impl Selection {
             })
         };
         Ok(Selection { chains: args.chains.clone(), venues: args.venues.iter().map(known).collect::<Result<_>>()? })
+    }
+
+    /// The same chains with all their venues.
+    pub(crate) fn of_all_venues(&self) -> Selection {
+        Selection { chains: self.chains.clone(), venues: Vec::new() }
+    }
+
+    /// The selected venues; empty: all.
+    pub(crate) fn venues(&self) -> Vec<VenueSlug> {
+        self.venues.iter().map(|slug| VenueSlug::known(slug)).collect()
     }
 
     /// The streams of the selected venues on a chain.
@@ -100,7 +110,7 @@ impl Plan<'_> {
 }
 
 /// The weakest evidence that counts as covered. On EVM chains a node can answer with less than it has, and blocks tell.
-fn evidence_min(kind: Option<ChainKind>) -> Evidence {
+pub(super) fn evidence_min(kind: Option<ChainKind>) -> Evidence {
     match kind {
         Some(ChainKind::Evm) => Evidence::Probed,
         _ => Evidence::Witnessed,
@@ -145,7 +155,7 @@ pub(crate) async fn ready_job(
     Ok(ChainJob { chain, sources, streams, venues: VENUES, until, evidence_min, fetch_apart })
 }
 
-fn height_or_time(point: Point) -> HeightOrTime {
+pub(super) fn height_or_time(point: Point) -> HeightOrTime {
     match point {
         Point::Height(height) => HeightOrTime::Height(height),
         Point::Time(ts_ms) => HeightOrTime::TimeMs(ts_ms),

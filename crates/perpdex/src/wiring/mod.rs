@@ -10,6 +10,7 @@ mod ready;
 mod run;
 mod sources;
 mod store;
+mod verify;
 
 pub(crate) use catalog::catalog;
 pub(crate) use doubles::refuse_doubles;
@@ -17,4 +18,6 @@ pub(crate) use jobs::{Plan, RunRange, Selection};
 pub(crate) use options::engine_options;
 pub(crate) use ready::ready_jobs;
 pub(crate) use run::{interruption, run_jobs};
+pub(crate) use sources::open_sources;
 pub(crate) use store::{keep_wider_targets, known_targets, open_store, open_store_existing};
+pub(crate) use verify::{VerifyWish, verify_jobs};

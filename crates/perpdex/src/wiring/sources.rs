@@ -75,14 +75,14 @@ fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOpt
     let timeout = Duration::from_millis(sync.request_timeout_ms.value);
     let response_bytes_max = count(sync.response_bytes_max.value);
     match config.chain.info().map(|info| info.kind) {
-        Some(ChainKind::Evm) => Ok(Arc::new(EvmSource::new(EvmEndpoint {
-            chain: config.chain,
-            url,
-            label,
-            timeout,
-            response_bytes_max,
-            final_depth: config.final_depth.value,
-        })?)),
+        Some(ChainKind::Evm) => {
+            let final_depth = config.final_depth.value;
+            let source = EvmSource::new(EvmEndpoint { chain: config.chain, url, label, timeout, response_bytes_max, final_depth })?;
+            Ok(match endpoint.ws_url() {
+                Some(ws_url) => Arc::new(source.with_hints(ws_url.to_owned())),
+                None => Arc::new(source),
+            })
+        }
         Some(ChainKind::OffChain) if config.chain == ChainId::HYPERLIQUID_API => {
             let endpoint = ApiEndpoint { url, label, timeout, response_bytes_max };
             Ok(Arc::new(ApiSource::new(ApiOptions { trades: listens, ..ApiOptions::new(endpoint) })?))

@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod demo;
+mod hints_anvil;
 mod hyperliquid_bucket;
 mod hyperliquid_day;
 mod hyperliquid_files;
+mod master;
 mod questions;
 mod receipts_real;
 mod reorg_anvil;
@@ -13,3 +15,4 @@ mod replay_real;
 mod solana;
 mod support;
 mod targets;
+mod verify;

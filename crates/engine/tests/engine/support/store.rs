@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, ChainId, Commit, Committed, Covered, Event, Evidence, FailureKind, Hole, RangeSet, RawRecord,
-    ReduceStats, Reverted, Store, StoreError, StreamId, Target,
+    ReduceStats, Reverted, RunState, Store, StoreError, StreamId, Target,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,7 @@ pub(crate) struct State {
     pub(crate) heads: (u64, u64),
     pub(crate) malformed: usize,
     pub(crate) reduced: usize,
+    pub(crate) runs: Vec<RunState>,
     /// Error of every commit of a range that starts at this height or above.
     pub(crate) broken_from: Option<u64>,
 }
@@ -149,6 +150,11 @@ impl Store for MemoryStore {
 
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Result<(), StoreError> {
         self.change(|state| state.holes.extend(holes.iter().map(|hole| (streams.to_vec(), hole.clone()))));
+        Ok(())
+    }
+
+    async fn record_run(&self, run: &RunState) -> Result<(), StoreError> {
+        self.change(|state| state.runs.push(run.clone()));
         Ok(())
     }
 

@@ -62,7 +62,7 @@ impl Served {
 
 fn chain_layer(chain: ChainId, location: Result<Location, String>, first: u64) -> Result<ChainLayer> {
     let url = location.map_err(|message| anyhow!(message))?;
-    let endpoint = EndpointLayer { url, label: Some(format!("simnet-{chain}")) };
+    let endpoint = EndpointLayer { url, label: Some(format!("simnet-{chain}")), ws_url: None };
     Ok(ChainLayer {
         enabled: Some(true),
         start: Some(Start::At(Point::Height(first))),

@@ -1,5 +1,7 @@
 //! `perpdex status`: what is wanted, known and missing, and one sentence that says whether all is well.
 
+mod pace;
+
 use std::io::{self, Write};
 
 use perpdex_core::{BlockRange, RangeSet};
@@ -23,15 +25,24 @@ pub(crate) async fn run(common: &CommonArgs, args: StatusArgs) -> CommandResult 
     let store = wiring::open_store_existing(&config.database.value, catalog).await.map_err(Failure::refused)?;
     let status = store.status().await?;
     let verdict = verdict(&status, args.lag_blocks_max);
+    let paces = pace::paces(&status);
     let mut out = io::stdout().lock();
     match args.output.format() {
-        Format::Json => write_json(&mut out, &Answer { verdict, database: store.place(), status: &status })?,
+        Format::Json => write_json(&mut out, &Answer { verdict, database: store.place(), status: &status, paces: &paces })?,
         Format::Csv => streams(&status).write(&mut out, Format::Csv)?,
         Format::Table => {
             streams(&status).write(&mut out, Format::Table)?;
             writeln!(out)?;
             chains(&status).write(&mut out, Format::Table)?;
+            writeln!(out)?;
+            pace::grid(&paces).write(&mut out, Format::Table)?;
+            let troubles = pace::troubles(&status);
+            if !troubles.rows.is_empty() {
+                writeln!(out)?;
+                troubles.write(&mut out, Format::Table)?;
+            }
             write_gaps(&mut out, &status)?;
+            write_differences(&mut out, &status)?;
             writeln!(out, "\n{}", sentence(verdict))?;
         }
     }
@@ -50,7 +61,7 @@ enum State {
     Complete,
     /// Only the newest heights are missing.
     Behind,
-    /// A gap, a hole or a record that could not be decoded.
+    /// A gap, a hole, a record that could not be decoded, or one that verification found to differ.
     Incomplete,
     /// Nothing was ever wanted.
     Empty,
@@ -62,11 +73,12 @@ struct Answer<'a> {
     database: String,
     #[serde(flatten)]
     status: &'a Status,
+    paces: &'a [pace::Pace],
 }
 
 fn verdict(status: &Status, lag_blocks_max: u64) -> State {
     let wanted: Vec<&StreamStatus> = status.streams.iter().filter(|stream| stream.target.is_some()).collect();
-    let failed = status.chains.iter().any(|chain| chain.decode_failures > 0);
+    let failed = !status.differences.is_empty() || status.chains.iter().any(|chain| chain.decode_failures > 0);
     let worst = |stream: &&StreamStatus| match () {
         () if !stream.holes.is_empty() || stream.wanted_to.is_none() => State::Incomplete,
         () if stream.missing.is_empty() => State::Complete,
@@ -174,5 +186,14 @@ fn write_gaps(out: &mut impl Write, status: &Status) -> io::Result<()> {
     match gaps.len().saturating_sub(GAPS_LISTED_MAX) {
         0 => Ok(()),
         more => writeln!(out, "  and {more} more, see v_gaps"),
+    }
+}
+
+fn write_differences(out: &mut impl Write, status: &Status) -> io::Result<()> {
+    match status.differences.len() {
+        0 => Ok(()),
+        count => {
+            writeln!(out, "\n{count} records differ from what was proved: see v_verify_differences; `perpdex verify --repair` mends them")
+        }
     }
 }

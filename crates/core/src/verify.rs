@@ -1,0 +1,213 @@
+//! Verification: stored ranges proved once more, and what differs.
+
+use alloy_primitives::{B256, keccak256};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{BlockRange, ChainId, Evidence, RangeSet, RawBody, RawRecord, Store, StoreError, StreamId};
+
+/// What a database gives verification, beside [`Store`].
+#[async_trait]
+pub trait VerifyStore: Store {
+    /// Stored raw records of a chain inside a range with the stream each came by, in canonical order.
+    async fn records(&self, chain: ChainId, range: BlockRange) -> Result<Vec<(StreamId, RawRecord)>, StoreError>;
+
+    /// How many raw records of a chain are stored inside a range.
+    async fn record_count(&self, chain: ChainId, range: BlockRange) -> Result<u64, StoreError>;
+
+    /// All verified ranges of a chain, ascending per stream.
+    async fn verified(&self, chain: ChainId) -> Result<Vec<Verified>, StoreError>;
+
+    /// One transaction: replaces the differences of the proof's streams inside its range by those of the proof, marks
+    /// every other height of the range as verified, and raises the evidence of its coverage. Covers nothing new.
+    async fn record_verification(&self, proof: &Verification) -> Result<(), StoreError>;
+
+    /// One transaction: removes all rows of a chain at some heights with their contributions, and their coverage, so that
+    /// an ordinary commit can bring them anew. Closes above that were joined to an open that goes, go too: their heights
+    /// are among those given back.
+    async fn withdraw(&self, chain: ChainId, heights: &RangeSet) -> Result<Withdrawn, StoreError>;
+}
+
+/// A range of a stream that was proved again after it had been stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// The stream.
+    pub stream: StreamId,
+    /// The heights.
+    pub range: BlockRange,
+    /// How well.
+    pub evidence: Evidence,
+    /// When, unix milliseconds: the oldest proof of the range.
+    pub verified_ms: i64,
+}
+
+/// What proving a range once more has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// The chain.
+    pub chain: ChainId,
+    /// Streams it speaks of; all of them are covered throughout the range.
+    pub streams: Vec<StreamId>,
+    /// The heights.
+    pub range: BlockRange,
+    /// How well they are proved.
+    pub evidence: Evidence,
+    /// Time of the first height, unix milliseconds.
+    pub from_ms: i64,
+    /// Time of the last height, unix milliseconds.
+    pub to_ms: i64,
+    /// Where the store differs from the proof, by height and record.
+    pub differences: Vec<Difference>,
+    /// When it was had, unix milliseconds.
+    pub proved_ms: i64,
+}
+
+/// One raw record in which store and proof differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The stream.
+    pub stream: StreamId,
+    /// Height of the record.
+    pub height: u64,
+    /// Its key inside the height.
+    pub rec: i64,
+    /// What is wrong with the store.
+    pub kind: DifferenceKind,
+    /// Transaction of the record.
+    pub tx_id: String,
+    /// Digest of the stored record, see [`RawRecord::digest`]; `None` where none is stored.
+    pub stored: Option<B256>,
+    /// Digest of the proved record; `None` where the proof has none.
+    pub proved: Option<B256>,
+}
+
+/// How a stored record differs from the proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// The proof has it, the store does not.
+    Missing,
+    /// The store has it, the proof does not.
+    Extra,
+    /// Both have it with different content.
+    Changed,
+}
+
+impl DifferenceKind {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DifferenceKind::Missing => "missing",
+            DifferenceKind::Extra => "extra",
+            DifferenceKind::Changed => "changed",
+        }
+    }
+}
+
+/// What a withdrawal removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// Raw records removed.
+    pub records: u64,
+    /// Heights that are no longer covered.
+    pub heights: RangeSet,
+}
+
+impl RawRecord {
+    /// Keccak-256 over everything that sources must agree about: place, order, transaction, time and content. The index of
+    /// the transaction is left out, because not every source gives it.
+    pub fn digest(&self) -> B256 {
+        let mut bytes = Vec::with_capacity(self.size_bytes() + 256);
+        for number in [self.chain.as_i64(), i64::from_ne_bytes(self.height.to_ne_bytes()), self.rec, self.ord, self.time_ms] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        let mut part = |part: &[u8]| {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        };
+        part(self.tx_id.as_bytes());
+        part(self.emitter().as_bytes());
+        match &self.body {
+            RawBody::EvmLog(log) => {
+                log.topics.iter().for_each(|topic| part(topic.as_slice()));
+                part(&log.data);
+                part(log.block_hash.as_slice());
+            }
+            RawBody::SolanaEvent(event) => {
+                part(event.carrier.as_str().as_bytes());
+                part(event.position.as_bytes());
+                part(event.parent.as_bytes());
+                part(&event.payload);
+            }
+            RawBody::HyperliquidLine(line) => part(line.text.as_bytes()),
+            RawBody::ApiAnswer { body, .. } => part(body.as_bytes()),
+            RawBody::StateRead { calldata, output, .. } => {
+                part(calldata);
+                part(output);
+            }
+        }
+        keccak256(&bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{Address, Bytes};
+
+    use super::*;
+    use crate::EvmLog;
+
+    fn record() -> RawRecord {
+        RawRecord {
+            chain: ChainId::BNB,
+            height: 7,
+            rec: 3,
+            ord: 3,
+            tx_id: "0x1".to_owned(),
+            tx_index: Some(2),
+            time_ms: 1_000,
+            body: RawBody::EvmLog(EvmLog {
+                address: Address::repeat_byte(1),
+                topics: vec![B256::repeat_byte(2)],
+                data: Bytes::from_static(&[3]),
+                block_hash: B256::repeat_byte(4),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_digest_tells_every_change_but_the_index_of_the_transaction() {
+        let with = |change: fn(&mut RawRecord)| {
+            let mut changed = record();
+            change(&mut changed);
+            changed.digest()
+        };
+        let log = |record: &mut RawRecord, change: fn(&mut EvmLog)| {
+            let RawBody::EvmLog(log) = &mut record.body else { unreachable!("a log") };
+            change(log);
+        };
+        assert_eq!(with(|record| record.tx_index = None), record().digest());
+        let changed = [
+            with(|record| record.height += 1),
+            with(|record| record.rec += 1),
+            with(|record| record.ord += 1),
+            with(|record| record.time_ms += 1),
+            with(|record| record.tx_id.push('0')),
+            with(|record| record.chain = ChainId::ETHEREUM),
+        ];
+        assert!(changed.iter().all(|digest| *digest != record().digest()));
+        let changes: [fn(&mut EvmLog); 5] = [
+            |log| log.address = Address::ZERO,
+            |log| log.topics.clear(),
+            |log| log.data = Bytes::new(),
+            |log| log.block_hash = B256::ZERO,
+            // The same bytes divided otherwise.
+            |log| (log.topics, log.data) = (Vec::new(), [&[2; 32][..], &[3]].concat().into()),
+        ];
+        for change in changes {
+            let mut changed = record();
+            log(&mut changed, change);
+            assert_ne!(changed.digest(), record().digest());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One withdrawal: some heights of a chain go, so that an ordinary commit can bring them as they were proved.
+
+use perpdex_core::{BlockRange, Catalog, ChainId, RangeSet, StreamId, Withdrawn};
+
+use crate::batch::Batch;
+use crate::coverage::{self, read_stream};
+use crate::dirty;
+use crate::fact::height_cell;
+use crate::reference::remove_unused_assets;
+use crate::remove::{Removed, listed_in, relist, remove, remove_markets};
+use crate::sql::{Db, Param, Record, Result, Tx};
+use crate::verify;
+
+/// Removes everything of the chain at these heights, and the heights of closes that were joined to an open there.
+///
+/// Closes that were joined *across* such a height stay: their open stays too, and the height was covered when they were
+/// joined. Should its new history hold a later open of the same position, which needs a venue that uses ids twice, a
+/// new database tells.
+pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights: &RangeSet) -> Result<Withdrawn> {
+    let mut writer = db.begin().await?;
+    let tx = &mut writer;
+    let heights = with_closes(tx, chain, heights).await?;
+    // Rare enough that everything may be computed anew; before any market goes, so that its asset is among it.
+    dirty::mark_all(tx).await?;
+    let mut batch = Batch::new(catalog, chain);
+    let mut old = Vec::new();
+    for range in heights.ranges() {
+        old.extend(listed_in(tx, catalog, chain, *range).await?);
+    }
+    old.sort_by_key(|market| market.row.market_id);
+    old.dedup_by_key(|market| market.row.market_id);
+    let met = met_at(tx, chain, &heights).await?;
+    let mut removed = Removed::default();
+    for range in heights.ranges() {
+        let part = remove(tx, &mut batch, chain, *range).await?;
+        removed.records += part.records;
+        removed.blocks += part.blocks;
+    }
+    let gone = lift_first(tx, chain, &met).await?;
+    remove_markets(tx, &gone).await?;
+    old.retain(|market| !gone.contains(&market.row.market_id));
+    relist(tx, &mut batch, chain, &old).await?;
+    // Once more: a market's row that was made anew carries the first height it had.
+    lift_first(tx, chain, &met).await?;
+    for stream in streams(tx, chain).await? {
+        coverage::cut_out(tx, &stream, &heights).await?;
+        verify::forget(tx, &stream, &heights).await?;
+    }
+    batch.finish(tx).await?;
+    tx.execute("DELETE FROM dirty WHERE market_id NOT IN (SELECT market_id FROM markets)", Vec::new()).await?;
+    remove_unused_assets(tx).await?;
+    writer.commit().await?;
+    Ok(Withdrawn { records: removed.records, heights })
+}
+
+/// The heights, and those of closes above that were joined to an open at one of them. What a join makes names its
+/// position as its trade.
+async fn with_closes(tx: &mut Tx, chain: ChainId, heights: &RangeSet) -> Result<RangeSet> {
+    let mut all: Vec<BlockRange> = heights.ranges().to_vec();
+    for range in heights.ranges() {
+        let sql = "SELECT DISTINCT c.height FROM fills o JOIN fills c ON c.chain_id = o.chain_id AND c.position_key = o.position_key \
+                   AND c.market_id = o.market_id AND c.height > o.height AND c.trade_key = c.position_key \
+                   AND c.action NOT IN ('open','increase') \
+                   WHERE o.chain_id = $1 AND o.height BETWEEN $2 AND $3 AND o.position_side IS NOT NULL AND o.action IN ('open','increase')";
+        let cells = vec![chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
+        for row in &tx.rows(sql, cells).await? {
+            all.push(BlockRange::single(row.height(0)?));
+        }
+    }
+    Ok(RangeSet::from_ranges(all))
+}
+
+/// Ids of the markets that were first met at one of the heights.
+async fn met_at(tx: &mut Tx, chain: ChainId, heights: &RangeSet) -> Result<Vec<i64>> {
+    let mut ids = Vec::new();
+    for range in heights.ranges() {
+        let sql = "SELECT market_id FROM markets WHERE chain_id = $1 AND first_height BETWEEN $2 AND $3";
+        let cells = vec![chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
+        for row in &tx.rows(sql, cells).await? {
+            ids.push(row.int(0)?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Tables that name a market, with the time of the events behind their rows: a rate's own times are those of its period.
+const OF_MARKET: [(&str, &str); 9] = [
+    ("market_listings", "r.ts_ms"),
+    ("fills", "r.ts_ms"),
+    ("liquidations", "r.ts_ms"),
+    ("funding_payments", "r.ts_ms"),
+    ("funding_rates", "(SELECT b.ts_ms FROM blocks b WHERE b.chain_id = r.chain_id AND b.height = r.height)"),
+    ("funding_index", "r.ts_ms"),
+    ("oi_anchors", "r.ts_ms"),
+    ("prices", "r.ts_ms"),
+    ("unresolved", "r.ts_ms"),
+];
+
+/// Sets first height and time of markets to those of the rows that are left; gives the markets that have none.
+async fn lift_first(tx: &mut Tx, chain: ChainId, ids: &[i64]) -> Result<Vec<i64>> {
+    let mut gone = Vec::new();
+    for id in ids {
+        let selects =
+            OF_MARKET.map(|(table, time)| format!("SELECT MIN(r.height) AS h, MIN({time}) AS t FROM {table} r WHERE r.market_id = $1"));
+        let sql = format!("SELECT MIN(h), MIN(t) FROM ({}) x", selects.join(" UNION ALL "));
+        let rows = tx.rows(&sql, vec![(*id).into()]).await?;
+        let first = |at: usize| rows.first().map_or(Ok(None), |row: &Record| row.opt_int(at));
+        match (first(0)?, first(1)?) {
+            (Some(height), Some(ms)) => {
+                let cells = vec![Param::Int(height), ms.into(), (*id).into(), chain.as_i64().into()];
+                tx.execute("UPDATE markets SET first_height = $1, first_ms = $2 WHERE market_id = $3 AND chain_id = $4", cells).await?;
+            }
+            _ => gone.push(*id),
+        }
+    }
+    Ok(gone)
+}
+
+/// All streams of which anything is known.
+async fn streams(tx: &mut Tx, chain: ChainId) -> Result<Vec<StreamId>> {
+    let sql = "SELECT chain_id, venue_id, part, version FROM covered_ranges WHERE chain_id = $1 \
+               UNION SELECT chain_id, venue_id, part, version FROM verified_ranges WHERE chain_id = $1 \
+               UNION SELECT chain_id, venue_id, part, version FROM verify_differences WHERE chain_id = $1";
+    tx.rows(sql, vec![chain.as_i64().into()]).await?.iter().map(read_stream).collect()
+}
