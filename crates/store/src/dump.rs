@@ -76,6 +76,8 @@ const TABLES: &[(&str, Compared)] = &[
     ("cascade_venues", Compared::Whole(4)),
     ("signals", Compared::Whole(4)),
     ("external_metrics", Compared::Whole(6)),
+    // Made on demand.
+    ("oi_checks", Compared::No),
 ];
 
 /// Names of all tables.

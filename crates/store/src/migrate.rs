@@ -44,6 +44,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/sqlite/0006_external_metrics.sql"),
         postgres: include_str!("../../../migrations/postgres/0006_external_metrics.sql"),
     },
+    Migration {
+        name: "0007_hyperliquid",
+        sqlite: include_str!("../../../migrations/sqlite/0007_hyperliquid.sql"),
+        postgres: include_str!("../../../migrations/postgres/0007_hyperliquid.sql"),
+    },
 ];
 
 /// The version this program makes.

@@ -7,6 +7,7 @@ use perpdex_core::{
 };
 
 use crate::external::{self, ExternalMetric, Imported};
+use crate::oi_check::{self, OiChecks};
 use crate::options::StoreOptions;
 use crate::place::Place;
 use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Table};
@@ -151,6 +152,11 @@ impl SqlStore {
         aggregate::rebuild(&mut tx, &self.catalog).await?;
         reduce::mark_all(&mut tx).await?;
         tx.commit().await
+    }
+
+    /// Holds levels that follow from earlier statements and the fills since against later statements, and replaces `v_oi_checks`.
+    pub async fn check_open_interest(&self) -> Outcome<OiChecks> {
+        oi_check::check(&self.db).await.map_err(|fault| self.told(fault))
     }
 
     /// Ends all connections. Everything committed is safe without it.

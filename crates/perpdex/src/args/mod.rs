@@ -169,6 +169,9 @@ pub(crate) struct ReduceArgs {
     /// Make all sums, levels and windows anew from the stored events; without a defect or a changed threshold no row changes
     #[arg(long, help_heading = "Reduce")]
     pub(crate) rebuild: bool,
+    /// Hold open interest that follows from a stated level and the fills since against every later stated level instead; fills v_oi_checks
+    #[arg(long, conflicts_with = "rebuild", help_heading = "Reduce")]
+    pub(crate) check_oi: bool,
     /// Format of the answer
     #[command(flatten)]
     pub(crate) output: OutputArgs,

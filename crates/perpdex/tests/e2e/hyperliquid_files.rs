@@ -182,6 +182,33 @@ fn a_stall_and_a_broken_end_are_gaps_until_another_copy_has_them() {
     assert_eq!(rows["fills"], 2 * 29);
 }
 
+#[test]
+fn open_interest_is_a_stated_level_and_the_fills_since() {
+    let folder = folder();
+    let root = folder.path();
+    // A trade a minute opens one; before the first minute 100 were open, which only the contexts know.
+    let blocks = (0..=180).map(|minute| block(minute + 1, 60 * minute, &legs(minute, second(60 * minute).1, minute as i64)));
+    write(&root.join("hl/node_fills_by_block/hourly/20260101/0"), &blocks.collect::<String>());
+    let row = |minute: u64, level: u64| format!("2026-01-01T{:02}:{:02}:00Z,BTC,{level}.0,50000\n", minute / 60, minute % 60);
+    let rows = row(30, 131) + &row(31, 1) + &row(59, 160) + &row(90, 191) + &row(105, 999);
+    write(&root.join("hl/asset_ctxs/20260101.csv"), &format!("time,coin,open_interest,mark_px\n{rows}"));
+    let url = database(root, "levels");
+    let run = perpdex(root, &["replay", "hl", "--database", &url]);
+    assert_eq!(run.code, Some(1), "half an hour between two rows of contexts is a gap: {}{}", run.stdout, run.stderr);
+    let hours = query(root, &url, "SELECT hour_id, oi_long, oi_short, mark_source FROM v_open_interest_hourly ORDER BY hour_id");
+    let levels: Vec<(f64, f64)> =
+        hours.iter().take(2).map(|hour| (hour["oi_long"].as_f64().unwrap(), hour["oi_short"].as_f64().unwrap())).collect();
+    assert_eq!(levels, [(160.0, 160.0), (220.0, 220.0)], "the row of minute 31 is none of those that are taken");
+    assert_eq!(hours[1]["mark_source"], "mark");
+    let checked = perpdex(root, &["reduce", "--check-oi", "--json", "--database", &url]);
+    let found: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!((checked.code, found), (Some(1), json!({"markets": 1, "checked": 3, "differing": 1, "unreachable": 1})));
+    let checks = query(root, &url, "SELECT computed_long, stated_long, difference_short, equal FROM v_oi_checks ORDER BY ts_ms");
+    let last = json!({"computed_long": 206.0, "stated_long": 999.0, "difference_short": -793.0, "equal": 0});
+    assert_eq!((checks.len(), &checks[2]), (3, &last));
+    assert!(checks[..2].iter().all(|check| check["equal"] == 1), "{checks:?}");
+}
+
 /// A `sync` of a node's folder that follows it.
 fn follow(root: &Path, url: &str) -> Guarded {
     let endpoint = format!("hyperliquid={}", root.join("hl").display());

@@ -106,6 +106,14 @@ async fn level_before(tx: &mut Tx, market_id: i64, hour: i64) -> Result<Option<L
     Ok(sides.map(|(long_q, short_q)| Level { long_q, short_q, long_usd_e6, short_usd_e6 }))
 }
 
+/// Times in which a market's fills are known; none for a market that is gone.
+pub(crate) async fn fills_covered(tx: &mut Tx, market_id: i64) -> Result<Vec<CoveredTime>> {
+    match market(tx, market_id).await? {
+        Some(market) => covered(tx, &market, Family::Fills).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 /// Which records a stretch of coverage speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
@@ -114,7 +122,7 @@ enum Family {
 }
 
 /// Parts that bring funding, prices or levels, and no fills.
-const FUNDING_PARTS: [&str; 4] = ["misc", "asset_ctxs", "contexts", "funding"];
+const FUNDING_PARTS: [&str; 5] = ["misc", "asset_ctxs", "contexts", "funding", "trades"];
 
 /// Times covered well enough, as the wanted version of the streams has them, on all chains that tell of the market.
 async fn covered(tx: &mut Tx, market: &Market, family: Family) -> Result<Vec<CoveredTime>> {

@@ -15,6 +15,7 @@ use perpdex_core::ReduceStats;
 
 use crate::dirty;
 use crate::sql::{Db, Result, Tx, first_int};
+pub(crate) use history::fills_covered;
 use params::Params;
 
 /// Markets reduced in one transaction; between two of them commits may come in.
