@@ -187,7 +187,7 @@ fn open_interest_is_a_stated_level_and_the_fills_since() {
     let folder = folder();
     let root = folder.path();
     // A trade a minute opens one; before the first minute 100 were open, which only the contexts know.
-    let blocks = (0..=180).map(|minute| block(minute + 1, 60 * minute, &legs(minute, second(60 * minute).1, minute as i64)));
+    let blocks = (0..=180).map(|minute| block(1_000 + minute, 60 * minute, &legs(minute, second(60 * minute).1, minute as i64)));
     write(&root.join("hl/node_fills_by_block/hourly/20260101/0"), &blocks.collect::<String>());
     let row = |minute: u64, level: u64| format!("2026-01-01T{:02}:{:02}:00Z,BTC,{level}.0,50000\n", minute / 60, minute % 60);
     let rows = row(30, 131) + &row(31, 1) + &row(59, 160) + &row(90, 191) + &row(105, 999);
