@@ -34,6 +34,7 @@ fn text(database: Option<&str>, endpoints: &[PerChain<Location>]) -> String {
     for endpoint in endpoints {
         let url = match &endpoint.value {
             Location::Url(url) => url.as_str().to_owned(),
+            Location::Blocks(url) => format!("blocks+{url}"),
             Location::Folder(path) => path.display().to_string(),
             Location::Bucket(url) => url.clone(),
         };
