@@ -47,7 +47,8 @@ async fn blocks_have_alloys_shape() {
         assert_eq!(provider.get_block_by_hash(want.hash).await.unwrap().unwrap(), block);
     }
     assert!(provider.get_block_by_number((LAST + 1).into()).await.unwrap().is_none());
-    assert!(provider.get_block_by_number((FIRST - 1).into()).await.unwrap().is_none());
+    let pruned = error(&node.url(), "eth_getBlockByNumber", json!([format!("{:#x}", FIRST - 1), false])).await;
+    assert_eq!(pruned, (4_444, "pruned history unavailable".to_owned()));
     assert!(provider.get_block_by_hash(hash(LAST, 9)).await.unwrap().is_none());
     let full = error(&node.url(), "eth_getBlockByNumber", json!(["latest", true])).await;
     assert_eq!(full, (-32_602, "this node has transaction hashes only: ask with false".to_owned()));
