@@ -249,7 +249,9 @@ impl OpenStream {
             let Some(probe) = probe(&place, &name, Some(self.files.stream))? else { continue };
             let (first, first_ms) = probe.first;
             if newest <= first {
-                (newest, growing) = (first, !probe.compressed && matches!(place, crate::files::Place::Local(_)));
+                // A day of contexts is put there whole.
+                let is_written_on = self.files.stream != HyperliquidStream::AssetContexts;
+                (newest, growing) = (first, is_written_on && !probe.compressed && matches!(place, crate::files::Place::Local(_)));
             }
             found.push(FileEntry { place, name, slot, first, first_ms });
         }
