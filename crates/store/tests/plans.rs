@@ -58,8 +58,10 @@ enum By {
 fn by(view: &str) -> By {
     match view {
         "v_trades" | "v_liquidations" | "v_funding_rates" | "v_funding_payments" | "v_cascades" | "v_cascade_venues"
-        | "v_external_metrics" => By::Moment,
-        "v_coverage" | "v_gaps" | "v_reorgs" | "v_decode_failures" | "v_unresolved" | "v_reduce_failures" => By::Now,
+        | "v_external_metrics" | "v_oi_checks" => By::Moment,
+        "v_coverage" | "v_gaps" | "v_reorgs" | "v_decode_failures" | "v_unresolved" | "v_reduce_failures" | "v_verify_differences" => {
+            By::Now
+        }
         "v_liquidation_zones" => By::Day,
         view if view.ends_with("_daily") => By::Day,
         _ => By::Hour,
