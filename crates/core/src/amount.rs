@@ -3,6 +3,7 @@
 //! No float touches an amount. A conversion to fewer digits rounds half to even, once; what does not fit is an error.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use alloy_primitives::{I256, U256};
 use serde::{Deserialize, Serialize};
@@ -137,7 +138,7 @@ impl Decimal {
     pub fn rescale(&self, scale: u8) -> Result<Decimal, AmountError> {
         if scale >= self.scale {
             let power = pow10(scale - self.scale).ok_or_else(|| self.overflow("rescaled number"))?;
-            let value = self.value.checked_mul(power).ok_or_else(|| self.overflow("rescaled number"))?;
+            let value = product(self.value, power).ok_or_else(|| self.overflow("rescaled number"))?;
             Ok(Decimal { value, scale })
         } else {
             // A divisor beyond 10^76 leaves nothing of any 256-bit number.
@@ -152,13 +153,13 @@ impl Decimal {
     /// The number times 10^scale as a 64-bit integer, rounded half to even.
     pub fn to_i64(&self, scale: u8) -> Result<i64, AmountError> {
         let scaled = self.rescale(scale)?;
-        i64::try_from(scaled.value).map_err(|_| self.overflow("64-bit integer"))
+        narrow(scaled.value).and_then(|value| i64::try_from(value).ok()).ok_or_else(|| self.overflow("64-bit integer"))
     }
 
     /// Exact product.
     pub fn mul(&self, other: &Decimal) -> Result<Decimal, AmountError> {
         let (a, b) = (self.trimmed(), other.trimmed());
-        let value = a.value.checked_mul(b.value).ok_or_else(|| self.overflow("product"))?;
+        let value = product(a.value, b.value).ok_or_else(|| self.overflow("product"))?;
         Ok(Decimal { value, scale: a.scale + b.scale })
     }
 
@@ -172,9 +173,9 @@ impl Decimal {
         let shift = i32::from(scale) + i32::from(b.scale) - i32::from(a.scale);
         let power = u8::try_from(shift.unsigned_abs()).ok().and_then(pow10).ok_or_else(|| self.overflow("quotient"))?;
         let (n, d) = if shift >= 0 {
-            (a.value.checked_mul(power).ok_or_else(|| self.overflow("quotient"))?, b.value)
+            (product(a.value, power).ok_or_else(|| self.overflow("quotient"))?, b.value)
         } else {
-            (a.value, b.value.checked_mul(power).ok_or_else(|| self.overflow("quotient"))?)
+            (a.value, product(b.value, power).ok_or_else(|| self.overflow("quotient"))?)
         };
         let value = if d.is_negative() { div_half_even(-n, -d) } else { div_half_even(n, d) };
         Ok(Decimal { value, scale })
@@ -210,11 +211,37 @@ impl Decimal {
 
     /// The nearest double; the only way out of exactness, for `*_f` columns.
     pub fn to_f64(&self) -> f64 {
-        self.to_string().parse().expect("a decimal prints as a number")
+        let trimmed = self.trimmed();
+        match narrow(trimmed.value) {
+            // Both are exact doubles, so that their quotient is rounded once.
+            Some(value) if value.unsigned_abs() < F64_EXACT_MAX && trimmed.scale <= F64_POWER_MAX => {
+                value as f64 / POW10_U128[usize::from(trimmed.scale)] as f64
+            }
+            _ => trimmed.to_string().parse().expect("a decimal prints as a number"),
+        }
     }
 
     /// The same number without trailing zeros behind the point.
     pub fn trimmed(&self) -> Decimal {
+        if self.value.is_zero() {
+            return Decimal::ZERO;
+        }
+        // An odd number is no multiple of ten.
+        if self.scale == 0 || self.value.as_limbs()[0] & 1 == 1 {
+            return *self;
+        }
+        match narrow(self.value) {
+            Some(value) => {
+                let (digits, scale) = trim(value.unsigned_abs(), self.scale);
+                // Only -2^127 has a magnitude beyond i128, and its negation is itself.
+                let digits = digits as i128;
+                Decimal { value: widen(if value < 0 { digits.wrapping_neg() } else { digits }), scale }
+            }
+            None => self.trimmed_wide(),
+        }
+    }
+
+    fn trimmed_wide(&self) -> Decimal {
         let ten = I256::try_from(10).expect("ten fits");
         let mut out = *self;
         while out.scale > 0 && (out.value % ten).is_zero() {
@@ -247,7 +274,10 @@ impl fmt::Display for Decimal {
     /// Plain notation, without trailing zeros and without an exponent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let trimmed = self.trimmed();
-        let digits = trimmed.value.unsigned_abs().to_string();
+        let digits = match narrow(trimmed.value) {
+            Some(value) => value.unsigned_abs().to_string(),
+            None => trimmed.value.unsigned_abs().to_string(),
+        };
         if trimmed.value.is_negative() {
             f.write_str("-")?;
         }
@@ -255,9 +285,15 @@ impl fmt::Display for Decimal {
         if scale == 0 {
             return f.write_str(&digits);
         }
-        let padded = format!("{digits:0>width$}", width = scale + 1);
-        let (whole, fraction) = padded.split_at(padded.len() - scale);
-        write!(f, "{whole}.{fraction}")
+        match digits.len().checked_sub(scale) {
+            None | Some(0) => write!(f, "0.{digits:0>scale$}"),
+            Some(whole) => {
+                let (whole, fraction) = digits.split_at(whole);
+                f.write_str(whole)?;
+                f.write_str(".")?;
+                f.write_str(fraction)
+            }
+        }
     }
 }
 
@@ -273,20 +309,101 @@ fn parse_digits(whole: &str, fraction: &str) -> Option<I256> {
     I256::try_from(unsigned).ok()
 }
 
+/// Powers of ten that fit in 128 bits.
+const POW10_U128: [u128; 39] = {
+    let mut powers = [1; 39];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = 10 * powers[n - 1];
+        n += 1;
+    }
+    powers
+};
+
+/// Integers below this are exact doubles.
+const F64_EXACT_MAX: u128 = 1 << 53;
+/// The largest power of ten that is an exact double.
+const F64_POWER_MAX: u8 = 22;
+
 /// 10^n, or `None` where it does not fit in 255 bits.
 fn pow10(n: u8) -> Option<I256> {
-    if n > SCALE_MAX {
-        return None;
+    static POWERS: LazyLock<Vec<I256>> = LazyLock::new(|| {
+        let power = |n: u8| I256::try_from(U256::from(10).pow(U256::from(n))).expect("below 2^255");
+        (0..=SCALE_MAX).map(power).collect()
+    });
+    POWERS.get(usize::from(n)).copied()
+}
+
+/// The number in 128 bits, where nearly all numbers of markets fit: wide arithmetic costs ten times as much.
+fn narrow(value: I256) -> Option<i128> {
+    let [a, b, c, d] = *value.as_limbs();
+    let low = (u128::from(b) << 64 | u128::from(a)) as i128;
+    let sign = if low < 0 { u64::MAX } else { 0 };
+    (c == sign && d == sign).then_some(low)
+}
+
+/// The same number in 256 bits.
+fn widen(value: i128) -> I256 {
+    let sign = if value < 0 { u64::MAX } else { 0 };
+    I256::from_limbs([value as u64, (value >> 64) as u64, sign, sign])
+}
+
+fn product(a: I256, b: I256) -> Option<I256> {
+    if let (Some(a), Some(b)) = (narrow(a), narrow(b))
+        && let Some(product) = a.checked_mul(b)
+    {
+        return Some(widen(product));
     }
-    I256::try_from(U256::from(10).pow(U256::from(n))).ok()
+    a.checked_mul(b)
+}
+
+/// Takes trailing zeros off, `scale` of them at most; `digits` must not be zero.
+fn trim(mut digits: u128, mut scale: u8) -> (u128, u8) {
+    // From many at once to one: at most two divisions a step.
+    for step in [16, 8, 4, 2, 1] {
+        let power = POW10_U128[usize::from(step)];
+        while step <= scale && digits >> 64 != 0 && digits.is_multiple_of(power) {
+            digits /= power;
+            scale -= step;
+        }
+    }
+    let Ok(mut short) = u64::try_from(digits) else { return (digits, scale) };
+    for step in [16, 8, 4, 2, 1] {
+        let power = POW10_U128[usize::from(step)] as u64;
+        while step <= scale && short.is_multiple_of(power) {
+            short /= power;
+            scale -= step;
+        }
+    }
+    (short.into(), scale)
 }
 
 /// `n / d` rounded half to even; `d` must be above zero.
 fn div_half_even(n: I256, d: I256) -> I256 {
     debug_assert!(!d.is_negative() && !d.is_zero(), "divisor must be above zero");
+    match (narrow(n), narrow(d)) {
+        (Some(n), Some(d)) => widen(div_half_even_narrow(n, d)),
+        _ => div_half_even_wide(n, d),
+    }
+}
+
+fn div_half_even_narrow(n: i128, d: i128) -> i128 {
+    let (magnitude, divisor) = (n.unsigned_abs(), d.unsigned_abs());
+    let (quotient, rest) = match (u64::try_from(magnitude), u64::try_from(divisor)) {
+        (Ok(magnitude), Ok(divisor)) => (u128::from(magnitude / divisor), u128::from(magnitude % divisor)),
+        _ => (magnitude / divisor, magnitude % divisor),
+    };
+    // `rest > divisor - rest` is `2 * rest > divisor` without the overflow.
+    let other = divisor - rest;
+    let rounded = quotient + u128::from(rest > other || (rest == other && quotient & 1 == 1));
+    // Only -2^127 / 1 has a magnitude beyond i128, and its negation is itself.
+    let rounded = rounded as i128;
+    if n < 0 { rounded.wrapping_neg() } else { rounded }
+}
+
+fn div_half_even_wide(n: I256, d: I256) -> I256 {
     let (quotient, rest) = (n / d, (n % d).unsigned_abs());
     let divisor = d.unsigned_abs();
-    // `rest > divisor - rest` is `2 * rest > divisor` without the overflow.
     let other = divisor - rest;
     let up = rest > other || (rest == other && quotient.unsigned_abs().bit(0));
     match (up, n.is_negative()) {
@@ -371,5 +488,39 @@ mod tests {
         assert_eq!(qty.to_decimal(Some(2)).unwrap().to_string(), "1.5");
         let price = Amount { native: I256::try_from(2_500_000).unwrap(), unit: Unit::MarketPrice(8) };
         assert_eq!(price.to_decimal(Some(3)).unwrap().to_string(), "25");
+    }
+
+    /// Numbers around every border between narrow and wide arithmetic, of both signs.
+    fn borders() -> Vec<I256> {
+        let one = I256::ONE;
+        let powers = [10, 62, 63, 64, 65, 126, 127, 128, 129, 200, 254].map(|n| one << n);
+        let tens = [1, 8, 16, 18, 19, 30, 38, 39, 60, 76].map(|n| pow10(n).unwrap());
+        let odd = [3, 5, 25, 1_234_567_890].map(|n| I256::try_from(n).unwrap());
+        let mut out = vec![I256::ZERO, I256::MAX, I256::MIN + one];
+        for n in powers.into_iter().chain(tens).chain(odd) {
+            out.extend([n - one, n, n + one, -n, -n - one]);
+        }
+        out
+    }
+
+    #[test]
+    fn narrow_arithmetic_is_wide_arithmetic() {
+        for a in borders() {
+            assert_eq!(narrow(a).map_or(a, widen), a);
+            assert_eq!(narrow(a).is_some(), i128::try_from(a).is_ok(), "{a}");
+            for scale in [0, 1, 7, 18, 30, 76] {
+                let (number, wide) = (Decimal::new(a, scale), Decimal::new(a, scale).trimmed_wide());
+                let trimmed = number.trimmed();
+                assert_eq!((trimmed.value, trimmed.scale), (wide.value, wide.scale), "{a} {scale}");
+                assert_eq!(number.to_f64(), number.to_string().parse::<f64>().unwrap(), "{a} {scale}");
+            }
+            for b in borders() {
+                assert_eq!(product(a, b), a.checked_mul(b), "{a} {b}");
+                if !b.is_zero() && !b.is_negative() {
+                    assert_eq!(div_half_even(a, b), div_half_even_wide(a, b), "{a} {b}");
+                }
+            }
+        }
+        assert_eq!(div_half_even(widen(i128::MIN), I256::ONE), widen(i128::MIN));
     }
 }

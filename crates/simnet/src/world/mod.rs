@@ -39,8 +39,65 @@ pub struct WorldOptions {
     pub qty_scales: BTreeMap<String, u8>,
     /// Leaves the cascade out: no fall, and nobody is liquidated for it.
     pub is_quiet: bool,
+    /// Who has how much of the events.
+    pub shares: Shares,
     /// A second future: the same world up to a moment, another one after it.
     pub fork: Option<Fork>,
+}
+
+/// What each venue has of the wanted number of events, in thousandths. A venue with none still lists its markets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// GMX v2.
+    pub gmx: u64,
+    /// Aster 1001x on BNB Chain.
+    pub aster_bnb: u64,
+    /// Aster 1001x on Arbitrum.
+    pub aster_arbitrum: u64,
+    /// Aster vault on BNB Chain.
+    pub vault_bnb: u64,
+    /// Aster vault on Arbitrum.
+    pub vault_arbitrum: u64,
+    /// Aster vault on Ethereum.
+    pub vault_ethereum: u64,
+    /// Phoenix Eternal.
+    pub phoenix: u64,
+    /// Each of the other venues on Solana.
+    pub solana_other: u64,
+    /// Hyperliquid.
+    pub hyperliquid: u64,
+}
+
+impl Shares {
+    /// Nothing anywhere.
+    pub const NONE: Shares = Shares {
+        gmx: 0,
+        aster_bnb: 0,
+        aster_arbitrum: 0,
+        vault_bnb: 0,
+        vault_arbitrum: 0,
+        vault_ethereum: 0,
+        phoenix: 0,
+        solana_other: 0,
+        hyperliquid: 0,
+    };
+}
+
+impl Default for Shares {
+    /// A little of everything, most of it on Hyperliquid.
+    fn default() -> Shares {
+        Shares {
+            gmx: 100,
+            aster_bnb: 90,
+            aster_arbitrum: 40,
+            vault_bnb: 10,
+            vault_arbitrum: 5,
+            vault_ethereum: 5,
+            phoenix: 180,
+            solana_other: 10,
+            hyperliquid: 510,
+        }
+    }
 }
 
 /// A moment from which chance is drawn anew.
@@ -78,22 +135,17 @@ const QTY_SCALES: &[(&str, u8)] = &[("BTC", 10), ("ETH", 10), ("SOL", 8), ("BNB"
 impl Default for WorldOptions {
     fn default() -> WorldOptions {
         let qty_scales = QTY_SCALES.iter().map(|(asset, scale)| ((*asset).to_owned(), *scale)).collect();
-        WorldOptions { seed: 1, hours: 24, events: 220_000, start_ms: START_MS, qty_scales, is_quiet: false, fork: None }
+        WorldOptions {
+            seed: 1,
+            hours: 24,
+            events: 220_000,
+            start_ms: START_MS,
+            qty_scales,
+            is_quiet: false,
+            shares: Shares::default(),
+            fork: None,
+        }
     }
-}
-
-/// Shares of the wanted number of events, in thousandths.
-mod share {
-    pub(super) const GMX: u64 = 100;
-    pub(super) const ASTER_BNB: u64 = 90;
-    pub(super) const ASTER_ARBITRUM: u64 = 40;
-    pub(super) const VAULT_BNB: u64 = 10;
-    pub(super) const VAULT_ARBITRUM: u64 = 5;
-    pub(super) const VAULT_ETHEREUM: u64 = 5;
-    pub(super) const PHOENIX: u64 = 180;
-    /// Each of the other venues on Solana.
-    pub(super) const SOLANA_OTHER: u64 = 10;
-    pub(super) const HYPERLIQUID: u64 = 510;
 }
 
 impl World {
@@ -108,25 +160,26 @@ impl World {
         let scene = Scene::new(options);
         let mut tally = Tally::new(options.start_ms, options.hours, scene.cascade());
         let events = |share: u64| options.events * share / 1_000;
+        let shares = &options.shares;
 
         let mut arbitrum = EvmBuilder::new(options, ARBITRUM);
-        gmx::play(&scene, events(share::GMX), &mut arbitrum, &mut tally);
-        aster::play(&scene, &aster::ARBITRUM, events(share::ASTER_ARBITRUM), &mut arbitrum, &mut tally);
-        vault::play(&scene, &vault::ARBITRUM, events(share::VAULT_ARBITRUM), &mut arbitrum, &mut tally);
+        gmx::play(&scene, events(shares.gmx), &mut arbitrum, &mut tally);
+        aster::play(&scene, &aster::ARBITRUM, events(shares.aster_arbitrum), &mut arbitrum, &mut tally);
+        vault::play(&scene, &vault::ARBITRUM, events(shares.vault_arbitrum), &mut arbitrum, &mut tally);
         let mut bnb = EvmBuilder::new(options, BNB);
-        aster::play(&scene, &aster::BNB, events(share::ASTER_BNB), &mut bnb, &mut tally);
-        vault::play(&scene, &vault::BNB, events(share::VAULT_BNB), &mut bnb, &mut tally);
+        aster::play(&scene, &aster::BNB, events(shares.aster_bnb), &mut bnb, &mut tally);
+        vault::play(&scene, &vault::BNB, events(shares.vault_bnb), &mut bnb, &mut tally);
         let mut ethereum = EvmBuilder::new(options, ETHEREUM);
-        vault::play(&scene, &vault::ETHEREUM, events(share::VAULT_ETHEREUM), &mut ethereum, &mut tally);
+        vault::play(&scene, &vault::ETHEREUM, events(shares.vault_ethereum), &mut ethereum, &mut tally);
         let mut solana = SvmBuilder::new(options);
-        phoenix::play(&scene, events(share::PHOENIX), &mut solana, &mut tally);
+        phoenix::play(&scene, events(shares.phoenix), &mut solana, &mut tally);
         for program in pool::PROGRAMS {
-            pool::play(&scene, program, events(share::SOLANA_OTHER), &mut solana, &mut tally);
+            pool::play(&scene, program, events(shares.solana_other), &mut solana, &mut tally);
         }
         for program in amm::PROGRAMS {
-            amm::play(&scene, program, events(share::SOLANA_OTHER), &mut solana, &mut tally);
+            amm::play(&scene, program, events(shares.solana_other), &mut solana, &mut tally);
         }
-        let hyperliquid = hyperliquid::play(&scene, events(share::HYPERLIQUID), &mut tally);
+        let hyperliquid = hyperliquid::play(&scene, events(shares.hyperliquid), &mut tally);
 
         World {
             arbitrum: arbitrum.finish(),
