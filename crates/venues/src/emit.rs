@@ -22,14 +22,19 @@ pub(crate) const fn event(topic0: B256, name: &'static str, disposition: Disposi
     EvmEvent { topic0, spec: EventSpec { name, disposition } }
 }
 
-/// The one stream of a venue whose every event on a chain comes from one contract; none where it is not deployed.
-/// Without topics the stream sees every event of the contract.
+/// The one stream of a venue whose contracts on a chain are watched together; none where it is not deployed.
+/// Without topics the stream sees every event of the contracts.
 pub(crate) fn evm_streams(info: &VenueInfo, chain: ChainId, topics: [Vec<B256>; 4]) -> Vec<StreamSpec> {
-    let Some(deployment) = info.deployments.iter().find(|deployment| deployment.chain == chain) else { return Vec::new() };
-    let address = deployment.address.parse().expect("a deployment's address is hex");
+    let deployed: Vec<_> = info.deployments.iter().filter(|deployment| deployment.chain == chain).collect();
+    if deployed.is_empty() {
+        return Vec::new();
+    }
+    let addresses = deployed.iter().map(|deployment| deployment.address.parse().expect("a deployment's address is hex")).collect();
+    // Nothing lies before the earliest only where the beginning of each is known.
+    let first_height = deployed.iter().map(|deployment| deployment.first_height).min().flatten();
     let sees_unknown = topics.iter().all(Vec::is_empty);
-    let watch = Watch::Evm(vec![EvmFilter { addresses: vec![address], topics }]);
-    vec![StreamSpec { part: "", version: 1, watch, first_height: deployment.first_height, sees_unknown }]
+    let watch = Watch::Evm(vec![EvmFilter { addresses, topics }]);
+    vec![StreamSpec { part: "", version: 1, watch, first_height, sees_unknown }]
 }
 
 /// The rows of a layout without their selectors, as [`perpdex_core::VenueInfo`] lists them.

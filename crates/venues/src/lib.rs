@@ -14,6 +14,7 @@ mod aster_1001x;
 mod aster_vault;
 mod borsh;
 mod drift;
+mod dydx_v1;
 mod emit;
 mod flash_trade;
 mod gmtrade;
@@ -24,6 +25,7 @@ mod lighter;
 mod mux_v1;
 mod phoenix_eternal;
 mod reference;
+mod signed;
 mod starkex;
 #[cfg(test)]
 mod testing;
@@ -50,6 +52,7 @@ pub static VENUES: &[&dyn Venue] = &[
     &starkex::DYDX_V3,
     &starkex::EDGEX,
     &mux_v1::MUX_V1,
+    &dydx_v1::DYDX_V1,
 ];
 
 /// The venue with this slug, or `None`.

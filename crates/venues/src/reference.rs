@@ -91,6 +91,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("config/markets/gmtrade.toml", include_str!("../../../config/markets/gmtrade.toml")),
     ("config/markets/flash_trade.toml", include_str!("../../../config/markets/flash_trade.toml")),
     ("config/markets/adrena.toml", include_str!("../../../config/markets/adrena.toml")),
+    ("config/markets/dydx_v1.toml", include_str!("../../../config/markets/dydx_v1.toml")),
 ];
 
 #[cfg(test)]

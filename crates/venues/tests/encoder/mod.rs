@@ -36,6 +36,8 @@ struct LogText {
     /// Which transaction of the block, from 0.
     #[serde(default)]
     tx: u32,
+    /// Emitting contract, where it is not the one of the case.
+    address: Option<Address>,
     /// Log index; one more than the log's before where it is missing.
     index: Option<i64>,
     /// Fields by name.
@@ -79,7 +81,7 @@ pub(crate) fn encode(logs: &Logs, chain: ChainId, case: &str) -> Vec<RawRecord> 
             tx_id: hash(&format!("transaction {}", log.tx)).to_string(),
             tx_index: Some(log.tx),
             time_ms: logs.time_s * 1_000,
-            body: RawBody::EvmLog(EvmLog { address: logs.address, topics, data, block_hash }),
+            body: RawBody::EvmLog(EvmLog { address: log.address.unwrap_or(logs.address), topics, data, block_hash }),
         }
     };
     logs.logs.iter().map(record).collect()
