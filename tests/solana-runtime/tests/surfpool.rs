@@ -1,14 +1,19 @@
 //! A real RPC server over the real runtime: its listings, transactions and blocks read through the source.
 
+/// Shared with the tests of the crate, which run the same program without a server.
+#[path = "../../../crates/solana/tests/runtime/program.rs"]
+mod program;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perpdex_core::{BlockRange, Carrier, Evidence, Headers, RawRecord, Source};
 use perpdex_solana::{MemoryWindows, SolanaEndpoint, SolanaSource};
-use perpdex_solana_runtime_tests::{DRIFT, EVENT_TAG, JUPITER, event, filter, passing, printing, program};
 use solana_instruction::Instruction;
 use surfpool_sdk::cheatcodes::builders::DeployProgram;
 use surfpool_sdk::{BlockProductionMode, Signer, Surfnet};
+
+use program::{DRIFT, EVENT_TAG, JUPITER, event, filter, passing, printing, program};
 
 const SLOT_MS: u64 = 100;
 /// Longest wait for anything of the server.

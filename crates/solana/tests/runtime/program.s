@@ -30,6 +30,7 @@ data:
   sub64 r8, 1
   jeq r2, 0, log
   jeq r2, 1, cpi
+  jeq r2, 2, call
 done:
   mov64 r0, 0
   exit
@@ -42,10 +43,19 @@ log:
   call sol_log_data
   mov64 r0, 0
   exit
+call:
+  mov64 r9, r7          ; the program to call stands first
+  add64 r7, 32
+  sub64 r8, 32
 cpi:
-  stxdw [r10-40], r9
-  stxdw [r10-32], r10
+  stxdw [r10-56], r9    ; its only account is the called program
   mov64 r2, 0
+  stxdw [r10-48], r2    ; neither writable nor signer
+  stxdw [r10-40], r9
+  mov64 r2, r10
+  add64 r2, -56
+  stxdw [r10-32], r2
+  mov64 r2, 1
   stxdw [r10-24], r2
   stxdw [r10-16], r7
   stxdw [r10-8], r8
