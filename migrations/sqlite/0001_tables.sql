@@ -172,7 +172,7 @@ CREATE TABLE decode_failures (
   text TEXT,
   PRIMARY KEY (chain_id, height, rec, part)
 ) WITHOUT ROWID, STRICT;
--- Events that wait for the open of their position, their market or a token; body is the whole event.
+-- Events that wait for what stood of their position ('open'), their market or a token; body is the whole event.
 CREATE TABLE unresolved (
   chain_id INTEGER NOT NULL,
   height INTEGER NOT NULL,
@@ -249,13 +249,14 @@ CREATE TABLE fills (
   fee_native TEXT,
   fee_token TEXT,
   realized_pnl_usd_e6 INTEGER,
+  after_native TEXT,
   PRIMARY KEY (chain_id, height, rec, sub)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX fills_market ON fills (market_id, ts_ms);
 -- A day over all markets: what is asked of v_trades without a market.
 CREATE INDEX fills_time ON fills (ts_ms);
--- Closes that name only their position look for its open; on books, where position_side is NULL, there are none.
-CREATE INDEX fills_open ON fills (position_key, height) WHERE position_side IS NOT NULL AND action IN ('open','increase');
+-- Closes look for what their position was before them; on books, where position_side is NULL, there are none.
+CREATE INDEX fills_position ON fills (position_key, height) WHERE position_side IS NOT NULL;
 -- One liquidated (or auto-deleveraged) account and execution; the key is that of its fill.
 CREATE TABLE liquidations (
   chain_id INTEGER NOT NULL,

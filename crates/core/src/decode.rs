@@ -1,8 +1,9 @@
 //! What goes into a decoder and what comes out of it.
 
+use alloy_primitives::{Address, Bytes};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChainId, Event, RawRecord};
+use crate::{ChainId, Event, RawBody, RawRecord};
 
 /// All watched records of one transaction of one venue (of one block on HyperCore), in canonical order.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,38 @@ pub struct DecodeUnit<'a> {
     pub tx_id: &'a str,
     /// The records, never empty.
     pub records: &'a [RawRecord],
+    /// Contract values read for this height ([`RawBody::StateRead`]), those that [`crate::Venue::state_calls`] named.
+    pub state: &'a [RawRecord],
+}
+
+impl DecodeUnit<'_> {
+    /// What a contract answered, empty where the call reverted; `None` where it was not asked or could not be.
+    pub fn state_of(&self, contract: Address, call: &[u8]) -> Option<&Bytes> {
+        self.state.iter().find_map(|record| match &record.body {
+            RawBody::StateRead { address, calldata, output } if *address == contract && calldata[..] == *call => Some(output),
+            _ => None,
+        })
+    }
+}
+
+/// A contract value that a decoder needs to understand a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateCall {
+    /// The contract.
+    pub address: Address,
+    /// Call data: selector and arguments.
+    pub calldata: Bytes,
+    /// As of when.
+    pub at: StateAt,
+}
+
+/// The moment of a [`StateCall`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StateAt {
+    /// Any: the value never changes once it is there (decimals, symbol). Read at the newest block.
+    Immutable,
+    /// After the unit's block. Older blocks need an archive node.
+    Height,
 }
 
 /// What became of one unit.

@@ -44,7 +44,7 @@ pub struct Event {
 pub enum EventBody {
     /// An execution, or another change of a position's size, of one account.
     Fill(Box<Fill>),
-    /// The whole close of a position that the record names only by its key; joined to its open in the store.
+    /// A close that leaves something to the position's state; joined to it in the store.
     Close(Box<Close>),
     /// A rate over a period.
     FundingRate(FundingRate),
@@ -287,7 +287,7 @@ pub struct Liquidation {
     pub is_partial: Option<bool>,
 }
 
-/// Why a position named by key alone was closed.
+/// Why a position was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseReason {
@@ -301,25 +301,80 @@ pub enum CloseReason {
     Liquidation,
 }
 
-/// The whole close of a position whose market, side and size stand in its open.
+/// How much of its position a [`Close`] takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "size", rename_all = "snake_case")]
+pub enum CloseSize {
+    /// All that is left.
+    Whole,
+    /// This much.
+    Qty {
+        /// Unsigned quantity in venue units, above zero.
+        qty: Amount,
+        /// Whether the record says that nothing is left.
+        is_whole: bool,
+    },
+    /// `part / of` of what is left before it.
+    Share {
+        /// Numerator, above zero.
+        part: alloy_primitives::I256,
+        /// Denominator, not below the numerator.
+        of: alloy_primitives::I256,
+    },
+}
+
+/// Realised profit of a [`Close`], before fees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosePnl {
+    /// Smallest units of the close's token.
+    Native(alloy_primitives::I256),
+    /// Dollars.
+    Usd(Decimal),
+    /// The record tells none: quantity times (price - entry price), where the position's entry price is known in dollars.
+    FromPrices,
+    /// The record tells none, and prices do not give it.
+    Untold,
+}
+
+/// A decrease or close of a position whose record does not tell all of it. What it leaves open stands in the position's
+/// latest earlier row; joined in the store, and only where everything between the two is covered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Close {
-    /// The account as the venue names it.
-    pub account: String,
-    /// Key of the position, equal to the open's.
+    /// The account as the venue names it; `None`: the position's.
+    pub account: Option<String>,
+    /// Key of the position, equal to that of its other events.
     pub position_key: String,
+    /// Side of the position; `None`: as it stands.
+    pub side: Option<PositionSide>,
+    /// How much of it goes.
+    pub size: CloseSize,
+    /// Joins the legs of one trade.
+    pub trade_key: String,
+    /// The order or liquidation it belongs to.
+    pub order_key: Option<String>,
     /// Why.
     pub reason: CloseReason,
     /// Execution price per venue unit.
     pub price: Amount,
-    /// Trading fee in the position's collateral token, smallest units, positive = paid.
+    /// Unsigned notional that the venue counts, in dollars, where it is not quantity times price.
+    pub venue_notional_usd: Option<Amount>,
+    /// Token of the amounts below, as in [`TokenAmount`]; `None`: the position's collateral.
+    pub token: Option<String>,
+    /// Dollars for ONE smallest unit of that token at the event, where the record gives a price.
+    pub token_price_usd: Option<Decimal>,
+    /// Trading fee, smallest units, positive = paid.
     pub fee_native: alloy_primitives::I256,
-    /// Funding settled at the close, positive = received by the account, in the collateral token.
+    /// Funding settled at the close, positive = received by the account.
     pub funding_native: alloy_primitives::I256,
-    /// Borrow or holding fee settled at the close, positive = paid, in the collateral token.
+    /// Borrow or holding fee settled at the close, positive = paid.
     pub borrow_native: alloy_primitives::I256,
-    /// Realised profit before fees, in the collateral token.
-    pub pnl_native: alloy_primitives::I256,
+    /// Realised profit before fees.
+    pub pnl: ClosePnl,
+    /// Who triggered the liquidation, where it is one and the record tells.
+    pub liquidator: Option<String>,
+    /// Liquidation fee.
+    pub liquidation_fee: Option<TokenAmount>,
 }
 
 /// Funding between longs and shorts, or a fee for borrowing from a pool.

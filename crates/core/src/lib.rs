@@ -25,11 +25,11 @@ pub use block::{BlockRange, BlockRef, Link};
 pub use catalog::{AliasDef, AssetDef, Catalog, CatalogError, MarketDef, Resolved, TokenDef};
 pub use chain::{CHAINS, ChainId, ChainInfo, ChainKind};
 pub use coverage::{Covered, Evidence, Hole, HoleReason, RangeSet, StreamId, Target};
-pub use decode::{DecodeUnit, Decoded, Disposition, Failure, FailureKind};
+pub use decode::{DecodeUnit, Decoded, Disposition, Failure, FailureKind, StateAt, StateCall};
 pub use event::{
-    Action, Close, CloseReason, CollateralFlow, Event, EventBody, EventKey, Fill, FlowDirection, FlowScope, Forced, FundingIndex,
-    FundingKind, FundingPayment, FundingRate, IndexBasis, Liquidation, LiquidationKind, MarketListed, OiAnchor, Period, PositionSide,
-    Price, PriceKind, Side, Size, TokenPrice,
+    Action, Close, ClosePnl, CloseReason, CloseSize, CollateralFlow, Event, EventBody, EventKey, Fill, FlowDirection, FlowScope, Forced,
+    FundingIndex, FundingKind, FundingPayment, FundingRate, IndexBasis, Liquidation, LiquidationKind, MarketListed, OiAnchor, Period,
+    PositionSide, Price, PriceKind, Side, Size, TokenPrice,
 };
 pub use key::{derived_id, market_id};
 pub use listing::{ListingWindow, ListingWindows};

@@ -5,7 +5,7 @@ use std::fmt;
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
-use crate::{Carrier, ChainId, DecodeUnit, Decoded, HyperliquidStream, RawBody, RawRecord};
+use crate::{Carrier, ChainId, DecodeUnit, Decoded, HyperliquidStream, RawBody, RawRecord, StateCall};
 
 /// The short name of a venue; the only way to make one is [`VenueSlug::from_slug`] or a constant in the registry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -270,6 +270,12 @@ pub trait Venue: Sync + Send {
 
     /// Its streams on this chain; empty where it is not deployed there.
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec>;
+
+    /// Contract values that [`Venue::decode`] needs for this unit; they are read, recorded and given in `unit.state`. Asked
+    /// without them; none for most units.
+    fn state_calls(&self, _unit: &DecodeUnit<'_>) -> Vec<StateCall> {
+        Vec::new()
+    }
 
     /// Decodes all of the venue's records of one transaction (of one block of one stream on HyperCore).
     ///

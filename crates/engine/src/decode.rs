@@ -110,7 +110,14 @@ impl Unit<'_> {
         // The job is checked for missing decoders before it starts.
         let Some(venue) = venues.iter().find(|venue| venue.info().slug == self.venue) else { return Decoded::default() };
         let first = &self.records[0];
-        venue.decode(&DecodeUnit { chain, height: first.height, time_ms: first.time_ms, tx_id: &first.tx_id, records: &self.records })
+        venue.decode(&DecodeUnit {
+            chain,
+            height: first.height,
+            time_ms: first.time_ms,
+            tx_id: &first.tx_id,
+            records: &self.records,
+            state: &[],
+        })
     }
 
     fn stream_of(&self, failure: &Failure) -> &StreamId {

@@ -54,7 +54,8 @@ fn bodies(batch: &Batch) -> Vec<EventBody> {
     let mut out = Vec::new();
     for record in &batch.records {
         let records = std::slice::from_ref(record);
-        let unit = DecodeUnit { chain: record.chain, height: record.height, time_ms: record.time_ms, tx_id: &record.tx_id, records };
+        let unit =
+            DecodeUnit { chain: record.chain, height: record.height, time_ms: record.time_ms, tx_id: &record.tx_id, records, state: &[] };
         let decoded = venue.decode(&unit);
         assert_eq!((decoded.failures, decoded.unknown), (vec![], vec![]));
         out.extend(decoded.events.into_iter().map(|event| event.body));

@@ -42,6 +42,7 @@ fn decode(batch: &Batch) -> Vec<Event> {
             time_ms: record.time_ms,
             tx_id: &record.tx_id,
             records: std::slice::from_ref(record),
+            state: &[],
         };
         let decoded = venue.decode(&unit);
         assert_eq!((decoded.failures, decoded.unknown), (vec![], vec![]));

@@ -179,6 +179,7 @@ impl On<'_> {
             volume_basis,
             before_q: before.and_then(|held| held.qty).map(|(q, _)| q),
             after_q: after.and_then(|held| held.qty).map(|(q, _)| q),
+            after_native: self.after_native(fill, native.scale),
             before_usd_e6: before.and_then(|held| held.usd_e6),
             after_usd_e6: after.and_then(|held| held.usd_e6),
             long_delta_q: delta.long_q,
@@ -196,6 +197,12 @@ impl On<'_> {
         let mut rows = vec![Row::Fill(Box::new(row))];
         rows.extend(liquidation);
         Ok(Some(rows))
+    }
+
+    fn after_native(&self, fill: &Fill, decimals: u8) -> Option<I256> {
+        let after = fill.after.filter(|_| fill.position_side.is_some())?.qty?;
+        let told = after.to_decimal(self.market.qty_decimals)?;
+        (told.scale == decimals || told.is_zero()).then(|| told.value.abs())
     }
 
     fn liquidation(&self, fill: &Fill, row: &FillRow) -> Result<Option<Row>, ExpandError> {

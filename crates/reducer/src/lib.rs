@@ -9,12 +9,13 @@ mod contribution;
 mod days;
 mod expand;
 mod levels;
+mod position;
 mod rows;
 mod stats;
 mod windows;
 mod zones;
 
-pub use close::{OpenPosition, join_close};
+pub use close::join_close;
 pub use contribution::{
     Contributions, FlowContribution, HourContribution, MinuteContribution, Moment, ZoneContribution, contributions, flow_contribution,
 };
@@ -24,6 +25,7 @@ pub use levels::{
     AnchorBase, AnchorPart, CoveredTime, FULL_PPM, HourDelta, HourFailure, HourFunding, HourLevel, Level, MarkPoint, MarketHistory,
     MarketHours, RatePoint, RateValue, levels, one_sided_usd_e6,
 };
+pub use position::{Position, PositionRow};
 pub use rows::{
     AnchorRow, DAY_HOURS, FillRow, FlowRow, HOUR_MS, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row, RowKey,
     TokenPriceRow, TokenRow, day_id, hour_id, minute_id,

@@ -149,6 +149,9 @@ pub struct FillRow {
     pub before_q: Option<i64>,
     /// Signed position after.
     pub after_q: Option<i64>,
+    /// Size of the position after in the venue's integers, where positions have a side and the venue tells it in the decimals
+    /// of `qty_native`: what closes of it are joined to.
+    pub after_native: Option<I256>,
     /// Entry cost before, micro-dollars.
     pub before_usd_e6: Option<i64>,
     /// Entry cost after.

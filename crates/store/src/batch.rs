@@ -1,6 +1,6 @@
 //! What a transaction gathers before it writes: rows that come and go, events that wait, failures.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use perpdex_core::{Catalog, ChainId, Event, EventBody, StreamId, VenueSlug, market_id};
 use perpdex_reducer::{Expanded, Row, TokenRow, WaitFor, expand};
@@ -11,6 +11,9 @@ use crate::fact::{self, height_cell, key_cells};
 use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh, row_key};
 use crate::reference::remove_unused_assets;
 use crate::sql::{Bulk, Fault, Param, Result, Tx};
+
+/// A close makes its fill under its own key, and its payments under this many keys that follow.
+pub(crate) const JOINED_SUBS: u32 = 2;
 
 /// Markets of the venues a transaction touches, by id.
 pub(crate) type Markets = HashMap<i64, Market>;
@@ -24,6 +27,7 @@ pub(crate) struct Batch<'a> {
     rows: Vec<Row>,
     waiting: Vec<(WaitFor, Event)>,
     undescribed: Vec<Event>,
+    joined: Bulk,
     failures: Bulk,
     has_redone: bool,
     /// Events whose numbers fit no column.
@@ -39,6 +43,7 @@ impl<'a> Batch<'a> {
             rows: Vec::new(),
             waiting: Vec::new(),
             undescribed: Vec::new(),
+            joined: Bulk::new("joined_closes", JOINED),
             failures: Bulk::new("decode_failures", FAILURES),
             has_redone: false,
             failed: 0,
@@ -131,7 +136,28 @@ impl<'a> Batch<'a> {
         self.has_redone
     }
 
-    /// Lets an event wait for the open of its position.
+    /// Keeps a close that was joined to what stood of its position since a height.
+    pub(crate) fn joined(&mut self, close: &Event, since: u64, is_settled: bool) -> Result<()> {
+        let EventBody::Close(body) = &close.body else { return Ok(()) };
+        let [chain, height, rec, sub] = key_cells(&row_key(close));
+        let (venue, position_key) = (close.venue.id().into(), body.position_key.clone().into());
+        self.joined.push([chain, height, rec, sub, venue, position_key, height_cell(since), is_settled.into(), event_text(close)?.into()]);
+        Ok(())
+    }
+
+    /// Forgets what closes became that are no longer joined, where it has not been written yet.
+    pub(crate) fn forget_joined(&mut self, closes: &[Event]) {
+        let keys: HashSet<(u64, i64, u32)> =
+            closes.iter().flat_map(|close| (0..=JOINED_SUBS).map(|sub| (close.key.height, close.key.rec, close.key.sub + sub))).collect();
+        let is_of = |event: &Event| {
+            matches!(event.body, EventBody::Fill(_) | EventBody::FundingPayment(_))
+                && keys.contains(&(event.key.height, event.key.rec, event.key.sub))
+        };
+        self.undescribed.retain(|event| !is_of(event));
+        self.waiting.retain(|(_, event)| !is_of(event));
+    }
+
+    /// Lets an event wait for what stood of its position.
     pub(crate) fn wait_for_open(&mut self, close: Event) {
         self.waiting.push((WaitFor::Open, close));
     }
@@ -223,6 +249,7 @@ impl<'a> Batch<'a> {
         self.write_rows(tx).await?;
         self.sums.apply(tx, self.catalog).await?;
         tx.upsert(self.failures, "ON CONFLICT (chain_id, height, rec, part) DO NOTHING").await?;
+        tx.bulk(self.joined).await?;
         let mut unresolved = Bulk::new("unresolved", UNRESOLVED);
         for (target, event) in &self.waiting {
             push_waiting(&mut unresolved, *target, event)?;
@@ -245,11 +272,13 @@ const FAILURES: &[&str] = &["chain_id", "height", "rec", "part", "venue_id", "ve
 const UNRESOLVED: &[&str] =
     &["chain_id", "height", "rec", "sub", "event", "ord", "venue_id", "market_id", "ts_ms", "target", "account", "position_key", "body"];
 
+const JOINED: &[&str] = &["chain_id", "height", "rec", "sub", "venue_id", "position_key", "since_height", "is_settled", "body"];
+
 const UNDESCRIBED: &[&str] = &["chain_id", "height", "rec", "sub", "event", "ord", "market_id", "body"];
 
 fn push_waiting(bulk: &mut Bulk, target: WaitFor, event: &Event) -> Result<()> {
     let (account, position_key) = match &event.body {
-        EventBody::Close(close) => (Some(&close.account), Some(&close.position_key)),
+        EventBody::Close(close) => (close.account.as_ref(), Some(&close.position_key)),
         EventBody::Fill(fill) => (Some(&fill.account), Some(&fill.position_key)),
         EventBody::FundingPayment(payment) => (Some(&payment.account), Some(&payment.position_key)),
         _ => (None, None),

@@ -31,7 +31,8 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result
     let mut commit = commit;
     let events: Vec<Event> = std::mem::take(&mut commit.events).into_iter().filter(|event| !known.has_event(event)).collect();
     done.events = events.len() as u64;
-    let closes = batch.take(&mut tx, events).await?;
+    let changed = join::of_positions(&events);
+    let mut closes = batch.take(&mut tx, events).await?;
     batch.write_rows(&mut tx).await?;
     let mut reaches = Vec::with_capacity(commit.streams.len());
     for stream in &commit.streams {
@@ -40,6 +41,12 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result
             dirty::mark_venue(&mut tx, stream.chain, stream.venue.id(), hour_from(from_ms)).await?;
         }
         reaches.push(reach);
+    }
+    for (venue, range) in changed {
+        // Only what was covered before can have been joined across the new rows.
+        if reaches.iter().any(|reach| reach.stream.venue == venue && reach.was_covered) {
+            closes.extend(join::unjoin_across(&mut tx, &mut batch, commit.chain, Some(venue), range).await?);
+        }
     }
     join::join(&mut tx, &mut batch, closes, &reaches).await?;
     done.failures += batch.failed;

@@ -65,7 +65,8 @@ pub(crate) async fn extend(tx: &mut Tx, stream: &StreamId, commit: &Commit) -> R
     let (before, now) = (ranges(&stored), ranges(&merged));
     add_holes(tx, stream, &commit.holes, &now).await?;
     let grown_from = now.without(&before).ranges().first().map(BlockRange::from);
-    Ok(Reach { stream: stream.clone(), covered: now, grown_from, changed_from_ms: first_difference_ms(&stored, &merged) })
+    let was_covered = before.ranges().iter().any(|range| range.intersect(&commit.range).is_some());
+    Ok(Reach { stream: stream.clone(), covered: now, was_covered, grown_from, changed_from_ms: first_difference_ms(&stored, &merged) })
 }
 
 /// The time from which on two states of a stream's coverage differ; `i64::MIN` where they do from the beginning.

@@ -78,6 +78,7 @@ const TABLES: &[(&str, Compared)] = &[
     ("external_metrics", Compared::Whole(6)),
     // Made on demand.
     ("oi_checks", Compared::No),
+    ("joined_closes", Compared::Whole(4)),
 ];
 
 /// Names of all tables.

@@ -49,6 +49,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/sqlite/0007_hyperliquid.sql"),
         postgres: include_str!("../../../migrations/postgres/0007_hyperliquid.sql"),
     },
+    Migration {
+        name: "0008_positions",
+        sqlite: include_str!("../../../migrations/sqlite/0008_positions.sql"),
+        postgres: include_str!("../../../migrations/postgres/0008_positions.sql"),
+    },
 ];
 
 /// The version this program makes.

@@ -11,7 +11,7 @@ use crate::revert::markets_of;
 use crate::sql::{Param, Result, Tx};
 
 /// Rows that hang on a record, beside those of [`FACT_TABLES`].
-const OTHER_TABLES: [&str; 4] = ["market_listings", "decode_failures", "unresolved", "undescribed_events"];
+const OTHER_TABLES: [&str; 5] = ["market_listings", "decode_failures", "unresolved", "undescribed_events", "joined_closes"];
 
 /// What went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

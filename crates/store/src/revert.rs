@@ -32,7 +32,7 @@ pub(crate) async fn revert(db: &Db, catalog: &Catalog, chain: ChainId, to: Block
     let listed = tx.rows(&sql, above()).await?.iter().map(|row| row.int(0)).collect::<Result<Vec<i64>>>()?;
     let old = markets_of(tx, catalog, chain, &listed).await?;
     dirty::mark_funding_above(tx, chain, to.height).await?;
-    for table in FACT_TABLES.iter().chain(&["market_listings", "decode_failures", "unresolved", "undescribed_events"]) {
+    for table in FACT_TABLES.iter().chain(&["market_listings", "decode_failures", "unresolved", "undescribed_events", "joined_closes"]) {
         tx.execute(&format!("DELETE FROM {table} WHERE {ABOVE}"), above()).await?;
     }
     let records = tx.execute(&format!("DELETE FROM raw_events WHERE {ABOVE}"), above()).await?;

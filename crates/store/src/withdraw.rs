@@ -6,30 +6,34 @@ use crate::batch::Batch;
 use crate::coverage::{self, read_stream};
 use crate::dirty;
 use crate::fact::height_cell;
+use crate::join::unjoin_across;
 use crate::reference::remove_unused_assets;
 use crate::remove::{Removed, listed_in, relist, remove, remove_markets};
 use crate::sql::{Db, Param, Record, Result, Tx};
 use crate::verify;
 
-/// Removes everything of the chain at these heights, and the heights of closes that were joined to an open there.
-///
-/// Closes that were joined *across* such a height stay: their open stays too, and the height was covered when they were
-/// joined. Should its new history hold a later open of the same position, which needs a venue that uses ids twice, a
-/// new database tells.
+/// Removes everything of the chain at these heights. Closes that were joined to a position across one of them wait again.
 pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights: &RangeSet) -> Result<Withdrawn> {
     let mut writer = db.begin().await?;
     let tx = &mut writer;
-    let heights = with_closes(tx, chain, heights).await?;
     // Rare enough that everything may be computed anew; before any market goes, so that its asset is among it.
     dirty::mark_all(tx).await?;
     let mut batch = Batch::new(catalog, chain);
+    for range in heights.ranges() {
+        for close in unjoin_across(tx, &mut batch, chain, None, *range).await? {
+            if RangeSet::from_ranges([BlockRange::single(close.key.height)]).without(heights).is_empty() {
+                continue;
+            }
+            batch.wait_for_open(close);
+        }
+    }
     let mut old = Vec::new();
     for range in heights.ranges() {
         old.extend(listed_in(tx, catalog, chain, *range).await?);
     }
     old.sort_by_key(|market| market.row.market_id);
     old.dedup_by_key(|market| market.row.market_id);
-    let met = met_at(tx, chain, &heights).await?;
+    let met = met_at(tx, chain, heights).await?;
     let mut removed = Removed::default();
     for range in heights.ranges() {
         let part = remove(tx, &mut batch, chain, *range).await?;
@@ -43,31 +47,14 @@ pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights
     // Once more: a market's row that was made anew carries the first height it had.
     lift_first(tx, chain, &met).await?;
     for stream in streams(tx, chain).await? {
-        coverage::cut_out(tx, &stream, &heights).await?;
-        verify::forget(tx, &stream, &heights).await?;
+        coverage::cut_out(tx, &stream, heights).await?;
+        verify::forget(tx, &stream, heights).await?;
     }
     batch.finish(tx).await?;
     tx.execute("DELETE FROM dirty WHERE market_id NOT IN (SELECT market_id FROM markets)", Vec::new()).await?;
     remove_unused_assets(tx).await?;
     writer.commit().await?;
-    Ok(Withdrawn { records: removed.records, heights })
-}
-
-/// The heights, and those of closes above that were joined to an open at one of them. What a join makes names its
-/// position as its trade.
-async fn with_closes(tx: &mut Tx, chain: ChainId, heights: &RangeSet) -> Result<RangeSet> {
-    let mut all: Vec<BlockRange> = heights.ranges().to_vec();
-    for range in heights.ranges() {
-        let sql = "SELECT DISTINCT c.height FROM fills o JOIN fills c ON c.chain_id = o.chain_id AND c.position_key = o.position_key \
-                   AND c.market_id = o.market_id AND c.height > o.height AND c.trade_key = c.position_key \
-                   AND c.action NOT IN ('open','increase') \
-                   WHERE o.chain_id = $1 AND o.height BETWEEN $2 AND $3 AND o.position_side IS NOT NULL AND o.action IN ('open','increase')";
-        let cells = vec![chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
-        for row in &tx.rows(sql, cells).await? {
-            all.push(BlockRange::single(row.height(0)?));
-        }
-    }
-    Ok(RangeSet::from_ranges(all))
+    Ok(Withdrawn { records: removed.records, heights: heights.clone() })
 }
 
 /// Ids of the markets that were first met at one of the heights.

@@ -13,7 +13,7 @@ use support::{Database, assert_same};
 on_both_engines! {
     withdrawn_heights_that_come_back_leave_no_trace,
     withdrawn_heights_are_gaps,
-    a_close_goes_with_the_open_it_was_joined_to,
+    a_close_waits_again_where_its_position_is_withdrawn,
     what_differs_is_listed_and_what_is_proved_is_marked,
     a_proof_covers_nothing_new,
     a_revert_takes_marks_and_differences_along,
@@ -90,7 +90,7 @@ async fn withdrawn_heights_are_gaps(database: Database) {
     assert_eq!(text(&store, rows).await, ["0"]);
 }
 
-async fn a_close_goes_with_the_open_it_was_joined_to(database: Database) {
+async fn a_close_waits_again_where_its_position_is_withdrawn(database: Database) {
     let blocks = blocks(6, COUNT, 0);
     let store = filled(&database, &blocks).await;
     let joined = "SELECT o.height, c.height FROM fills o JOIN fills c ON c.position_key = o.position_key AND c.height > o.height \
@@ -98,8 +98,18 @@ async fn a_close_goes_with_the_open_it_was_joined_to(database: Database) {
     let pairs = text(&store, joined).await;
     let pair = pairs.first().expect("the history has a joined close");
     let (open, close) = pair.split_once(' ').map(|(a, b)| (a.parse::<u64>().unwrap(), b.parse::<u64>().unwrap())).unwrap();
-    let withdrawn = store.withdraw(CHAIN, &heights(&[(open, open)])).await.unwrap();
-    assert!(heights(&[(close, close)]).without(&withdrawn.heights).is_empty(), "{withdrawn:?} lacks the close at {close}");
+    let waiting = format!("SELECT COUNT(*) FROM v_unresolved WHERE height = {close}");
+    assert_eq!(text(&store, &waiting).await, ["0"]);
+    // At the open, or anywhere between the two: what comes there anew may be another open.
+    for height in [open, (open + close) / 2] {
+        let before = store.dump().await.unwrap();
+        let withdrawn = store.withdraw(CHAIN, &heights(&[(height, height)])).await.unwrap();
+        assert_eq!(withdrawn.heights, heights(&[(height, height)]));
+        assert_ne!(text(&store, &waiting).await, ["0"]);
+        store.commit(commit((height, height), &blocks)).await.unwrap();
+        store.reduce().await.unwrap();
+        assert_same(&store.dump().await.unwrap(), &before, "what was withdrawn came again");
+    }
 }
 
 fn difference(height: u64, rec: i64, kind: DifferenceKind) -> Difference {

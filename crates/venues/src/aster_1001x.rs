@@ -9,9 +9,9 @@ mod layout;
 
 use alloy_primitives::{B256, I256};
 use perpdex_core::{
-    Action, Amount, Basis, ChainId, Close, CloseReason, Decimal, DecodeUnit, Decoded, Deployment, EventBody, EvmLog, Fill, Forced,
-    FundingIndex, FundingKind, IndexBasis, MarketListed, OiAnchor, OiBasis, PositionSide, Price, PriceKind, RawRecord, Size, StreamSpec,
-    TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+    Action, Amount, Basis, ChainId, Close, ClosePnl, CloseReason, CloseSize, Decimal, DecodeUnit, Decoded, Deployment, EventBody, EvmLog,
+    Fill, Forced, FundingIndex, FundingKind, IndexBasis, MarketListed, OiAnchor, OiBasis, PositionSide, Price, PriceKind, RawRecord, Size,
+    StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -184,15 +184,25 @@ fn close(log: &EvmLog, by_keeper: bool) -> Result<Close, DecodeError> {
     let pnl_native = data.int(96, "pnl")?;
     let borrow_native = data.uint(96, "holdingFee")?;
     data.end()?;
+    let position_key = trade_hash.to_string();
     Ok(Close {
-        account: hex(abi::address(user, "user")?),
-        position_key: trade_hash.to_string(),
+        account: Some(hex(abi::address(user, "user")?)),
+        position_key: position_key.clone(),
+        side: None,
+        size: CloseSize::Whole,
+        trade_key: position_key.clone(),
+        order_key: Some(position_key),
         reason: reason(execution_type)?,
         price: Amount::decimals(price, PRICE_DECIMALS),
+        venue_notional_usd: None,
+        token: None,
+        token_price_usd: None,
         fee_native,
         funding_native,
         borrow_native,
-        pnl_native,
+        pnl: ClosePnl::Native(pnl_native),
+        liquidator: None,
+        liquidation_fee: None,
     })
 }
 

@@ -89,7 +89,14 @@ fn index(venue: &dyn Venue, catalog: &Catalog, blocks: &[SolanaBlock]) -> Hours 
                 continue;
             }
             let time_ms = block.time_secs * 1_000;
-            let unit = DecodeUnit { chain: ChainId::SOLANA, height: block.slot, time_ms, tx_id: &transaction.signature, records: &records };
+            let unit = DecodeUnit {
+                chain: ChainId::SOLANA,
+                height: block.slot,
+                time_ms,
+                tx_id: &transaction.signature,
+                records: &records,
+                state: &[],
+            };
             let decoded = venue.decode(&unit);
             assert_eq!((&decoded.failures[..], &decoded.unknown[..]), (&[][..], &[][..]), "slot {}", block.slot);
             for event in &decoded.events {

@@ -49,6 +49,7 @@ pub(super) const FILLS: &[&str] = &[
     "fee_native",
     "fee_token",
     "realized_pnl_usd_e6",
+    "after_native",
 ];
 
 pub(super) fn push_fill(bulk: &mut Bulk, row: FillRow) {
@@ -97,6 +98,7 @@ pub(super) fn push_fill(bulk: &mut Bulk, row: FillRow) {
         row.fee_native.into(),
         row.fee_token.into(),
         row.realized_pnl_usd_e6.into(),
+        row.after_native.into(),
     ]);
 }
 
@@ -140,6 +142,7 @@ pub(super) fn read_fill(r: &Record) -> Result<Row> {
         fee_native: r.opt_exact(39)?,
         fee_token: r.opt_string(40)?,
         realized_pnl_usd_e6: r.opt_int(41)?,
+        after_native: r.opt_exact(42)?,
     })))
 }
 

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use alloy_primitives::{B256, I256, U256};
 use perpdex_core::{
-    Action, Amount, Basis, BlockConflict, BlockRange, BlockRef, ChainId, Close, CloseReason, CollateralFlow, Commit, Decimal, Event,
-    EventBody, EventKey, Evidence, EvmLog, Fill, FlowDirection, FlowScope, Forced, FundingIndex, FundingKind, FundingPayment, FundingRate,
-    IndexBasis, Link, Liquidation, LiquidationKind, MarketListed, OiAnchor, OiBasis, Period, PositionSide, Price, PriceKind, RawBody,
-    RawRecord, Side, Size, StreamId, Target, TokenAmount, TokenPrice, Unit, VenueSlug,
+    Action, Amount, Basis, BlockConflict, BlockRange, BlockRef, ChainId, Close, ClosePnl, CloseReason, CloseSize, CollateralFlow, Commit,
+    Decimal, Event, EventBody, EventKey, Evidence, EvmLog, Fill, FlowDirection, FlowScope, Forced, FundingIndex, FundingKind,
+    FundingPayment, FundingRate, IndexBasis, Link, Liquidation, LiquidationKind, MarketListed, OiAnchor, OiBasis, Period, PositionSide,
+    Price, PriceKind, RawBody, RawRecord, Side, Size, StreamId, Target, TokenAmount, TokenPrice, Unit, VenueSlug,
 };
 
 pub(crate) const CHAIN: ChainId = ChainId::ARBITRUM;
@@ -332,14 +332,23 @@ pub(crate) fn open(position: &str, amount: i64) -> EventBody {
 
 pub(crate) fn close(position: &str, amount: i64) -> EventBody {
     EventBody::Close(Box::new(Close {
-        account: "0xtrader".to_owned(),
+        account: Some("0xtrader".to_owned()),
         position_key: position.to_owned(),
+        side: None,
+        size: CloseSize::Whole,
+        trade_key: position.to_owned(),
+        order_key: Some(position.to_owned()),
         reason: if amount % 4 == 0 { CloseReason::Liquidation } else { CloseReason::Trader },
         price: Amount::decimals(wide(3_100), 0),
+        venue_notional_usd: None,
+        token: None,
+        token_price_usd: None,
         fee_native: wide(amount),
         funding_native: wide(-amount),
         borrow_native: wide(amount * 2),
-        pnl_native: wide(amount * 100),
+        pnl: ClosePnl::Native(wide(amount * 100)),
+        liquidator: None,
+        liquidation_fee: None,
     }))
 }
 

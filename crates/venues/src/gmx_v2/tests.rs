@@ -63,7 +63,7 @@ fn a_grant_looks_only_behind_itself() {
     let line = include_str!("../../../../tests/golden/arbitrum/gmx_v2/recorded_funding_update/records.jsonl").lines().next().unwrap();
     let record: RawRecord = serde_json::from_str(line).unwrap();
     let records = vec![record; logs.len()];
-    let unit = DecodeUnit { chain: ChainId::ARBITRUM, height: 1, time_ms: 0, tx_id: "t", records: &records };
+    let unit = DecodeUnit { chain: ChainId::ARBITRUM, height: 1, time_ms: 0, tx_id: "t", records: &records, state: &[] };
     let mut emitter = Emitter::new(&unit, super::SLUG);
     super::emit(&mut emitter, &unit, &logs, 1).unwrap();
     let events = emitter.finish().events;

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use perpdex_core::{ChainId, DecodeUnit, Decoded, RawRecord, Venue};
+use perpdex_core::{ChainId, DecodeUnit, Decoded, RawBody, RawRecord, Venue};
 use serde::{Deserialize, de::DeserializeOwned};
 
 /// One case.
@@ -71,15 +71,24 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Decodes records, one unit for each transaction (for each record on HyperCore, where a record is a block).
+/// Decodes records, one unit for each transaction (for each record on HyperCore, where a record is a block), with the
+/// contract values that are recorded for its height.
 pub(crate) fn decode(venue: &dyn Venue, records: &[RawRecord]) -> Decoded {
+    let (state, records): (Vec<RawRecord>, Vec<RawRecord>) = records.iter().cloned().partition(is_state);
     let mut out = Decoded::default();
     for unit in records.chunk_by(|a, b| (a.height, &a.tx_id) == (b.height, &b.tx_id) && a.chain != ChainId::HYPERLIQUID) {
         let head = &unit[0];
-        let unit = DecodeUnit { chain: head.chain, height: head.height, time_ms: head.time_ms, tx_id: &head.tx_id, records: unit };
+        let state: Vec<RawRecord> = state.iter().filter(|record| record.height == head.height).cloned().collect();
+        let (height, time_ms) = (head.height, head.time_ms);
+        let unit = DecodeUnit { chain: head.chain, height, time_ms, tx_id: &head.tx_id, records: unit, state: &state };
         out.append(venue.decode(&unit));
     }
     out
+}
+
+/// Whether a record is a contract value that a decoder asked for, and no record of a stream.
+pub(crate) fn is_state(record: &RawRecord) -> bool {
+    matches!(record.body, RawBody::StateRead { .. })
 }
 
 /// Compares text with a file, or writes it where [`update`] says so.
