@@ -63,7 +63,8 @@ pub struct MarketDef {
     pub venue: String,
     /// Chain slug.
     pub chain: String,
-    /// The venue's key of the market, as decoders give it (addresses in lower-case hex).
+    /// The venue's key of the market, as decoders give it (addresses in lower-case hex). `1/*` stands for all whose keys
+    /// begin with `1/` and have no row of their own.
     pub key: String,
     /// The venue's symbol, looked up in the aliases.
     pub symbol: String,
@@ -183,9 +184,11 @@ impl Catalog {
         self.tokens.values()
     }
 
-    /// The market with this key, if a row names it.
+    /// The market with this key, if a row names it or its family.
     pub fn market(&self, venue: VenueSlug, chain: ChainId, key: &str) -> Option<&MarketDef> {
-        self.markets.get(&(venue, chain.0, key.to_owned()))
+        let row = |key: String| self.markets.get(&(venue, chain.0, key));
+        let family = || key.split_once('/').and_then(|(first, _)| row(format!("{first}/*")));
+        row(key.to_owned()).or_else(family)
     }
 
     /// All assets, by symbol.

@@ -19,6 +19,7 @@ mod emit;
 mod flash_trade;
 mod gmtrade;
 mod gmx_v2;
+mod gtrade;
 mod hyperliquid;
 mod jupiter_perps;
 mod lighter;
@@ -38,6 +39,7 @@ pub use reference::{CatalogFileError, CatalogRows, builtin_catalog, parse_catalo
 /// Every venue perpdex decodes, one line each.
 pub static VENUES: &[&dyn Venue] = &[
     &gmx_v2::GMX_V2,
+    &gtrade::GTRADE,
     &aster_1001x::ASTER_1001X,
     &aster_vault::ASTER_VAULT,
     &phoenix_eternal::PHOENIX_ETERNAL,

@@ -84,6 +84,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("config/assets.toml", include_str!("../../../config/assets.toml")),
     ("config/tokens.toml", include_str!("../../../config/tokens.toml")),
     ("config/markets/gmx_v2.toml", include_str!("../../../config/markets/gmx_v2.toml")),
+    ("config/markets/gtrade.toml", include_str!("../../../config/markets/gtrade.toml")),
     ("config/markets/aster_1001x.toml", include_str!("../../../config/markets/aster_1001x.toml")),
     ("config/markets/jupiter_perps.toml", include_str!("../../../config/markets/jupiter_perps.toml")),
     ("config/markets/drift_v2.toml", include_str!("../../../config/markets/drift_v2.toml")),
