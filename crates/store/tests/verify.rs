@@ -93,8 +93,7 @@ async fn withdrawn_heights_are_gaps(database: Database) {
 async fn a_close_waits_again_where_its_position_is_withdrawn(database: Database) {
     let blocks = blocks(6, COUNT, 0);
     let store = filled(&database, &blocks).await;
-    let joined = "SELECT o.height, c.height FROM fills o JOIN fills c ON c.position_key = o.position_key AND c.height > o.height \
-                  AND c.trade_key = c.position_key AND c.action = 'close' WHERE o.action = 'open' ORDER BY 1, 2";
+    let joined = "SELECT since_height, height FROM joined_closes WHERE height > since_height + 1 ORDER BY height";
     let pairs = text(&store, joined).await;
     let pair = pairs.first().expect("the history has a joined close");
     let (open, close) = pair.split_once(' ').map(|(a, b)| (a.parse::<u64>().unwrap(), b.parse::<u64>().unwrap())).unwrap();
