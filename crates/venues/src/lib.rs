@@ -18,12 +18,14 @@ mod dydx_v1;
 mod emit;
 mod flash_trade;
 mod gmtrade;
+mod gmx_v1;
 mod gmx_v2;
 mod gtrade;
 mod hyperliquid;
 mod jupiter_perps;
 mod lighter;
 mod mux_v1;
+mod ostium;
 mod phoenix_eternal;
 mod reference;
 mod signed;
@@ -39,7 +41,9 @@ pub use reference::{CatalogFileError, CatalogRows, builtin_catalog, parse_catalo
 /// Every venue perpdex decodes, one line each.
 pub static VENUES: &[&dyn Venue] = &[
     &gmx_v2::GMX_V2,
+    &gmx_v1::GMX_V1,
     &gtrade::GTRADE,
+    &ostium::OSTIUM,
     &aster_1001x::ASTER_1001X,
     &aster_vault::ASTER_VAULT,
     &phoenix_eternal::PHOENIX_ETERNAL,
