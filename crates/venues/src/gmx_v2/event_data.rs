@@ -90,6 +90,11 @@ impl<'a> EventData<'a> {
         Ok(B256::from(*self.value(Group::Bytes32, key)?))
     }
 
+    /// A `bytes32` that not every generation has.
+    pub(super) fn optional_bytes32(&self, key: &str) -> Option<B256> {
+        self.find(Group::Bytes32, key).map(|word| B256::from(*word))
+    }
+
     fn value(&self, group: Group, key: &str) -> Result<&'a [u8; 32], DecodeError> {
         self.find(group, key).ok_or_else(|| DecodeError::malformed(format!("no item {key:?} among {}", group.field())))
     }

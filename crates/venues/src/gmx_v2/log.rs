@@ -73,6 +73,10 @@ pub(super) const ORDER_TYPE_LIQUIDATION: u8 = 7;
 /// `secondaryOrderType` of auto-deleveraging.
 pub(super) const SECONDARY_ORDER_TYPE_ADL: u8 = 1;
 
+/// Discounts of a trader: until the release of late 2024 the referral's had no prefix, and pro tiers had none (gmx-synthetics, history of
+/// contracts/position/PositionEventUtils.sol).
+const DISCOUNTS: [&str; 3] = ["referral.traderDiscountAmount", "pro.traderDiscountAmount", "traderDiscountAmount"];
+
 /// Fees of a position change, in the collateral token's smallest units.
 #[derive(Debug)]
 pub(super) struct Fees {
@@ -96,8 +100,8 @@ pub(super) struct Fees {
     pub(super) funding_fee: I256,
     /// Order.
     pub(super) order_key: B256,
-    /// Position.
-    pub(super) position_key: B256,
+    /// Position; the first weeks of 2023 did not name it.
+    pub(super) position_key: Option<B256>,
 }
 
 /// A level of open interest of one market, collateral and side.
@@ -187,6 +191,13 @@ pub(super) struct OrderExecuted {
     pub(super) secondary_order_type: Option<I256>,
 }
 
+impl Fees {
+    /// Whether they were charged for this change. An order changes one position once.
+    pub(super) fn is_of(&self, position: &Position) -> bool {
+        self.order_key == position.order_key && self.position_key.is_none_or(|key| key == position.position_key)
+    }
+}
+
 impl Position {
     /// Name of the event.
     pub(super) fn name(&self) -> &'static str {
@@ -240,19 +251,22 @@ fn position(data: &EventData<'_>, name: &str) -> Result<Log, DecodeError> {
 }
 
 fn fees(data: &EventData<'_>, _: &str) -> Result<Log, DecodeError> {
-    let discount = |key| Ok::<_, DecodeError>(data.optional_uint(key)?.unwrap_or(I256::ZERO));
+    let mut discount = I256::ZERO;
+    for key in DISCOUNTS {
+        discount = discount.max(data.optional_uint(key)?.unwrap_or(I256::ZERO));
+    }
     Ok(Log::Fees(Box::new(Fees {
         market: hex(data.address("market")?),
         trader: hex(data.address("trader")?),
         collateral_token: hex(data.address("collateralToken")?),
         collateral_price_min: data.uint("collateralTokenPrice.min")?,
         position_fee: data.uint("positionFeeAmount")?,
-        discount: discount("referral.traderDiscountAmount")?.max(discount("pro.traderDiscountAmount")?),
+        discount,
         liquidation_fee: data.optional_uint("liquidationFeeAmount")?,
         borrowing_fee: data.uint("borrowingFeeAmount")?,
         funding_fee: data.uint("fundingFeeAmount")?,
         order_key: data.bytes32("orderKey")?,
-        position_key: data.bytes32("positionKey")?,
+        position_key: data.optional_bytes32("positionKey"),
     })))
 }
 

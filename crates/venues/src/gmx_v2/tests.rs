@@ -23,7 +23,7 @@ fn fees(trader: &str, order: u8, position: u8, fee: i64) -> Option<Log> {
         borrowing_fee: I256::ZERO,
         funding_fee: I256::ZERO,
         order_key: B256::repeat_byte(order),
-        position_key: B256::repeat_byte(position),
+        position_key: Some(B256::repeat_byte(position)),
     })))
 }
 

@@ -56,12 +56,12 @@ pub(super) fn oracle_price(position: &Position) -> Price {
 
 /// Funding and borrowing fees paid at a position change; zeros are left out.
 pub(super) fn paid(fees: &Fees, logs: &[Option<Log>]) -> Vec<FundingPayment> {
-    let position = positions(logs).find(|position| position.order_key == fees.order_key && position.position_key == fees.position_key);
+    let position = positions(logs).find(|position| fees.is_of(position));
     let amounts = [(FundingKind::Funding, fees.funding_fee), (FundingKind::Borrow, fees.borrowing_fee)];
     let paid = amounts.into_iter().filter(|(_, amount)| !amount.is_zero());
     let payment = |(kind, amount): (FundingKind, I256)| FundingPayment {
         account: fees.trader.clone(),
-        position_key: fees.position_key.to_string(),
+        position_key: position_key(fees, position),
         side: position.map(|position| position.side),
         kind,
         amount: TokenAmount { native: -amount, token: fees.collateral_token.clone() },
@@ -82,11 +82,9 @@ pub(super) fn received(claimable: &ClaimableFunding, later: &[Option<Log>]) -> O
         Log::Fees(fees) if fees.market == claimable.market && fees.trader == claimable.account => Some(fees),
         _ => None,
     });
-    let position = fees.and_then(|fees| {
-        positions(later).find(|position| position.order_key == fees.order_key && position.position_key == fees.position_key)
-    });
+    let position = fees.and_then(|fees| positions(later).find(|position| fees.is_of(position)));
     let position_key = match fees {
-        Some(fees) => fees.position_key.to_string(),
+        Some(fees) => position_key(fees, position),
         None => format!("{}/{}", claimable.account, claimable.market),
     };
     Some(FundingPayment {
@@ -147,9 +145,17 @@ fn positions(logs: &[Option<Log>]) -> impl Iterator<Item = &Position> {
     })
 }
 
+/// The position that fees name, or that their order changed; without either the account's share of the market stands for it.
+fn position_key(fees: &Fees, position: Option<&Position>) -> String {
+    match fees.position_key.or(position.map(|position| position.position_key)) {
+        Some(key) => key.to_string(),
+        None => format!("{}/{}", fees.trader, fees.market),
+    }
+}
+
 fn fees_of<'a>(position: &Position, logs: &'a [Option<Log>]) -> Option<&'a Fees> {
     logs.iter().flatten().find_map(|log| match log {
-        Log::Fees(fees) if fees.order_key == position.order_key && fees.position_key == position.position_key => Some(&**fees),
+        Log::Fees(fees) if fees.is_of(position) => Some(&**fees),
         _ => None,
     })
 }
