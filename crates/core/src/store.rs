@@ -36,6 +36,9 @@ pub trait Store: Send + Sync {
     /// Raises the chain's final and newest known height (inclusive); neither ever falls.
     async fn set_heads(&self, chain: ChainId, finalized: u64, latest: u64) -> Result<(), StoreError>;
 
+    /// Takes back that a stream is covered there: its records turned out to be incomplete. What is stored of it stays.
+    async fn uncover(&self, stream: &StreamId, range: BlockRange) -> Result<(), StoreError>;
+
     /// Records that a range could not be had, without covering anything.
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Result<(), StoreError>;
 

@@ -2,6 +2,7 @@
 //! fetch it ahead and commit it in order. History and head are the same round; only the number of rounds differs.
 
 mod prepare;
+mod silence;
 mod take;
 mod unwind;
 
@@ -25,6 +26,7 @@ use crate::ledger::Ledger;
 use crate::options::EngineOptions;
 use crate::plan::{self, Planned};
 use crate::progress::{Phase, Progress};
+use crate::quiet::Quiet;
 use crate::report::{ChainOutcome, ChainReport};
 
 /// What all chains of a run share.
@@ -51,6 +53,8 @@ pub(crate) struct ChainRun {
     evidence_min: Evidence,
     fetch_apart: bool,
     ledger: Ledger,
+    /// Silences of the streams over the ranges that were committed.
+    quiet: Vec<Quiet>,
     failed_in_a_row: u32,
     contradictions_in_a_row: u32,
     /// The final height that the stored tail was compared at.
@@ -77,6 +81,7 @@ impl ChainRun {
         ChainRun {
             committer: Committer::new(chain, shared.store.clone()),
             ledger: Ledger::new(chain, &context.streams, shared.progress.clone()),
+            quiet: vec![Quiet::default(); context.streams.len()],
             shared,
             context: Arc::new(context),
             until: job.until,

@@ -13,10 +13,11 @@ use perpdex_core::{
 use crate::decode::{Times, decode};
 use crate::endpoints::{Ask, Endpoints, GaveUp};
 use crate::error::{ChainError, ChainStop};
-use crate::fetch::evidence::Evidences;
+use crate::fetch::evidence::{Evidences, busy};
 use crate::job::JobStream;
 use crate::options::EngineOptions;
 use crate::plan::Planned;
+use crate::quiet::Seen;
 use crate::room::{Room, Taken};
 
 /// What fetching tasks of a chain share.
@@ -44,6 +45,8 @@ pub(crate) struct Piece {
     pub(crate) streams: Arc<[usize]>,
     /// Position of the endpoint that gave it.
     pub(crate) endpoint: usize,
+    /// What it showed of each of the streams; empty where the source's answers are not probed.
+    pub(crate) seen: Vec<Seen>,
     /// Its room in memory, given back with the piece.
     _taken: Taken,
 }
@@ -138,12 +141,14 @@ impl FetchContext {
     async fn decoded(&self, planned: &Planned, batch: Batch, times: Times, endpoint: usize, taken: Taken) -> Result<Fetched, ChainStop> {
         let (chain, venues, range) = (self.chain, self.venues, batch.range);
         let streams: Vec<JobStream> = planned.streams.iter().map(|stream| self.streams[*stream].clone()).collect();
+        let can_probe = self.endpoints.source(endpoint).can_probe();
+        let seen = if can_probe { streams.iter().map(|stream| Seen::new(&busy(stream, &batch))).collect() } else { Vec::new() };
         let work = tokio::task::spawn_blocking(move || {
             let streams: Vec<&JobStream> = streams.iter().collect();
             decode(chain, &streams, venues, batch, times)
         });
         match work.await {
-            Ok(commit) => Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, _taken: taken }))),
+            Ok(commit) => Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, seen, _taken: taken }))),
             Err(error) => Err(ChainStop::Failed(ChainError::Decoder { chain, range, message: error.to_string() })),
         }
     }

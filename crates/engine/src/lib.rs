@@ -30,6 +30,7 @@ mod pipeline;
 mod plan;
 mod probe;
 mod progress;
+mod quiet;
 mod reorg;
 mod report;
 mod retry;

@@ -100,6 +100,11 @@ pub(crate) fn plan(range: BlockRange, busy: &[(Vec<u64>, Rate)], options: &Engin
     }
 }
 
+/// Blocks that settle a suspicious stretch, ascending: a hole that is all of it would be missed as seldom as the options ask.
+pub(crate) fn settling(stretch: BlockRange, per_block: f64, options: &EngineOptions) -> Vec<u64> {
+    spread(stretch, settled_by(stretch, per_block, options).min(SUSPECT_BLOCKS_MAX), options.probe_seed).collect()
+}
+
 /// Whether chance picks this range for a second endpoint.
 pub(crate) fn is_picked(range: BlockRange, options: &EngineOptions) -> bool {
     const SECOND: u64 = 0x5ec0_4d00;

@@ -291,6 +291,10 @@ impl Store for SqlStore {
         self.write_heads(chain, finalized, latest).await.map_err(|fault| self.told(fault))
     }
 
+    async fn uncover(&self, stream: &StreamId, range: BlockRange) -> Outcome<()> {
+        withdraw::uncover(&self.db, stream, range).await.map_err(|fault| self.told(fault))
+    }
+
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Outcome<()> {
         self.write_holes(streams, holes).await.map_err(|fault| self.told(fault))
     }

@@ -57,6 +57,18 @@ pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights
     Ok(Withdrawn { records: removed.records, heights: heights.clone() })
 }
 
+/// Takes a range off a stream's coverage; its rows stay.
+pub(crate) async fn uncover(db: &Db, stream: &StreamId, range: BlockRange) -> Result<()> {
+    let heights = RangeSet::from_ranges([range]);
+    let mut writer = db.begin().await?;
+    let tx = &mut writer;
+    // Levels and windows depend on what is covered.
+    dirty::mark_all(tx).await?;
+    coverage::cut_out(tx, stream, &heights).await?;
+    verify::forget(tx, stream, &heights).await?;
+    writer.commit().await
+}
+
 /// Ids of the markets that were first met at one of the heights.
 async fn met_at(tx: &mut Tx, chain: ChainId, heights: &RangeSet) -> Result<Vec<i64>> {
     let mut ids = Vec::new();

@@ -21,6 +21,9 @@ impl ChainRun {
         loop {
             let Some(fetched) = self.unless_cancelled(ahead.next()).await? else { return Ok(RoundEnd::Complete) };
             self.ledger.in_flight = ahead.in_flight();
+            if self.takes_back().await? {
+                return Ok(RoundEnd::Again);
+            }
             let end = match fetched? {
                 Fetched::Piece(piece) if self.is_doubtful(&piece, headers) => {
                     let (range, streams) = (piece.commit.range, piece.streams.clone());
@@ -29,7 +32,13 @@ impl ChainRun {
                     ahead.again(Planned { range, streams });
                     continue;
                 }
-                Fetched::Piece(piece) => self.commit(*piece).await?,
+                Fetched::Piece(mut piece) => match self.is_believed(&mut piece, headers).await? {
+                    true => self.commit(*piece).await?,
+                    false => {
+                        self.takes_back().await?;
+                        RoundEnd::Again
+                    }
+                },
                 Fetched::Nothing { holes, gave_up: true, .. } if headers == Headers::All && self.until == Until::Forever => {
                     // Near the head the next round comes soon, and a hole there would outlive its cause.
                     holes.iter().for_each(|hole| self.ledger.note(&format!("will be asked for again: {}", hole.detail)));

@@ -207,6 +207,13 @@ impl Endpoints {
         self.with(endpoint, |state| state.omissions += 1);
     }
 
+    /// [`Endpoints::caught`], where it shows after the answer was believed: the failure is counted here.
+    pub(crate) fn caught_late(&self, endpoint: usize, message: String) {
+        let label = self.source(endpoint).label().to_owned();
+        self.tally.error(&SourceError { label, kind: SourceErrorKind::Omitted, message });
+        self.caught(endpoint);
+    }
+
     /// Whether the endpoint was caught leaving records out.
     pub(crate) fn is_caught(&self, endpoint: usize) -> bool {
         self.with(endpoint, |state| 0 < state.omissions)

@@ -37,7 +37,7 @@ impl Endpoints {
         .await
     }
 
-    /// The heads as the first endpoint in order gives them, tried until one answers or the start's limits are reached.
+    /// The heads as the endpoint gives them that sees furthest, tried until one answers or the start's limits are reached.
     pub(crate) async fn reach(&self) -> Result<Heads, ChainError> {
         let answers = self.greet().await;
         self.reach_after(answers, Instant::now()).await
@@ -48,8 +48,8 @@ impl Endpoints {
         let mut tries = Tries::new(&self.options);
         let mut pauses = Pauses::new(&self.options);
         for look in 1.. {
-            if let Some(heads) = answers.iter().find_map(|answer| answer.as_ref().ok()) {
-                return Ok(*heads);
+            if let Some(heads) = furthest(&answers) {
+                return Ok(heads);
             }
             let errors: Vec<SourceError> = answers.into_iter().filter_map(Result::err).collect();
             self.start_is_hopeless(errors, look, started, &mut tries)?;
@@ -82,4 +82,10 @@ impl Endpoints {
             _ => Ok(()),
         }
     }
+}
+
+/// The heads of the endpoint that knows most as final, the first of those: one that lags must not end a history early.
+fn furthest(answers: &[Result<Heads, SourceError>]) -> Option<Heads> {
+    let heads = answers.iter().filter_map(|answer| answer.as_ref().ok());
+    heads.copied().reduce(|best, heads| if best.finalized < heads.finalized { heads } else { best })
 }

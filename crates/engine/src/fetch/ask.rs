@@ -20,6 +20,8 @@ pub(super) struct Request {
     /// Never ask wider than this again.
     blocks_max: u64,
     narrowings: u32,
+    /// Whether an answer with something unreadable was asked for once more.
+    is_reread: bool,
     /// Endpoints that cannot answer for even one block of it, or cannot be believed about it.
     refused_by: Vec<usize>,
 }
@@ -42,7 +44,8 @@ impl FetchContext {
         filter: &Filter,
     ) -> Result<(Batch, usize, Taken), Refusal> {
         let (wanted, mut asked) = (planned.range, planned.range);
-        let mut request = Request { tries: Tries::new(&self.options), blocks_max: u64::MAX, narrowings: 0, refused_by: Vec::new() };
+        let mut request =
+            Request { tries: Tries::new(&self.options), blocks_max: u64::MAX, narrowings: 0, is_reread: false, refused_by: Vec::new() };
         loop {
             let first = self.endpoints.live(Ask::Records).into_iter().find(|endpoint| !request.refused_by.contains(endpoint));
             let blocks = first.map_or(1, |endpoint| self.blocks_for(endpoint, filter.headers)).min(request.blocks_max);
@@ -53,6 +56,17 @@ impl FetchContext {
             };
             asked = wanted.split_at(self.blocks_for(permit.endpoint, filter.headers).min(request.blocks_max)).0;
             let (mut endpoint, mut answer) = self.hedged(permit, asked, streams, filter).await;
+            if let Ok(batch) = &answer
+                && let Some(malformed) = batch.malformed.first()
+                && !request.is_reread
+                && self.endpoints.source(endpoint).can_probe()
+            {
+                // It may have been damaged on the way; what stays unreadable is kept as it came.
+                request.is_reread = true;
+                let text = format!("unreadable record near height {}, {asked} is asked again: {}", malformed.height, malformed.error);
+                self.endpoints.tally.error(&self.disbelief(endpoint, SourceErrorKind::Transient, text));
+                continue;
+            }
             if let Ok(batch) = answer {
                 answer = self.proved(endpoint, planned, streams, filter, batch).await;
             }

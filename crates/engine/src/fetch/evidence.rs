@@ -1,6 +1,7 @@
 //! How well an answer is known: single blocks probed, another endpoint asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloy_primitives::B256;
 use perpdex_core::{Batch, Evidence, Filter, Headers, RawBody, SourceError, SourceErrorKind};
@@ -10,6 +11,7 @@ use crate::endpoints::{Ask, Permit};
 use crate::job::JobStream;
 use crate::plan::Planned;
 use crate::probe::{self, ProbePlan, Rate};
+use crate::quiet::Silence;
 use crate::report::ProofReport;
 
 /// What the run has learnt about its streams, and how often it looked twice.
@@ -31,8 +33,8 @@ enum Second {
     Agrees,
     /// It gave no answer, or one that lacks records.
     Silent,
-    /// It has records that the first one lacks, so many.
-    HasMore(usize),
+    /// It has records that the first one lacks, at these heights.
+    HasMore(Vec<u64>),
 }
 
 impl FetchContext {
@@ -68,6 +70,9 @@ impl FetchContext {
                 ));
             } else if is_suspicious && !self.probe(endpoint, filter, &batch, &plan.suspect_heights).await? {
                 batch.evidence = Evidence::Witnessed;
+            }
+            if batch.evidence < Evidence::Probed && self.second_in_turn(endpoint, streams, filter, &batch).await? {
+                batch.evidence = Evidence::Second;
             }
             self.learn(planned, streams, &batch, &plan);
         }
@@ -116,14 +121,35 @@ impl FetchContext {
 
     /// Whether a second endpoint, if one is idle, gives the same records.
     async fn second(&self, first: usize, streams: &[&JobStream], filter: &Filter, batch: &Batch) -> Result<bool, SourceError> {
-        let Some(permit) = self.endpoints.idle(Ask::Records, &[first]) else { return Ok(false) };
+        match self.endpoints.idle(Ask::Records, &[first]) {
+            Some(permit) => self.ask_second(permit, first, streams, filter, batch).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The same where nothing but another endpoint can settle a doubt: a busy one is waited for.
+    async fn second_in_turn(&self, first: usize, streams: &[&JobStream], filter: &Filter, batch: &Batch) -> Result<bool, SourceError> {
+        match self.endpoints.ready(Ask::Records, &[first]).await {
+            Ok(permit) => self.ask_second(permit, first, streams, filter, batch).await,
+            Err(_) => Ok(false),
+        }
+    }
+
+    async fn ask_second(
+        &self,
+        permit: Permit<'_>,
+        first: usize,
+        streams: &[&JobStream],
+        filter: &Filter,
+        batch: &Batch,
+    ) -> Result<bool, SourceError> {
         let second = permit.endpoint;
         self.count(|report| report.ranges_second += 1);
         match self.compare(permit, streams, filter, batch).await {
             Ok(Second::Agrees) => Ok(true),
             Ok(Second::Silent) => Ok(false),
-            Ok(Second::HasMore(count)) => {
-                let other = self.endpoints.source(second).label();
+            Ok(Second::HasMore(heights)) => {
+                let (other, count) = (self.endpoints.source(second).label(), heights.len());
                 let text = format!("answer for {} leaves out {count} records that {other} gives", batch.range);
                 let error = self.disbelief(first, SourceErrorKind::Omitted, text);
                 self.endpoints.tally.error(&error);
@@ -137,7 +163,7 @@ impl FetchContext {
     async fn compare(&self, permit: Permit<'_>, streams: &[&JobStream], filter: &Filter, batch: &Batch) -> Result<Second, String> {
         let second = permit.endpoint;
         let mut ours = keys(batch);
-        let mut more = 0;
+        let mut more = Vec::new();
         let mut rest = Some(batch.range);
         let mut pieces = 0;
         while let Some(range) = rest {
@@ -160,7 +186,7 @@ impl FetchContext {
                         return Err(format!("block {height} has another hash at {label}: {known:?} and {hash:?}"));
                     }
                     Some(_) => {}
-                    None => more += 1,
+                    None => more.push(key.0),
                 }
             }
             rest = range.split_at(theirs.range.blocks()).1;
@@ -168,18 +194,58 @@ impl FetchContext {
                 return Ok(Second::Silent);
             }
         }
-        match (more, ours.len()) {
-            (0, 0) => {
+        match (more.is_empty(), ours.len()) {
+            (true, 0) => {
                 permit.succeeded();
                 Ok(Second::Agrees)
             }
-            (0, fewer) => {
+            (true, fewer) => {
                 let text = format!("answer for {} leaves out {fewer} records that another endpoint gives", batch.range);
                 permit.failed(&self.disbelief(second, SourceErrorKind::Omitted, text));
                 self.endpoints.caught(second);
                 Ok(Second::Silent)
             }
-            (more, _) => Ok(Second::HasMore(more)),
+            (false, _) => Ok(Second::HasMore(more)),
+        }
+    }
+
+    /// Looks at a stretch in which one stream was silent for longer than chance explains: all of it at another endpoint, or
+    /// single blocks of it. Gives the heights at which records were left out; the error says why it remains in doubt.
+    pub(crate) async fn settle_silence(&self, stream: &JobStream, silence: &Silence) -> Result<Vec<u64>, String> {
+        let filter = Arc::new(Filter { streams: vec![(stream.id.clone(), stream.watch.clone())], headers: Headers::Needed });
+        let range = silence.range;
+        let silent = Arc::new(Batch {
+            range,
+            blocks: Vec::new(),
+            records: Vec::new(),
+            malformed: Vec::new(),
+            holes: Vec::new(),
+            evidence: Evidence::Witnessed,
+        });
+        self.count(|report| report.stretches_suspicious += 1);
+        let answered: Vec<usize> = silence.parts.iter().map(|(endpoint, _)| *endpoint).collect();
+        if let Some(permit) = self.endpoints.idle(Ask::Records, &answered) {
+            self.count(|report| report.ranges_second += 1);
+            match self.compare(permit, &[stream], &filter, &silent).await? {
+                Second::Agrees => return Ok(Vec::new()),
+                Second::HasMore(heights) => return Ok(heights),
+                Second::Silent => {}
+            }
+        }
+        let heights = probe::settling(range, silence.per_block, &self.options);
+        let what = format!("blocks of the quiet stretch {range}");
+        let asked = self.endpoints.ask(Ask::Proof, &what, |source| {
+            let (heights, filter, silent) = (heights.clone(), filter.clone(), silent.clone());
+            Box::pin(async move { source.probe(&heights, &filter, &silent).await })
+        });
+        let probe = asked.await.map_err(|error| error.to_string())?.value;
+        self.count(|report| {
+            report.blocks_probed += heights.len() as u64;
+            report.blocks_unsettled += probe.unsettled.len() as u64;
+        });
+        match (probe.omitted.is_empty(), probe.unsettled.len()) {
+            (true, unsettled) if 0 < unsettled => Err(format!("{unsettled} of its blocks told nothing")),
+            _ => Ok(probe.omitted),
         }
     }
 
@@ -203,7 +269,7 @@ impl FetchContext {
 }
 
 /// Heights at which a stream has records, ascending and unique.
-fn busy(stream: &JobStream, batch: &Batch) -> Vec<u64> {
+pub(super) fn busy(stream: &JobStream, batch: &Batch) -> Vec<u64> {
     let mut heights: Vec<u64> = batch.records.iter().filter(|record| stream.watch.matches(record)).map(|record| record.height).collect();
     heights.dedup();
     heights

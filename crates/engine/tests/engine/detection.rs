@@ -98,6 +98,28 @@ async fn shares_of_holes_found() {
     check_table(&table);
 }
 
+/// However a history is cut into requests, a hole of five hundred blocks in one piece is found where one of ten blocks is busy.
+#[tokio::test(start_paused = true)]
+async fn small_ranges_hide_no_hole() {
+    for size in [10, 50, 100, 400] {
+        for seed in 0..5 {
+            let blocks = Arc::new(Blocks::new(TIP, 100, seed));
+            let hole: BTreeSet<u64> = (2_000..2_500).map(|height| height + seed * 137).collect();
+            for has_second in [false, true] {
+                let options = EngineOptions { blocks_start_per_fetch: size, blocks_max_per_fetch: size, ..EngineOptions::default() };
+                let ended = sync(&blocks, &hole, has_second, options).await;
+                assert!(ended.is_found(), "ranges of {size}, seed {seed}, second {has_second}: {:#?}", ended.report);
+                assert_never_silent(&blocks, &ended, has_second);
+                let (records, covered) = (ended.store.state().records, ended.store.covered(STREAM_A));
+                let is_covered = |height: u64| covered.ranges().iter().any(|range| range.contains(height));
+                let silent: Vec<&u64> =
+                    hole.intersection(&blocks.busy).filter(|h| is_covered(**h) && !records.contains_key(&(**h, 0))).collect();
+                assert!(silent.is_empty(), "ranges of {size}, seed {seed}, second {has_second}: {silent:?}");
+            }
+        }
+    }
+}
+
 /// A hole that was found is filled or is a gap.
 #[track_caller]
 fn assert_never_silent(blocks: &Blocks, ended: &Ended, has_second: bool) {

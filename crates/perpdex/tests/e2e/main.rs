@@ -2,11 +2,13 @@
 
 mod bad_input;
 mod demo;
+mod faults;
 mod hints_anvil;
 mod hyperliquid_bucket;
 mod hyperliquid_day;
 mod hyperliquid_files;
 mod master;
+mod memory;
 mod proof;
 mod questions;
 mod receipts_real;

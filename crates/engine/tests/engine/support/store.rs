@@ -148,6 +148,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn uncover(&self, stream: &StreamId, range: BlockRange) -> Result<(), StoreError> {
+        self.change(|state| {
+            let known = state.coverage.entry(stream.clone()).or_default();
+            *known = known.without(&RangeSet::from_ranges([range]));
+        });
+        Ok(())
+    }
+
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Result<(), StoreError> {
         self.change(|state| state.holes.extend(holes.iter().map(|hole| (streams.to_vec(), hole.clone()))));
         Ok(())

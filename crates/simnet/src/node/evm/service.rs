@@ -144,6 +144,7 @@ impl EvmService {
         let state = self.read();
         match state.block(id) {
             Some(served) if faults.zero_blooms => render::block(out, &served.block, &Bloom::ZERO),
+            Some(served) if faults.full_blooms => render::block(out, &served.block, &Bloom::repeat_byte(0xff)),
             Some(served) => render::block(out, &served.block, served.bloom()),
             None if matches!(id, TagOrHash::Tag(Tag::Number(number)) if number < state.ledger.first().block.number) => {
                 return Err(RpcError::new(PRUNED, "pruned history unavailable"));

@@ -14,6 +14,7 @@
 //! on eth_getLogs 1 malformed_log
 //! on eth_getLogs * reversed_logs
 //! on eth_getBlockByNumber * zero_blooms
+//! on eth_getBlockByNumber * full_blooms
 //! on getSlot * delay_ms=50
 //! ```
 //!
@@ -95,6 +96,8 @@ pub enum Effect {
     ZeroTimestamps,
     /// The header's bloom is all zeros.
     ZeroBlooms,
+    /// The header's bloom is all ones: it says "maybe" to everything.
+    FullBlooms,
 }
 
 /// Where a fault stands in its text: the number, from 1, and the text of the line.
@@ -222,6 +225,7 @@ pub(crate) struct Applied {
     pub(crate) reversed_logs: bool,
     pub(crate) zero_timestamps: bool,
     pub(crate) zero_blooms: bool,
+    pub(crate) full_blooms: bool,
     /// Errors of answers with more logs than this.
     pub(crate) dense: Vec<(usize, i64, String)>,
     hidden: Vec<(u64, u64)>,
@@ -262,7 +266,7 @@ impl Faults {
                     Effect::MalformedLog | Effect::DuplicateLog | Effect::OneLogPerBlock | Effect::ReversedLogs | Effect::ZeroTimestamps,
                     Answers::Value | Answers::List,
                 ) => return lacks("logs"),
-                (Effect::ZeroBlooms, Answers::List | Answers::Logs) => return lacks("header"),
+                (Effect::ZeroBlooms | Effect::FullBlooms, Answers::List | Answers::Logs) => return lacks("header"),
                 _ if fault.logs_over.is_some() && method.answers != Answers::Logs => return lacks("logs"),
                 _ => {}
             }
@@ -307,6 +311,7 @@ impl Applied {
             Effect::ReversedLogs => self.reversed_logs = true,
             Effect::ZeroTimestamps => self.zero_timestamps = true,
             Effect::ZeroBlooms => self.zero_blooms = true,
+            Effect::FullBlooms => self.full_blooms = true,
         }
     }
 

@@ -142,6 +142,7 @@ fn effect(line: &FaultLine, word: &str, key: &str, value: &str) -> Result<Effect
             "reversed_logs" => Ok(Effect::ReversedLogs),
             "zero_timestamps" => Ok(Effect::ZeroTimestamps),
             "zero_blooms" => Ok(Effect::ZeroBlooms),
+            "full_blooms" => Ok(Effect::FullBlooms),
             _ => Err(FaultError::Word { line: line.clone(), word: word.to_owned() }),
         },
     }
@@ -190,6 +191,7 @@ mod tests {
             ("on eth_getLogs 3 reversed_logs", Effect::ReversedLogs),
             ("on eth_getLogs 3 zero_timestamps", Effect::ZeroTimestamps),
             ("on eth_getLogs 3 zero_blooms", Effect::ZeroBlooms),
+            ("on eth_getLogs 3 full_blooms", Effect::FullBlooms),
         ];
         for (text, effect) in cases {
             let method = Some("eth_getLogs".to_owned());

@@ -1,0 +1,46 @@
+//! Every fault of `tests/scenario/faults`: what the built binary makes of it over real sockets, and whether it recovers by
+//! itself once the fault has ended. The table in `docs/reliability.md` is written from what was seen.
+
+mod run;
+mod scenario;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use self::run::Stage;
+use self::scenario::Scenario;
+use crate::table;
+
+/// Scenarios at once; most of their time is waiting.
+const AT_ONCE: usize = 4;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_ends_in_correct_rows_or_a_visible_gap() {
+    let scenarios = Scenario::read_all(&root().join("tests/scenario/faults"));
+    assert!(35 <= scenarios.len(), "only {} scenarios found", scenarios.len());
+    let stage = Arc::new(Stage::new());
+    let (mut lines, mut failed) = (Vec::new(), Vec::new());
+    for part in scenarios.chunks(AT_ONCE) {
+        let play = |scenario: &Arc<Scenario>| {
+            let (stage, scenario, runtime) = (stage.clone(), scenario.clone(), Handle::current());
+            // On threads of their own: they wait for child processes, which the runtime's nodes have to answer.
+            tokio::task::spawn_blocking(move || runtime.block_on(stage.play(&scenario)))
+        };
+        let playing: Vec<_> = part.iter().map(|scenario| (scenario, play(scenario))).collect();
+        for (scenario, played) in playing {
+            match played.await {
+                Ok((first, then)) => lines.push(format!("| {} | {first} | {then} |\n", scenario.about)),
+                Err(_) => failed.push(scenario.name.clone()),
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?} ended otherwise than expected: see above");
+    let head = "| fault | outcome | once it has ended |\n| --- | --- | --- |\n";
+    table::check(&root().join("docs/reliability.md"), "faults", &format!("{head}{}", lines.concat()));
+}
