@@ -92,9 +92,22 @@ impl<'a> Reader<'a> {
 
     /// `string`: the offset stands here, the text behind the last field.
     pub(crate) fn string(&mut self, field: &str) -> Result<&'a str, DataError> {
-        let offset = length(self.word(field)?).ok_or_else(|| outside(self.data, field))?;
-        let bytes = bytes_at(self.data, offset, field)?;
+        let bytes = self.bytes(field)?;
         std::str::from_utf8(bytes).map_err(|_| DataError::Text { field: field.to_owned() })
+    }
+
+    /// `bytes`: the offset stands here, the bytes behind the last field.
+    pub(crate) fn bytes(&mut self, field: &str) -> Result<&'a [u8], DataError> {
+        let offset = length(self.word(field)?).ok_or_else(|| outside(self.data, field))?;
+        bytes_at(self.data, offset, field)
+    }
+
+    /// `bytes32[]` or `uint256[]` as words: the offset stands here, the elements behind the last field.
+    pub(crate) fn words(&mut self, field: &str) -> Result<Vec<B256>, DataError> {
+        let offset = length(self.word(field)?).ok_or_else(|| outside(self.data, field))?;
+        let n = length(word_at(self.data, offset, field)?).filter(|n| *n <= self.data.len() / 32);
+        let n = n.ok_or_else(|| outside(self.data, field))?;
+        (0..n).map(|i| Ok(B256::from(*word_at(self.data, offset + 32 + i * 32, field)?))).collect()
     }
 
     /// Nothing may follow the last field.

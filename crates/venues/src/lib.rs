@@ -17,14 +17,19 @@ mod drift;
 mod dydx_v1;
 mod emit;
 mod flash_trade;
+mod fx_v2;
 mod gmtrade;
 mod gmx_v1;
 mod gmx_v2;
 mod gtrade;
 mod hyperliquid;
 mod jupiter_perps;
+mod kiloex;
+mod level;
 mod lighter;
+mod mcdex_v2;
 mod mux_v1;
+mod myx_v1;
 mod ostium;
 mod phoenix_eternal;
 mod reference;
@@ -59,6 +64,11 @@ pub static VENUES: &[&dyn Venue] = &[
     &starkex::EDGEX,
     &mux_v1::MUX_V1,
     &dydx_v1::DYDX_V1,
+    &mcdex_v2::MCDEX_V2,
+    &fx_v2::FX_V2,
+    &kiloex::KILOEX,
+    &myx_v1::MYX_V1,
+    &level::LEVEL,
 ];
 
 /// The venue with this slug, or `None`.

@@ -95,6 +95,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("config/markets/flash_trade.toml", include_str!("../../../config/markets/flash_trade.toml")),
     ("config/markets/adrena.toml", include_str!("../../../config/markets/adrena.toml")),
     ("config/markets/dydx_v1.toml", include_str!("../../../config/markets/dydx_v1.toml")),
+    ("config/markets/mcdex_v2.toml", include_str!("../../../config/markets/mcdex_v2.toml")),
+    ("config/markets/level.toml", include_str!("../../../config/markets/level.toml")),
 ];
 
 #[cfg(test)]

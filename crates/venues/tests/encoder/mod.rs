@@ -25,7 +25,25 @@ pub(crate) struct Logs {
     time_s: i64,
     /// Logs, in order.
     logs: Vec<LogText>,
+    /// Contract values that the decoder asks for.
+    #[serde(default)]
+    state: Vec<StateText>,
 }
+
+/// One contract value, as a node answers it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateText {
+    /// The contract.
+    address: Address,
+    /// Call data.
+    calldata: Bytes,
+    /// The answer, empty where the call reverted.
+    output: Bytes,
+}
+
+/// Where the keys of contract values begin, behind those of any log of a case.
+const STATE_REC: i64 = 1_000_000;
 
 /// One log.
 #[derive(Debug, Deserialize)]
@@ -84,7 +102,18 @@ pub(crate) fn encode(logs: &Logs, chain: ChainId, case: &str) -> Vec<RawRecord> 
             body: RawBody::EvmLog(EvmLog { address: log.address.unwrap_or(logs.address), topics, data, block_hash }),
         }
     };
-    logs.logs.iter().map(record).collect()
+    let mut records: Vec<RawRecord> = logs.logs.iter().map(record).collect();
+    records.extend((STATE_REC..).zip(&logs.state).map(|(rec, value)| RawRecord {
+        chain,
+        height: logs.height,
+        rec,
+        ord: rec,
+        tx_id: "state".to_owned(),
+        tx_index: None,
+        time_ms: logs.time_s * 1_000,
+        body: RawBody::StateRead { address: value.address, calldata: value.calldata.clone(), output: value.output.clone() },
+    }));
+    records
 }
 
 fn encode_log(abi: &JsonAbi, log: &LogText) -> (Vec<B256>, Bytes) {
