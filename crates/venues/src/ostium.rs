@@ -363,11 +363,11 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, logs: &[Option<Log>], at:
 }
 
 fn open(opened: &Opened, logs: &[Option<Log>], at: usize) -> Result<Fill, DecodeError> {
-    let parts = logs[..at].iter().flatten().filter_map(|log| match log {
+    let mut parts = logs[..at].iter().flatten().filter_map(|log| match log {
         Log::OpeningFee(trade, amount) if *trade == opened.trade => Some(*amount),
         _ => None,
     });
-    let fee = parts.fold(Some(I256::ZERO), |sum, part| sum?.checked_add(part));
+    let fee = parts.try_fold(I256::ZERO, |sum, part| sum.checked_add(part));
     let fee = fee.ok_or_else(|| DecodeError::invalid("the parts of the opening fee have no sum".to_owned()))?;
     let signed = if opened.side == PositionSide::Long { opened.qty } else { -opened.qty };
     let size = |qty: I256, usd: I256| {

@@ -34,8 +34,8 @@ pub(super) fn indexes(update: &Accumulated, kind: FundingKind, logs: &[Option<Lo
 fn pair_price(pair: Pair, logs: &[Option<Log>]) -> Option<Decimal> {
     let price = logs.iter().flatten().find_map(|log| match log {
         Log::PairPrice(of, price) if of.index == pair.index => Some(*price),
-        Log::Executed(trade) if trade.pair.index == pair.index => Some(trade.oracle_price),
-        Log::Resized(trade) if trade.pair.index == pair.index => Some(trade.oracle_price),
+        Log::Executed(trade) if trade.pair.index == pair.index => trade.oracle_price,
+        Log::Resized(trade) if trade.pair.index == pair.index => trade.oracle_price,
         _ => None,
     });
     price.filter(|price| !price.is_zero())

@@ -1,5 +1,5 @@
-//! The events of the diamond in both generations: selectors and what becomes of each. A name with `(v9)` behind it has another
-//! body, and another selector, since August 2025. Sources: GainsNetwork-org/sdk (v10) and GainsNetwork-org/gtrade-stats-subgraph (v9),
+//! The events of the diamond: selectors and what becomes of each. A name with `(v9)` behind it has another body, and another
+//! selector, since August 2025, one with `(first)` since October 2024. Sources: GainsNetwork-org/sdk (v10) and GainsNetwork-org/gtrade-stats-subgraph (v9),
 //! the ABIs in their histories.
 
 use alloy_primitives::{B256, b256};
@@ -28,6 +28,13 @@ pub(super) const V9_MARKET_EXECUTED: B256 = b256!("26d428c63a1c5161a75dbe15e1e65
 pub(super) const V9_POSITION_SIZE_DECREASE_EXECUTED: B256 = b256!("d994d286871fe96525f071a7c54e68b1183a4d88ccbf0aef2c527c7374d3d130");
 pub(super) const V9_POSITION_SIZE_INCREASE_EXECUTED: B256 = b256!("4627b6cfd38b837edb1d42b0c6c92e6ba06fded47652e32ce388fcaf3d513477");
 pub(super) const V9_TRADE_POSITION_UPDATED: B256 = b256!("d44377bc88226583e82782aec12182dbe38e1b796330892e34a21a9558611a70");
+pub(super) const FIRST_BORROWING_FEE_CHARGED: B256 = b256!("2aac04047becf1d92defe3c1ee644bdd7b50ae634a7e5ebfca84c2be3fc63344");
+pub(super) const FIRST_LIMIT_EXECUTED: B256 = b256!("c10f67c0e22c53149183a414c16a62334103432a2c48b839a057cd9bd5fdeb99");
+pub(super) const FIRST_MARKET_EXECUTED: B256 = b256!("bbd5cfa7b4ec0d44d4155fcaad32af9cf7e65799d6b8b08f233b930de7bcd9a8");
+pub(super) const FIRST_POSITION_SIZE_DECREASE_EXECUTED: B256 = b256!("e74b50af866d7f8e3577bc959bf73a2690841f0abce22ab0cfb1b1c84122a7d7");
+pub(super) const FIRST_POSITION_SIZE_INCREASE_EXECUTED: B256 = b256!("f09a9c949c4bd4cbe75b424bea11c683c3ae55e7cdb8321c3ec37e01af72c8d5");
+pub(super) const FIRST_TRADE_POSITION_UPDATED: B256 = b256!("39ede689b34cc36c8cf85698a4e83530eb6a29a07a57f0bfc3d02bfaca44edb5");
+pub(super) const FIRST_TRADE_POSITION_UPDATED_AUGUST: B256 = b256!("3890801c6f1ea37e9eb6aaae6cb1e57eeb8fe67e3af47b2533ff1fc4d1031ede");
 
 const CONFIGURATION: &str = "configuration";
 const FEE_SPLIT: &str = "where a fee went; what a trade paid stands in FeesProcessed or in its own event";
@@ -40,7 +47,18 @@ const SIZE_UNCHANGED: &str = "collateral, leverage, stops or profit of a positio
 const STATE: &str = "the state of a trade as the executions beside it leave it";
 
 /// Mapped and read ones first.
-pub(super) const LAYOUT: &[EvmEvent; 195] = &[
+pub(super) const LAYOUT: &[EvmEvent; 202] = &[
+    event(FIRST_BORROWING_FEE_CHARGED, "BorrowingFeeCharged (first)", Mapped),
+    event(FIRST_LIMIT_EXECUTED, "LimitExecuted (first)", Mapped),
+    event(FIRST_MARKET_EXECUTED, "MarketExecuted (first)", Mapped),
+    event(FIRST_POSITION_SIZE_DECREASE_EXECUTED, "PositionSizeDecreaseExecuted (first)", Mapped),
+    event(FIRST_POSITION_SIZE_INCREASE_EXECUTED, "PositionSizeIncreaseExecuted (first)", Mapped),
+    event(FIRST_TRADE_POSITION_UPDATED, "TradePositionUpdated((address,uint32),uint120,uint24,uint64,uint64,uint64) (first)", StateOnly),
+    event(
+        FIRST_TRADE_POSITION_UPDATED_AUGUST,
+        "TradePositionUpdated((address,uint32),uint120,uint24,uint64,uint64,uint64,bool) (first)",
+        StateOnly,
+    ),
     event(BORROWING_PAIR_ACC_FEES_UPDATED, "BorrowingPairAccFeesUpdated", StateOnly),
     event(BORROWING_PAIR_OI_BEFORE_V10_UPDATED, "BorrowingPairOiBeforeV10Updated", Mapped),
     event(FEES_PROCESSED, "FeesProcessed", StateOnly),
@@ -404,14 +422,15 @@ mod tests {
 
     #[test]
     fn selectors_are_those_of_the_abis() {
-        let of = |is_v9: bool| -> Vec<(&str, B256)> {
-            let rows = LAYOUT.iter().filter(|event| event.spec.name.ends_with(V9) == is_v9);
-            rows.map(|event| (event.spec.name.trim_end_matches(V9), event.topic0)).collect()
+        let of = |suffix: &str| -> Vec<(&str, B256)> {
+            let rows = LAYOUT.iter().map(|event| (event.spec.name, event.topic0));
+            match suffix {
+                "" => rows.filter(|(name, _)| !name.contains(" (")).collect(),
+                _ => rows.filter_map(|(name, topic0)| Some((name.strip_suffix(suffix)?, topic0))).collect(),
+            }
         };
-        crate::testing::assert_selectors(&of(false), include_str!("../../../../abi/gtrade/diamond_v10.json"));
-        crate::testing::assert_selectors(&of(true), include_str!("../../../../abi/gtrade/diamond_v9.json"));
+        crate::testing::assert_selectors(&of(""), include_str!("../../../../abi/gtrade/diamond_v10.json"));
+        crate::testing::assert_selectors(&of(" (v9)"), include_str!("../../../../abi/gtrade/diamond_v9.json"));
+        crate::testing::assert_selectors(&of(" (first)"), include_str!("../../../../abi/gtrade/diamond_first.json"));
     }
-
-    /// Behind the names of the older generation.
-    const V9: &str = " (v9)";
 }

@@ -14,13 +14,14 @@ mod layout;
 mod log;
 mod trade;
 
+use alloy_primitives::I256;
 use perpdex_core::{
     ChainId, DecodeUnit, Decoded, Deployment, EventBody, FundingKind, PositionSide, RawRecord, StreamSpec, Venue, VenueInfo, VenueModel,
     VenueSlug,
 };
 
 use crate::emit::{DecodeError, Emitter, evm_streams, specs};
-use log::{Generation, Log, Pair};
+use log::{Generation, Held, Log, Pair};
 
 /// The decoder.
 pub(crate) static GTRADE: Gtrade = Gtrade;
@@ -50,7 +51,7 @@ static INFO: VenueInfo = VenueInfo {
     gives: &["trades", "liquidations", "funding", "borrow", "oi", "prices"],
     unverified: &[
         "the block of the diamond's creation is not known: the venue's own subgraph begins at 226391391",
-        "bodies of before October 2024 have other selectors: such logs are kept and counted as unknown",
+        "bodies of partial changes of before late July 2024 have other selectors: such logs are kept and counted as unknown",
         "trading fees of trades opened or closed whole before v10 are told in parts that are not added up",
         "sizes in WETH and GNS move with the collateral's price: their markets have volume, but no open interest in units of the asset",
         "no log of before v10 was at hand: that layout is the published ABI, and sizes follow from entry prices",
@@ -122,12 +123,13 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, logs: &[Option<Log>], at:
         }
         Log::Funding(update) => accumulated(emitter, record, (update, FundingKind::Funding), logs),
         Log::Borrowing(update) => accumulated(emitter, record, (update, FundingKind::Borrow), logs),
-        Log::Held(held) => {
-            let of = trade::trade_of(held.id, logs);
-            let market = of.map(|(pair, side, told)| market(pair, generation(pair, side, told, logs)));
-            for payment in holding::payments(held, logs)? {
-                emitter.event(record, market.clone(), EventBody::FundingPayment(payment));
-            }
+        Log::Held(held) => settled(emitter, record, held, logs)?,
+        Log::Borrowed(user, collateral, borrowing) => {
+            let Some(id) = trade::trade_in(*user, *collateral, logs) else {
+                return Err(DecodeError::invalid("no trade of its account stands beside it".to_owned()));
+            };
+            let held = Held { id, collateral: *collateral, funding: I256::ZERO, borrowing: *borrowing };
+            settled(emitter, record, &held, logs)?;
         }
         Log::Listed(listed) => {
             let generations: &[Generation] =
@@ -139,6 +141,15 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, logs: &[Option<Log>], at:
             }
         }
         Log::Position(_) | Log::Fees(_) | Log::PairPrice(..) => {}
+    }
+    Ok(())
+}
+
+fn settled(emitter: &mut Emitter<'_>, record: &RawRecord, held: &Held, logs: &[Option<Log>]) -> Result<(), DecodeError> {
+    let of = trade::trade_of(held.id, logs);
+    let market = of.map(|(pair, side, told)| market(pair, generation(pair, side, told, logs)));
+    for payment in holding::payments(held, logs)? {
+        emitter.event(record, market.clone(), EventBody::FundingPayment(payment));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Fills and the prices they were made by.
 
+use alloy_primitives::Address;
 use perpdex_core::{
     Action, Decimal, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Price, PriceKind, RawRecord, Size, TokenAmount,
 };
@@ -26,7 +27,7 @@ pub(super) fn executed(trade: &Executed, record: &RawRecord, before: &[Option<Lo
         kind: LiquidationKind::Pool,
         side: trade.side,
         liquidator: trade.trigger.map(hex),
-        mark_price: Some(amount(trade.oracle_price)),
+        mark_price: trade.oracle_price.map(amount),
         fee: fee.clone(),
         is_partial: Some(false),
     });
@@ -176,8 +177,8 @@ fn sizes(collateral: &Collateral, side: PositionSide, tokens: Decimal, usd: Deci
 }
 
 /// The oracle's price, before spread and impact.
-pub(super) fn oracle(price: Decimal) -> Option<Price> {
-    (!price.is_zero()).then(|| Price { kind: PriceKind::Oracle, price: amount(price) })
+pub(super) fn oracle(price: Option<Decimal>) -> Option<Price> {
+    price.filter(|price| !price.is_zero()).map(|price| Price { kind: PriceKind::Oracle, price: amount(price) })
 }
 
 /// The trade of this transaction on a position: its pair, its side and its generation.
@@ -185,6 +186,15 @@ pub(super) fn trade_of(id: TradeId, logs: &[Option<Log>]) -> Option<(Pair, Posit
     logs.iter().flatten().find_map(|log| match log {
         Log::Executed(trade) if trade.id == id => Some((trade.pair, trade.side, trade.generation)),
         Log::Resized(trade) if trade.id == id => Some((trade.pair, trade.side, trade.generation)),
+        _ => None,
+    })
+}
+
+/// The trade of this transaction in a collateral, of an account.
+pub(super) fn trade_in(user: Address, collateral: u8, logs: &[Option<Log>]) -> Option<TradeId> {
+    logs.iter().flatten().find_map(|log| match log {
+        Log::Executed(trade) if (trade.id.user, trade.pair.collateral) == (user, collateral) => Some(trade.id),
+        Log::Resized(trade) if (trade.id.user, trade.pair.collateral) == (user, collateral) => Some(trade.id),
         _ => None,
     })
 }
