@@ -13,7 +13,7 @@ use perpdex_core::{CloseReason, CloseSize, Decimal, Event, EventBody, Liquidatio
 struct Count {
     /// Taker executions that are volume, closes that the store will join among them.
     trades: usize,
-    /// Their quantity in venue units.
+    /// Their quantity in venue units, but for closes whose size the store alone knows.
     qty: String,
     /// Liquidated accounts and executions, kinds other than ADL.
     liquidations: usize,
@@ -57,6 +57,26 @@ fn volume_liquidations_and_deleveragings() {
         ("bnb/level/long_opened_and_closed", 3, "100000000000000000", 0, 0),
         ("bnb/level/increase_and_liquidations", 4, "350000000000000000", 2, 0),
         ("bnb/level/collateral_and_configuration", 0, "0", 0, 0),
+        // 0.5 and 0.2 opened, a third and the rest closed; level, state and fees stand beside each.
+        ("arbitrum/gtrade/position_over_its_life", 4, "1.4", 0, 0),
+        ("arbitrum/gtrade/two_closes_one_transaction", 2, "0.75", 0, 0),
+        // A position of 2 closed, one of 0.8 liquidated.
+        ("arbitrum/gtrade/before_v10_closed_and_profitable_liquidation", 2, "2.8", 1, 0),
+        ("arbitrum/gtrade/v9_stop_order_and_liquidation", 2, "10", 1, 0),
+        // Refused, cancelled, or collateral alone.
+        ("arbitrum/gtrade/nothing_traded", 0, "0", 0, 0),
+        // 2 and 1 opened, 1.5 closed twice; one change of collateral alone. Every change is told by two events.
+        ("arbitrum/gmx_v1/long_over_its_life", 4, "6", 0, 0),
+        ("arbitrum/gmx_v1/two_positions_one_transaction", 2, "0.9", 0, 0),
+        // 0.1 opened; the liquidation is of what the store knows of the position.
+        ("arbitrum/gmx_v1/short_liquidated", 2, "0.1", 1, 0),
+        // 20 opened; both closes are of what the store knows. Collateral added and removed is no trade.
+        ("arbitrum/ostium/position_over_its_life", 3, "20", 0, 0),
+        ("arbitrum/ostium/liquidations", 4, "666.666666666666666666", 2, 0),
+        // In smallest units of the index token.
+        ("arbitrum/gmx_v2/adl_after_position", 1, "5000000", 0, 1),
+        ("arbitrum/gmx_v2/insolvent_close", 1, "500000000000000000", 1, 0),
+        ("arbitrum/gmx_v2/collateral_only", 0, "0", 0, 0),
     ] {
         let case = by_path.get(path).unwrap_or_else(|| panic!("no case {path}"));
         let venue = perpdex_venues::venue(&case.venue).unwrap();
@@ -82,9 +102,10 @@ fn count(events: &[Event]) -> Count {
                 }
             }
             EventBody::Close(close) => {
-                let CloseSize::Qty { qty: closed, .. } = &close.size else { panic!("a close of these venues tells its size") };
                 out.trades += 1;
-                qty = qty.add(&whole(closed)).unwrap();
+                if let CloseSize::Qty { qty: closed, .. } = &close.size {
+                    qty = qty.add(&whole(closed)).unwrap();
+                }
                 out.liquidations += usize::from(close.reason == CloseReason::Liquidation);
             }
             _ => {}
