@@ -60,6 +60,14 @@ pub(crate) fn key_of(row: &Row) -> RowKey {
 
 /// Inserts rows whose keys are not stored.
 pub(crate) async fn insert(tx: &mut Tx, rows: Vec<Row>) -> Result<()> {
+    for bulk in bulks(rows) {
+        tx.bulk(bulk).await?;
+    }
+    Ok(())
+}
+
+/// Rows as cells, a bulk a table.
+pub(crate) fn bulks(rows: Vec<Row>) -> [Bulk; FACT_TABLES.len()] {
     let mut bulks = [
         Bulk::new("fills", FILLS),
         Bulk::new("liquidations", LIQUIDATIONS),
@@ -84,10 +92,7 @@ pub(crate) async fn insert(tx: &mut Tx, rows: Vec<Row>) -> Result<()> {
             Row::Flow(row) => push_flow(&mut bulks[8], row),
         }
     }
-    for bulk in bulks {
-        tx.bulk(bulk).await?;
-    }
-    Ok(())
+    bulks
 }
 
 /// Removes rows by their keys.
