@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use perpdex_core::{
-    Batch, BlockRange, BlockRef, ChainId, Evidence, Filter, Heads, Hole, HoleReason, MalformedRecord, RangeSet, RawRecord, Source,
-    SourceError, SourceErrorKind, StreamId,
+    Batch, BlockRange, BlockRef, ChainId, Evidence, FetchHeights, Filter, Heads, Hole, HoleReason, MalformedRecord, RangeSet, RawRecord,
+    Source, SourceError, SourceErrorKind, StreamId,
 };
 
 use crate::capture::format::CaptureError;
@@ -38,6 +38,8 @@ pub struct Captures {
 
 /// Ranges kept in memory: neighbours are asked for by turns when ranges are fetched ahead.
 const RECENT_MAX: usize = 2;
+/// More heights than any captured range has.
+const HEIGHTS_MAX: u64 = i64::MAX as u64;
 
 impl CaptureSource {
     /// Opens captures and finds their ranges; reads every file once.
@@ -60,6 +62,12 @@ impl CaptureSource {
             CaptureSource { chain, label: label.clone(), entries, recent: Mutex::default(), told: Mutex::default() }
         };
         Ok(Captures { sources: chains.into_iter().map(source).collect(), cut })
+    }
+
+    /// Whether the chain is one of times: every captured range ends with a block whose height is its time.
+    fn heights_are_times(&self) -> bool {
+        let mut ends = self.entries.iter().filter_map(|entry| entry.last_block).peekable();
+        ends.peek().is_some() && ends.all(|block| block == time(block.height))
     }
 
     /// The streams that are captured, with the heights of each.
@@ -187,6 +195,9 @@ impl Source for CaptureSource {
     }
 
     async fn block_ref(&self, height: u64) -> Result<Option<BlockRef>, SourceError> {
+        if self.heights_are_times() {
+            return Ok(Some(time(height)));
+        }
         for (place, entry) in self.entries.iter().enumerate() {
             if entry.head.heights.contains(height)
                 && let Some(block) = self.load(place).await?.blocks.iter().find(|block| block.height == height)
@@ -195,6 +206,11 @@ impl Source for CaptureSource {
             }
         }
         Ok(None)
+    }
+
+    /// Heights that are times are as many as milliseconds: a captured range of them is read in one.
+    fn fetch_heights(&self) -> Option<FetchHeights> {
+        self.heights_are_times().then_some(FetchHeights { start: HEIGHTS_MAX, max: HEIGHTS_MAX })
     }
 
     /// Among captured blocks only: those with records, and the ends of ranges.
@@ -211,6 +227,11 @@ impl Source for CaptureSource {
         }
         Ok(found)
     }
+}
+
+/// The block at a height that is a time, unix milliseconds.
+fn time(height: u64) -> BlockRef {
+    BlockRef { height, link: None, time_ms: i64::try_from(height).unwrap_or(i64::MAX) }
 }
 
 /// A batch made of one or several captured ranges, each of which covers all of it.
