@@ -14,7 +14,9 @@ CREATE TABLE venues (
   venue_id BIGINT PRIMARY KEY,
   slug TEXT NOT NULL UNIQUE,
   venue_group TEXT NOT NULL,
-  model TEXT NOT NULL CHECK (model IN ('book','pool','amm','custody'))
+  model TEXT NOT NULL CHECK (model IN ('book','pool','amm','custody')),
+  liquidation_feed TEXT NOT NULL CHECK (liquidation_feed IN ('complete','sampled')),
+  tells_accounts BIGINT NOT NULL CHECK (tells_accounts IN (0,1))
 );
 -- One quantity scale for all markets of an asset; qty_unit = 10^qty_scale.
 CREATE TABLE assets (
@@ -316,7 +318,7 @@ CREATE TABLE funding_rates (
   sub BIGINT NOT NULL,
   ord BIGINT NOT NULL,
   market_id BIGINT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow','predicted')),
   start_ms BIGINT,
   end_ms BIGINT NOT NULL,
   cost_long_1h_e12 BIGINT,
@@ -390,6 +392,27 @@ CREATE TABLE token_prices (
   price_f DOUBLE PRECISION NOT NULL,
   PRIMARY KEY (chain_id, height, rec, sub)
 );
+-- What was traded over a time as the venue sums it up, taker side once. Where a venue gives such bars they are its volume and
+-- its single executions are not (fills.in_volume = 0). in_volume = 0: a rolling 24 hours, or a bar that reaches over an hour.
+CREATE TABLE volume_bars (
+  chain_id BIGINT NOT NULL,
+  height BIGINT NOT NULL,
+  rec BIGINT NOT NULL,
+  sub BIGINT NOT NULL,
+  market_id BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('hour','rolling_24h')),
+  start_ms BIGINT NOT NULL,
+  end_ms BIGINT NOT NULL,
+  in_volume BIGINT NOT NULL CHECK (in_volume IN (0,1)),
+  trades BIGINT NOT NULL,
+  qty_q BIGINT NOT NULL,
+  notional_usd_e6 BIGINT NOT NULL,
+  taker_buy_usd_e6 BIGINT,
+  close TEXT NOT NULL,
+  close_f DOUBLE PRECISION NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub)
+);
+CREATE INDEX volume_bars_market ON volume_bars (market_id, kind, end_ms);
 CREATE TABLE collateral_flows (
   chain_id BIGINT NOT NULL,
   height BIGINT NOT NULL,
@@ -505,11 +528,13 @@ CREATE TABLE reduce_failures (
   PRIMARY KEY (market_id, hour_id, column_name)
 );
 -- One market and hour of which anything is indexed, quiet hours too.
+-- liquidations_ppm NULL: liquidations are known where fills are.
 CREATE TABLE market_hour (
   market_id BIGINT NOT NULL,
   hour_id BIGINT NOT NULL,
   fills_ppm BIGINT NOT NULL,
   funding_ppm BIGINT NOT NULL,
+  liquidations_ppm BIGINT,
   long_q BIGINT,
   short_q BIGINT,
   long_entry_usd_e6 BIGINT,

@@ -14,7 +14,9 @@ CREATE TABLE venues (
   venue_id INTEGER PRIMARY KEY,
   slug TEXT NOT NULL UNIQUE,
   venue_group TEXT NOT NULL,
-  model TEXT NOT NULL CHECK (model IN ('book','pool','amm','custody'))
+  model TEXT NOT NULL CHECK (model IN ('book','pool','amm','custody')),
+  liquidation_feed TEXT NOT NULL CHECK (liquidation_feed IN ('complete','sampled')),
+  tells_accounts INTEGER NOT NULL CHECK (tells_accounts IN (0,1))
 ) STRICT;
 -- One quantity scale for all markets of an asset; qty_unit = 10^qty_scale.
 CREATE TABLE assets (
@@ -316,7 +318,7 @@ CREATE TABLE funding_rates (
   sub INTEGER NOT NULL,
   ord INTEGER NOT NULL,
   market_id INTEGER NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow')),
+  kind TEXT NOT NULL CHECK (kind IN ('funding','borrow','predicted')),
   start_ms INTEGER,
   end_ms INTEGER NOT NULL,
   cost_long_1h_e12 INTEGER,
@@ -390,6 +392,27 @@ CREATE TABLE token_prices (
   price_f REAL NOT NULL,
   PRIMARY KEY (chain_id, height, rec, sub)
 ) WITHOUT ROWID, STRICT;
+-- What was traded over a time as the venue sums it up, taker side once. Where a venue gives such bars they are its volume and
+-- its single executions are not (fills.in_volume = 0). in_volume = 0: a rolling 24 hours, or a bar that reaches over an hour.
+CREATE TABLE volume_bars (
+  chain_id INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  rec INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  market_id INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('hour','rolling_24h')),
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  in_volume INTEGER NOT NULL CHECK (in_volume IN (0,1)),
+  trades INTEGER NOT NULL,
+  qty_q INTEGER NOT NULL,
+  notional_usd_e6 INTEGER NOT NULL,
+  taker_buy_usd_e6 INTEGER,
+  close TEXT NOT NULL,
+  close_f REAL NOT NULL,
+  PRIMARY KEY (chain_id, height, rec, sub)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX volume_bars_market ON volume_bars (market_id, kind, end_ms);
 CREATE TABLE collateral_flows (
   chain_id INTEGER NOT NULL,
   height INTEGER NOT NULL,
@@ -505,11 +528,13 @@ CREATE TABLE reduce_failures (
   PRIMARY KEY (market_id, hour_id, column_name)
 ) WITHOUT ROWID, STRICT;
 -- One market and hour of which anything is indexed, quiet hours too.
+-- liquidations_ppm NULL: liquidations are known where fills are.
 CREATE TABLE market_hour (
   market_id INTEGER NOT NULL,
   hour_id INTEGER NOT NULL,
   fills_ppm INTEGER NOT NULL,
   funding_ppm INTEGER NOT NULL,
+  liquidations_ppm INTEGER,
   long_q INTEGER,
   short_q INTEGER,
   long_entry_usd_e6 INTEGER,

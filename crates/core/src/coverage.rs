@@ -32,6 +32,42 @@ impl fmt::Display for StreamId {
     }
 }
 
+/// What a stretch of coverage speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Volume and changes of open interest.
+    Volume,
+    /// Liquidations.
+    Liquidations,
+    /// Settled funding and borrow.
+    Funding,
+}
+
+/// Parts whose name says that they bring only some families.
+const PART_FAMILIES: &[(&str, &[Family])] = &[
+    ("fills", &[Family::Volume, Family::Liquidations]),
+    ("misc", &[Family::Funding]),
+    ("node_fills", &[Family::Volume, Family::Liquidations]),
+    ("node_trades", &[Family::Volume]),
+    ("trades", &[]),
+    ("asset_ctxs", &[Family::Funding]),
+    ("contexts", &[Family::Funding]),
+    ("klines", &[Family::Volume]),
+    ("funding", &[Family::Funding]),
+    ("liquidations", &[Family::Liquidations]),
+    ("prints", &[]),
+    ("snapshots", &[]),
+    ("markets", &[]),
+];
+
+impl Family {
+    /// What a part brings. A part of any other name brings all families.
+    pub fn of_part(part: &str) -> &'static [Family] {
+        const ALL: &[Family] = &[Family::Volume, Family::Liquidations, Family::Funding];
+        PART_FAMILIES.iter().find(|(name, _)| *name == part).map_or(ALL, |(_, families)| families)
+    }
+}
+
 /// How well a range is known; later variants are stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -56,6 +56,8 @@ pub enum EventBody {
     OiAnchor(OiAnchor),
     /// A price of a market.
     Price(Price),
+    /// What was traded over a time, as the venue sums it up.
+    VolumeBar(VolumeBar),
     /// A dollar price of a token.
     TokenPrice(TokenPrice),
     /// Collateral that moved into or out of a venue.
@@ -385,6 +387,8 @@ pub enum FundingKind {
     Funding,
     /// To the pool.
     Borrow,
+    /// Between the sides, as the venue expects the coming settlement to be; never in an hour's rate.
+    Predicted,
 }
 
 impl FundingKind {
@@ -393,6 +397,7 @@ impl FundingKind {
         match self {
             FundingKind::Funding => "funding",
             FundingKind::Borrow => "borrow",
+            FundingKind::Predicted => "predicted",
         }
     }
 }
@@ -527,6 +532,51 @@ pub struct Price {
     pub kind: PriceKind,
     /// Quote per venue unit.
     pub price: Amount,
+}
+
+/// How the times of volume bars relate to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BarKind {
+    /// One bar follows the other inside one hour: their sum is the hour's volume.
+    Hour,
+    /// The 24 hours before the statement; overlaps the ones before and is never summed.
+    #[serde(rename = "rolling_24h")]
+    Rolling24h,
+}
+
+impl BarKind {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BarKind::Hour => "hour",
+            BarKind::Rolling24h => "rolling_24h",
+        }
+    }
+}
+
+/// What was traded over a time, taker side once, as the venue sums it up.
+///
+/// Where a venue gives such bars they are its volume, and its single executions are none ([`Fill::in_volume`] false): one
+/// size is never counted twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeBar {
+    /// Kind.
+    pub kind: BarKind,
+    /// Start, inside, unix milliseconds.
+    pub start_ms: i64,
+    /// End, outside.
+    pub end_ms: i64,
+    /// Number of trades.
+    pub trades: i64,
+    /// Unsigned quantity in venue units.
+    pub qty: Amount,
+    /// Unsigned notional in dollars: quantity times price, summed by the venue.
+    pub notional_usd: Decimal,
+    /// Of it: takers that bought; `None` where it is not told.
+    pub taker_buy_usd: Option<Decimal>,
+    /// Last price, quote per venue unit.
+    pub close: Amount,
 }
 
 /// A dollar price of a token.

@@ -24,12 +24,12 @@ pub use amount::{Amount, AmountError, Decimal, TokenAmount, Unit};
 pub use block::{BlockRange, BlockRef, Link};
 pub use catalog::{AliasDef, AssetDef, Catalog, CatalogError, MarketDef, Resolved, TokenDef};
 pub use chain::{CHAINS, ChainId, ChainInfo, ChainKind};
-pub use coverage::{Covered, Evidence, Hole, HoleReason, RangeSet, StreamId, Target};
+pub use coverage::{Covered, Evidence, Family, Hole, HoleReason, RangeSet, StreamId, Target};
 pub use decode::{DecodeUnit, Decoded, Disposition, Failure, FailureKind, StateAt, StateCall};
 pub use event::{
-    Action, Close, ClosePnl, CloseReason, CloseSize, CollateralFlow, Event, EventBody, EventKey, Fill, FlowDirection, FlowScope, Forced,
-    FundingIndex, FundingKind, FundingPayment, FundingRate, IndexBasis, Liquidation, LiquidationKind, MarketListed, OiAnchor, Period,
-    PositionSide, Price, PriceKind, Side, Size, TokenPrice,
+    Action, BarKind, Close, ClosePnl, CloseReason, CloseSize, CollateralFlow, Event, EventBody, EventKey, Fill, FlowDirection, FlowScope,
+    Forced, FundingIndex, FundingKind, FundingPayment, FundingRate, IndexBasis, Liquidation, LiquidationKind, MarketListed, OiAnchor,
+    Period, PositionSide, Price, PriceKind, Side, Size, TokenPrice, VolumeBar,
 };
 pub use key::{derived_id, market_id};
 pub use listing::{ListingWindow, ListingWindows};
@@ -40,6 +40,7 @@ pub use source::{
 };
 pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, StoreError};
 pub use venue::{
-    Basis, Deployment, EventSpec, EvmFilter, OiBasis, StreamSpec, VENUE_SLUGS, Venue, VenueInfo, VenueModel, VenueSlug, Watch,
+    Basis, Deployment, EventSpec, EvmFilter, LiquidationFeed, OiBasis, StreamSpec, StreamStart, VENUE_SLUGS, Venue, VenueInfo, VenueModel,
+    VenueSlug, Watch,
 };
 pub use verify::{Difference, DifferenceKind, Verification, Verified, VerifyStore, Withdrawn};

@@ -229,6 +229,8 @@ pub enum Watch {
     },
     /// A stream of a Hyperliquid node.
     HyperCore(HyperliquidStream),
+    /// Answers of a venue's public API, by the name that [`RawBody::ApiAnswer`] carries.
+    Api(String),
 }
 
 impl Watch {
@@ -243,6 +245,7 @@ impl Watch {
             }),
             (Watch::Solana { program, carrier, .. }, RawBody::SolanaEvent(event)) => event.program == *program && event.carrier == *carrier,
             (Watch::HyperCore(stream), RawBody::HyperliquidLine(line)) => line.stream == *stream,
+            (Watch::Api(wanted), RawBody::ApiAnswer { source, .. }) => source == wanted,
             _ => false,
         }
     }
@@ -263,6 +266,41 @@ pub struct StreamSpec {
     pub sees_unknown: bool,
 }
 
+/// From where on a stream is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamStart {
+    /// From where the user says.
+    Configured,
+    /// From its first height in any case: other streams cannot be read without it.
+    First,
+    /// From the head of the first run on, or this many heights above it: nothing earlier can be had, or only at a cost that
+    /// nobody means by a start in the past.
+    Head {
+        /// Heights above the head at which it starts.
+        after: u64,
+    },
+}
+
+/// Whether a venue tells every liquidation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LiquidationFeed {
+    /// Every one.
+    Complete,
+    /// Some of them: sums are lower bounds.
+    Sampled,
+}
+
+impl LiquidationFeed {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LiquidationFeed::Complete => "complete",
+            LiquidationFeed::Sampled => "sampled",
+        }
+    }
+}
+
 /// A venue's decoder: pure and stateless. It reads no clock and makes no call.
 pub trait Venue: Sync + Send {
     /// What the venue is.
@@ -275,6 +313,21 @@ pub trait Venue: Sync + Send {
     /// without them; none for most units.
     fn state_calls(&self, _unit: &DecodeUnit<'_>) -> Vec<StateCall> {
         Vec::new()
+    }
+
+    /// From where on a stream of this part is wanted.
+    fn stream_start(&self, _part: &str) -> StreamStart {
+        StreamStart::Configured
+    }
+
+    /// Whether the venue tells every liquidation.
+    fn liquidation_feed(&self) -> LiquidationFeed {
+        LiquidationFeed::Complete
+    }
+
+    /// Whether executions name their accounts. Where they do not, nothing is known of fees, of positions and of who closed.
+    fn tells_accounts(&self) -> bool {
+        true
     }
 
     /// Decodes all of the venue's records of one transaction (of one block of one stream on HyperCore).

@@ -7,6 +7,7 @@
 //! Does not: retry (that is `engine`), decode (that is `venues`), or write.
 
 mod api;
+pub mod aster;
 mod socket;
 mod weight;
 

@@ -50,6 +50,9 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// How the message ends that tells of a connection which the venue closed in order.
+    pub const CLOSED: &str = "the venue closed the connection";
+
     /// Connects and sends `hello`, the subscriptions, message by message.
     pub async fn connect(endpoint: SocketEndpoint, hello: &[String]) -> Result<Socket, SocketError> {
         choose_crypto();
@@ -78,7 +81,8 @@ impl Socket {
             let silence_max = self.endpoint.silence_max;
             match timeout(silence_max, self.stream.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) => return Ok(text.to_string()),
-                Ok(Some(Ok(Message::Close(_)))) | Ok(None) => return Err(self.error("the venue closed the connection".to_owned())),
+                Ok(Some(Ok(Message::Close(_)))) => return Err(self.error(Socket::CLOSED.to_owned())),
+                Ok(None) => return Err(self.error("the connection ended".to_owned())),
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(cause))) => return Err(self.error(format!("the connection broke: {cause}"))),
                 Err(_) => return Err(self.error(format!("silent for {} ms", silence_max.as_millis()))),

@@ -191,10 +191,27 @@ pub fn contributions(row: &Row) -> Contributions {
                 (FundingKind::Funding, true) => c.funding_charged_usd_e6 = -amount,
                 (FundingKind::Funding, false) => c.funding_received_usd_e6 = amount,
                 (FundingKind::Borrow, _) => c.borrow_charged_usd_e6 = -amount,
+                // A rate that is only expected is never paid.
+                (FundingKind::Predicted, _) => {}
             }
             Contributions { hour: Some((payment.market_id, payment.hour_id, c)), ..Contributions::default() }
         }
-        Row::Rate(_) | Row::Index(_) | Row::Anchor(_) | Row::Price(_) | Row::TokenPrice(_) | Row::Flow(_) => Contributions::default(),
+        Row::Bar(bar) if bar.in_volume => {
+            let buy = bar.taker_buy_usd_e6;
+            let c = HourContribution {
+                rows: 1,
+                trades: bar.trades,
+                volume_usd_e6: bar.notional_usd_e6,
+                exec_volume_usd_e6: bar.notional_usd_e6,
+                taker_buy_usd_e6: buy.unwrap_or(0),
+                taker_sell_usd_e6: buy.map_or(0, |buy| bar.notional_usd_e6 - buy),
+                ..HourContribution::default()
+            };
+            Contributions { hour: Some((bar.market_id, hour_id(bar.start_ms), c)), ..Contributions::default() }
+        }
+        Row::Bar(_) | Row::Rate(_) | Row::Index(_) | Row::Anchor(_) | Row::Price(_) | Row::TokenPrice(_) | Row::Flow(_) => {
+            Contributions::default()
+        }
     }
 }
 

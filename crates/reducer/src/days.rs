@@ -38,11 +38,12 @@ pub struct DayHour {
     pub one_mark_usd_e6: Option<i64>,
     /// Mark at its end.
     pub mark: Option<Decimal>,
-    /// Sums, by [`DAY_SUMS`].
-    pub sums: [i64; DAY_SUMS.len()],
+    /// Sums, by [`DAY_SUMS`]; `None` where no record tells them.
+    pub sums: [Option<i64>; DAY_SUMS.len()],
 }
 
-/// One market and day. A sum is `None` unless every hour of the day is covered, or every hour since the market began in it.
+/// One market and day. A sum is `None` unless every hour of the day is covered and tells it, or every hour since the market began
+/// in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarketDay {
     /// Day.
@@ -99,8 +100,8 @@ impl Market {
             && (first.hour_id.rem_euclid(DAY_HOURS) == 0 || first.hour_id == self.first_hour && first.level.is_some());
         let mut sums = [None; DAY_SUMS.len()];
         for (at, column) in DAY_SUMS.iter().enumerate().filter(|_| is_whole) {
-            let sum: i128 = hours.iter().map(|hour| i128::from(hour.sums[at])).sum();
-            sums[at] = told(column, fits(column, sum));
+            let sum = hours.iter().map(|hour| hour.sums[at].map(i128::from)).sum::<Option<i128>>();
+            sums[at] = sum.and_then(|sum| told(column, fits(column, sum)));
         }
         let end = Some(last).filter(|_| is_over);
         let before = before.filter(|before| before.hour_id + 1 == first.hour_id);

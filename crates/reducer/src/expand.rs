@@ -2,14 +2,14 @@
 
 use alloy_primitives::{I256, U256};
 use perpdex_core::{
-    Amount, AmountError, Basis, CollateralFlow, Decimal, Event, EventBody, Fill, FundingPayment, OiAnchor, PositionSide, Size, TokenAmount,
-    TokenPrice,
+    Amount, AmountError, BarKind, Basis, CollateralFlow, Decimal, Event, EventBody, Fill, FundingPayment, OiAnchor, PositionSide, Size,
+    TokenAmount, TokenPrice, VolumeBar,
 };
 use thiserror::Error;
 
 use crate::{
-    AnchorRow, FillRow, FlowRow, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row, RowKey, TokenPriceRow, TokenRow,
-    hour_id,
+    AnchorRow, BarRow, FillRow, FlowRow, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row, RowKey, TokenPriceRow,
+    TokenRow, hour_id,
 };
 
 /// What an event waits for before it can become rows.
@@ -111,6 +111,7 @@ pub fn expand(event: &Event, market: Option<&MarketRow>, token: &dyn Fn(&str) ->
                 price: price_per_unit,
             })]))
         }),
+        EventBody::VolumeBar(bar) => on(&|on| on.bar(bar)),
         EventBody::Close(_) => Ok(Expanded::Waiting(WaitFor::Open)),
         EventBody::TokenPrice(price) => token_price(event, price, token),
         EventBody::CollateralFlow(flow) => Ok(Expanded::Rows(vec![flow_row(event, flow, token)?])),
@@ -295,6 +296,25 @@ impl On<'_> {
             short_native: anchor.short.map(|amount| amount.native),
             long_usd_e6: dollars(&anchor.long_entry_usd, "long_usd_e6")?,
             short_usd_e6: dollars(&anchor.short_entry_usd, "short_usd_e6")?,
+        })]))
+    }
+
+    fn bar(&self, bar: &VolumeBar) -> Result<Option<Vec<Row>>, ExpandError> {
+        let (Some(qty), Some(close)) = (self.qty(&bar.qty)?, self.price(&bar.close)?) else { return Ok(None) };
+        // A bar that reaches into another hour is kept, but it is no hour's volume.
+        let is_in_one_hour = bar.start_ms < bar.end_ms && hour_id(bar.start_ms) == hour_id(bar.end_ms - 1);
+        Ok(Some(vec![Row::Bar(BarRow {
+            key: key(self.event),
+            market_id: self.market.market_id,
+            kind: bar.kind,
+            start_ms: bar.start_ms,
+            end_ms: bar.end_ms,
+            in_volume: bar.kind == BarKind::Hour && is_in_one_hour,
+            trades: bar.trades,
+            qty_q: scaled(&qty, self.market.qty_scale, "qty_q")?,
+            notional_usd_e6: scaled(&bar.notional_usd, USD, "notional_usd_e6")?,
+            taker_buy_usd_e6: optional(bar.taker_buy_usd, USD, "taker_buy_usd_e6")?,
+            close,
         })]))
     }
 

@@ -50,6 +50,24 @@ pub struct Level {
     pub short_usd_e6: Option<i64>,
 }
 
+/// A level that the venue stated at a moment, apart from any event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatedLevel {
+    /// The hour at whose end it holds.
+    pub hour_id: i64,
+    /// When it was stated, unix milliseconds.
+    pub ts_ms: i64,
+    /// Longs.
+    pub long_q: i64,
+    /// Shorts.
+    pub short_q: i64,
+}
+
+/// A stated level this long behind an hour's end is still the level at its end, milliseconds.
+pub const STATED_LATE_MS_MAX: i64 = 60_000;
+/// A stated level older than this at an hour's end says nothing about it, milliseconds.
+pub const STATED_AGE_MS_MAX: i64 = 900_000;
+
 /// One (collateral, side) part of a level that the chain has stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnchorPart {
@@ -141,6 +159,11 @@ pub struct MarketHistory {
     pub fills_covered: Vec<CoveredTime>,
     /// Coverage of funding.
     pub funding_covered: Vec<CoveredTime>,
+    /// Coverage of liquidations, where they are told apart from fills; else that of fills.
+    pub liquidations_covered: Vec<CoveredTime>,
+    /// For each hour the level stated last before its end or at most [`STATED_LATE_MS_MAX`] behind it, ascending. Stands where
+    /// no level follows from fills, if it is not older than [`STATED_AGE_MS_MAX`].
+    pub stated: Vec<StatedLevel>,
     /// Hours with deltas from `from_hour` on, ascending.
     pub deltas: Vec<HourDelta>,
     /// The first whole anchor of each stretch of coverage, ascending.
@@ -163,6 +186,8 @@ pub struct HourLevel {
     pub fills_ppm: i64,
     /// Share of the hour in which funding is known.
     pub funding_ppm: i64,
+    /// Share of the hour in which liquidations are known; `None`: that of fills.
+    pub liquidations_ppm: Option<i64>,
     /// Longs at the hour's end; `None` without a base or after a hole.
     pub long_q: Option<i64>,
     /// Shorts at the hour's end.
@@ -248,6 +273,9 @@ pub fn levels(history: &MarketHistory) -> MarketHours {
     let is_begin = history.from_hour <= history.first_hour;
     let mut running = if is_begin { history.starts_at_zero.then(Level::zero) } else { history.before };
     let mut deltas = history.deltas.iter().peekable();
+    let are_apart = history.liquidations_covered != history.fills_covered;
+    let liquidations_covered = history.covered_from_listing(&history.liquidations_covered);
+    let mut stated = history.stated.iter().peekable();
     let mut marks = mark::Ladder::new(&history.marks, history.mark_age_ms_max);
     for hour_id in history.from_hour..=history.last_hour {
         let mut failed = Failed { hour_id, failures: &mut out.failures };
@@ -265,8 +293,13 @@ pub fn levels(history: &MarketHistory) -> MarketHours {
             }
         };
         let means = means(start, running, delta, &mut failed);
-        let coverage = (fills_ppm, covered_ppm(&funding_covered, hour_id));
-        out.levels.push(hour_row(history, coverage, (running, means), marks.at_end_of(hour_id), &mut failed));
+        let liquidations_ppm = are_apart.then(|| covered_ppm(&liquidations_covered, hour_id));
+        let coverage = Shares { fills_ppm, funding_ppm: covered_ppm(&funding_covered, hour_id), liquidations_ppm };
+        let mut told = None;
+        while let Some(next) = stated.next_if(|next| next.hour_id <= hour_id) {
+            told = next.level_at_end_of(hour_id);
+        }
+        out.levels.push(hour_row(history, coverage, (running.or(told), means), marks.at_end_of(hour_id), &mut failed));
     }
     funding::hours(history, &mut out);
     out
@@ -297,6 +330,14 @@ impl MarketHistory {
             first.from_ms = i64::MIN;
         }
         covered
+    }
+}
+
+impl StatedLevel {
+    fn level_at_end_of(&self, hour_id: i64) -> Option<Level> {
+        let age_ms = (hour_id + 1) * HOUR_MS - self.ts_ms;
+        let holds = self.hour_id == hour_id && (-STATED_LATE_MS_MAX..=STATED_AGE_MS_MAX).contains(&age_ms);
+        holds.then_some(Level { long_q: self.long_q, short_q: self.short_q, long_usd_e6: None, short_usd_e6: None })
     }
 }
 
@@ -339,9 +380,17 @@ fn means(start: Option<Level>, end: Option<Level>, delta: Option<&HourDelta>, fa
     (long, short)
 }
 
+/// How much of an hour is known, by family.
+#[derive(Clone, Copy)]
+struct Shares {
+    fills_ppm: i64,
+    funding_ppm: i64,
+    liquidations_ppm: Option<i64>,
+}
+
 fn hour_row(
     history: &MarketHistory,
-    (fills_ppm, funding_ppm): (i64, i64),
+    Shares { fills_ppm, funding_ppm, liquidations_ppm }: Shares,
     (level, (long_tw_q, short_tw_q)): (Option<Level>, (Option<i64>, Option<i64>)),
     mark: Option<mark::Mark>,
     failed: &mut Failed<'_>,
@@ -359,6 +408,7 @@ fn hour_row(
         hour_id,
         fills_ppm,
         funding_ppm,
+        liquidations_ppm,
         long_q: level.map(|level| level.long_q),
         short_q: level.map(|level| level.short_q),
         long_entry_usd_e6: level.and_then(|level| level.long_usd_e6),

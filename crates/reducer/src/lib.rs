@@ -23,12 +23,12 @@ pub use days::{DAY_SUMS, DayHour, MarketDay, days};
 pub use expand::{ExpandError, Expanded, WaitFor, expand};
 pub use levels::{
     AnchorBase, AnchorPart, CoveredTime, FULL_PPM, HourDelta, HourFailure, HourFunding, HourLevel, Level, MarkPoint, MarketHistory,
-    MarketHours, RatePoint, RateValue, levels, one_sided_usd_e6,
+    MarketHours, RatePoint, RateValue, STATED_AGE_MS_MAX, STATED_LATE_MS_MAX, StatedLevel, levels, one_sided_usd_e6,
 };
 pub use position::{Position, PositionRow};
 pub use rows::{
-    AnchorRow, DAY_HOURS, FillRow, FlowRow, HOUR_MS, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row, RowKey,
-    TokenPriceRow, TokenRow, day_id, hour_id, minute_id,
+    AnchorRow, BarRow, DAY_HOURS, FillRow, FlowRow, HOUR_MS, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row,
+    RowKey, TokenPriceRow, TokenRow, day_id, hour_id, minute_id,
 };
 pub use windows::{
     AssetHour, CascadeParams, CascadeSide, CascadeSpan, Concentration, Divergence, ExtremeParams, FoundCascades, FundingExtreme, LiqMinute,

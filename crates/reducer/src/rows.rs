@@ -2,7 +2,7 @@
 
 use alloy_primitives::I256;
 use perpdex_core::{
-    Action, Basis, ChainId, Decimal, FlowDirection, FlowScope, Forced, FundingKind, IndexBasis, LiquidationKind, OiBasis, Period,
+    Action, BarKind, Basis, ChainId, Decimal, FlowDirection, FlowScope, Forced, FundingKind, IndexBasis, LiquidationKind, OiBasis, Period,
     PositionSide, PriceKind, Side, VenueSlug,
 };
 
@@ -92,6 +92,8 @@ pub enum Row {
     TokenPrice(TokenPriceRow),
     /// `collateral_flows`.
     Flow(FlowRow),
+    /// `volume_bars`.
+    Bar(BarRow),
 }
 
 /// One leg of one execution.
@@ -376,4 +378,31 @@ pub struct FlowRow {
     pub fee_native: Option<I256>,
     /// Micro-dollars; `None` where the token has no dollar price.
     pub usd_e6: Option<i64>,
+}
+
+/// What was traded over a time, as the venue sums it up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BarRow {
+    /// Key.
+    pub key: RowKey,
+    /// Market.
+    pub market_id: i64,
+    /// Kind.
+    pub kind: BarKind,
+    /// Start, inside, unix milliseconds.
+    pub start_ms: i64,
+    /// End, outside.
+    pub end_ms: i64,
+    /// Whether it counts as volume of its hour.
+    pub in_volume: bool,
+    /// Number of trades.
+    pub trades: i64,
+    /// Quantity in canonical units times 10^qty_scale.
+    pub qty_q: i64,
+    /// Notional, micro-dollars.
+    pub notional_usd_e6: i64,
+    /// Of it: takers that bought.
+    pub taker_buy_usd_e6: Option<i64>,
+    /// Last price, quote per ONE canonical unit.
+    pub close: Decimal,
 }

@@ -2,8 +2,8 @@
 
 use alloy_primitives::I256;
 use perpdex_core::{
-    Action, Amount, Basis, ChainId, Decimal, Event, EventBody, EventKey, Fill, Forced, FundingKind, FundingPayment, Liquidation,
-    LiquidationKind, OiBasis, PositionSide, Side, Size, TokenAmount, Unit, VenueSlug,
+    Action, Amount, BarKind, Basis, ChainId, Decimal, Event, EventBody, EventKey, Fill, Forced, FundingKind, FundingPayment, Liquidation,
+    LiquidationKind, OiBasis, PositionSide, Side, Size, TokenAmount, Unit, VenueSlug, VolumeBar,
 };
 use perpdex_reducer::{Contributions, Expanded, FillRow, MarketRow, Row, TokenRow, WaitFor, contributions, expand};
 use proptest::prelude::*;
@@ -221,4 +221,32 @@ fn a_borrow_fee_that_is_paid_is_charged() {
     };
     let sums = contributions(&rows[0]).hour.unwrap().2;
     assert_eq!((sums.borrow_charged_usd_e6, sums.funding_charged_usd_e6), (5, 0));
+}
+
+fn bar(kind: BarKind, start_ms: i64, end_ms: i64) -> EventBody {
+    EventBody::VolumeBar(VolumeBar {
+        kind,
+        start_ms,
+        end_ms,
+        trades: 7,
+        qty: Amount::decimals(number(25), 1),
+        notional_usd: Decimal::new(number(2_505), 1),
+        taker_buy_usd: Some(Decimal::new(number(100), 0)),
+        close: Amount::decimals(number(100), 0),
+    })
+}
+
+#[test]
+fn a_bar_is_the_volume_of_its_hour_and_of_no_other() {
+    let hour = 3_600_000;
+    let [Row::Bar(row)] = &rows(bar(BarKind::Hour, 2 * hour, 3 * hour))[..] else { panic!("a bar is one row") };
+    assert_eq!((row.in_volume, row.qty_q, row.notional_usd_e6), (true, 250, 250_500_000));
+    let Contributions { hour: sums, minute, .. } = contributions(&Row::Bar(row.clone()));
+    let (_, hour_id, sums) = sums.unwrap();
+    assert_eq!((hour_id, sums.trades, sums.volume_usd_e6, sums.exec_volume_usd_e6), (2, 7, 250_500_000, 250_500_000));
+    assert_eq!((sums.taker_buy_usd_e6, sums.taker_sell_usd_e6, minute), (100_000_000, 150_500_000, None));
+    for (kind, start_ms, end_ms) in [(BarKind::Rolling24h, 2 * hour, 3 * hour), (BarKind::Hour, 2 * hour + 1, 3 * hour + 1)] {
+        let [Row::Bar(row)] = &rows(bar(kind, start_ms, end_ms))[..] else { panic!("a bar is one row") };
+        assert_eq!((row.in_volume, contributions(&Row::Bar(row.clone())).hour), (false, None), "{kind:?}");
+    }
 }

@@ -188,7 +188,7 @@ fn venue_hour(venue_id: i64, level: Option<(i64, i64)>) -> VenueHour {
         level,
         one_mark_usd_e6: level.map(|(long, short)| (long + short) * 50),
         mark: level.map(|_| Decimal::from(100)),
-        sums: [9, 2, 1],
+        sums: [Some(9), Some(2), Some(1)],
         rate: level.map(|(long, short)| ((long + short) * 50, (long + short) * 50 * 10 / 1_000)),
     }
 }

@@ -7,6 +7,7 @@
 pub mod chain;
 pub mod day;
 pub mod encode;
+pub mod exchange;
 pub mod node;
 mod num;
 mod rng;

@@ -67,6 +67,8 @@ pub struct TruthHour {
     pub long_q: i64,
     /// Short open interest at the hour's end, likewise.
     pub short_q: i64,
+    /// Whether no source tells the two levels afterwards.
+    pub is_level_lost: bool,
     /// Funding that positions received, micro-dollars.
     pub funding_received_usd_e6: i64,
     /// Funding that positions paid, micro-dollars.

@@ -369,6 +369,7 @@ fn hours_of(row: &Row) -> Option<(i64, i64, i64)> {
         Row::Index(row) => Some((row.market_id, hour_id(row.ts_ms - 1), hour_id(row.ts_ms))),
         Row::Anchor(row) => within(row.market_id, row.ts_ms),
         Row::Price(row) => within(row.market_id, row.ts_ms),
+        Row::Bar(row) => within(row.market_id, row.start_ms),
         Row::TokenPrice(_) | Row::Flow(_) => None,
     }
 }

@@ -355,6 +355,7 @@ pub(crate) fn event_name(body: &EventBody) -> &'static str {
         EventBody::FundingPayment(_) => "funding_payment",
         EventBody::OiAnchor(_) => "oi_anchor",
         EventBody::Price(_) => "price",
+        EventBody::VolumeBar(_) => "volume_bar",
         EventBody::TokenPrice(_) => "token_price",
         EventBody::CollateralFlow(_) => "collateral_flow",
         EventBody::MarketListed(_) => "market_listed",

@@ -54,6 +54,7 @@ const TABLES: &[(&str, Compared)] = &[
     ("oi_anchors", Compared::Whole(4)),
     ("prices", Compared::Whole(4)),
     ("token_prices", Compared::Whole(4)),
+    ("volume_bars", Compared::Whole(4)),
     ("collateral_flows", Compared::Whole(4)),
     ("agg_market_hour", Compared::Whole(2)),
     ("liq_minute", Compared::Whole(3)),

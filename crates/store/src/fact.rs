@@ -1,5 +1,6 @@
 //! Rows of the fact tables: from the reducer's structs to cells, and back where sums must be taken out again.
 
+mod bars;
 mod cells;
 mod funding;
 mod states;
@@ -7,6 +8,7 @@ mod trades;
 
 use perpdex_reducer::{Row, RowKey};
 
+use bars::{BARS, push_bar, read_bar};
 pub(crate) use cells::{height_cell, key_cells, name, named, price_cells, read_chain, read_decimal, read_u8, read_u32, read_venue};
 use funding::{INDEXES, PAYMENTS, RATES, push_index, push_payment, push_rate, read_payment};
 use states::{ANCHORS, FLOWS, PRICES, TOKEN_PRICES, push_anchor, push_flow, push_price, push_token_price, read_flow};
@@ -15,7 +17,7 @@ use trades::{FILLS, LIQUIDATIONS, push_fill, push_liquidation, read_fill, read_l
 use crate::sql::{Bulk, Record, Result, Tx};
 
 /// The fact tables, in the order of [`Row`]'s variants.
-pub(crate) const FACT_TABLES: [&str; 9] = [
+pub(crate) const FACT_TABLES: [&str; 10] = [
     "fills",
     "liquidations",
     "funding_payments",
@@ -25,6 +27,7 @@ pub(crate) const FACT_TABLES: [&str; 9] = [
     "prices",
     "token_prices",
     "collateral_flows",
+    "volume_bars",
 ];
 
 /// The table a row goes to.
@@ -39,6 +42,7 @@ pub(crate) fn table_of(row: &Row) -> &'static str {
         Row::Price(_) => 6,
         Row::TokenPrice(_) => 7,
         Row::Flow(_) => 8,
+        Row::Bar(_) => 9,
     };
     FACT_TABLES[at]
 }
@@ -55,19 +59,12 @@ pub(crate) fn key_of(row: &Row) -> RowKey {
         Row::Price(row) => row.key,
         Row::TokenPrice(row) => row.key,
         Row::Flow(row) => row.key,
+        Row::Bar(row) => row.key,
     }
 }
 
 /// Inserts rows whose keys are not stored.
 pub(crate) async fn insert(tx: &mut Tx, rows: Vec<Row>) -> Result<()> {
-    for bulk in bulks(rows) {
-        tx.bulk(bulk).await?;
-    }
-    Ok(())
-}
-
-/// Rows as cells, a bulk a table.
-pub(crate) fn bulks(rows: Vec<Row>) -> [Bulk; FACT_TABLES.len()] {
     let mut bulks = [
         Bulk::new("fills", FILLS),
         Bulk::new("liquidations", LIQUIDATIONS),
@@ -78,6 +75,7 @@ pub(crate) fn bulks(rows: Vec<Row>) -> [Bulk; FACT_TABLES.len()] {
         Bulk::new("prices", PRICES),
         Bulk::new("token_prices", TOKEN_PRICES),
         Bulk::new("collateral_flows", FLOWS),
+        Bulk::new("volume_bars", BARS),
     ];
     for row in rows {
         match row {
@@ -90,9 +88,13 @@ pub(crate) fn bulks(rows: Vec<Row>) -> [Bulk; FACT_TABLES.len()] {
             Row::Price(row) => push_price(&mut bulks[6], row),
             Row::TokenPrice(row) => push_token_price(&mut bulks[7], row),
             Row::Flow(row) => push_flow(&mut bulks[8], row),
+            Row::Bar(row) => push_bar(&mut bulks[9], row),
         }
     }
-    bulks
+    for bulk in bulks {
+        tx.bulk(bulk).await?;
+    }
+    Ok(())
 }
 
 /// Removes rows by their keys.
@@ -105,8 +107,8 @@ pub(crate) async fn remove(tx: &mut Tx, rows: &[Row]) -> Result<()> {
 }
 
 /// The tables whose rows contribute to sums, with the columns to read them by.
-pub(crate) const CONTRIBUTING: [(&str, &[&str]); 4] =
-    [("fills", FILLS), ("liquidations", LIQUIDATIONS), ("funding_payments", PAYMENTS), ("collateral_flows", FLOWS)];
+pub(crate) const CONTRIBUTING: [(&str, &[&str]); 5] =
+    [("fills", FILLS), ("liquidations", LIQUIDATIONS), ("funding_payments", PAYMENTS), ("collateral_flows", FLOWS), ("volume_bars", BARS)];
 
 /// Reads a row of one of the [`CONTRIBUTING`] tables back.
 pub(crate) fn read(table: &str, record: &Record) -> Result<Row> {
@@ -115,6 +117,7 @@ pub(crate) fn read(table: &str, record: &Record) -> Result<Row> {
         "liquidations" => read_liquidation(record),
         "funding_payments" => read_payment(record),
         "collateral_flows" => read_flow(record),
+        "volume_bars" => read_bar(record),
         other => unreachable!("{other} contributes nothing"),
     }
 }

@@ -20,7 +20,6 @@ mod fact;
 mod join;
 mod listing;
 mod market;
-pub mod measure;
 mod migrate;
 mod oi_check;
 mod options;

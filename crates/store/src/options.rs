@@ -1,6 +1,6 @@
 //! What the store is told by its caller.
 
-use perpdex_core::{VenueInfo, VenueModel, VenueSlug};
+use perpdex_core::{LiquidationFeed, Venue, VenueInfo, VenueModel, VenueSlug};
 
 /// Settings of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +26,26 @@ pub struct VenueRef {
     pub group: &'static str,
     /// How trades are matched.
     pub model: VenueModel,
+    /// Whether it tells every liquidation.
+    pub liquidation_feed: LiquidationFeed,
+    /// Whether its executions name their accounts.
+    pub tells_accounts: bool,
+}
+
+impl From<&dyn Venue> for VenueRef {
+    fn from(venue: &dyn Venue) -> VenueRef {
+        VenueRef { liquidation_feed: venue.liquidation_feed(), tells_accounts: venue.tells_accounts(), ..VenueRef::from(venue.info()) }
+    }
 }
 
 impl From<&VenueInfo> for VenueRef {
     fn from(info: &VenueInfo) -> VenueRef {
-        VenueRef { slug: info.slug, group: info.group, model: info.model }
+        VenueRef {
+            slug: info.slug,
+            group: info.group,
+            model: info.model,
+            liquidation_feed: LiquidationFeed::Complete,
+            tells_accounts: true,
+        }
     }
 }

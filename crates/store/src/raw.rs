@@ -25,8 +25,7 @@ pub(crate) const RAW_EVENTS: &[&str] = &[
 ];
 
 /// Adds a record's row.
-pub(crate) fn push(bulk: &mut Bulk, stream: StreamId, record: RawRecord) {
-    let (kind, emitter) = (kind(&record.body), record.emitter());
+pub(crate) fn push(bulk: &mut Bulk, stream: &StreamId, record: &RawRecord) {
     let block_hash = match &record.body {
         RawBody::EvmLog(log) => Param::Bytes(log.block_hash.to_vec()),
         _ => Param::Null,
@@ -37,15 +36,15 @@ pub(crate) fn push(bulk: &mut Bulk, stream: StreamId, record: RawRecord) {
         record.rec.into(),
         record.ord.into(),
         stream.venue.id().into(),
-        stream.part.into(),
+        stream.part.clone().into(),
         i64::from(stream.version).into(),
-        record.tx_id.into(),
+        record.tx_id.clone().into(),
         record.tx_index.map(i64::from).into(),
         record.time_ms.into(),
-        Param::Name(kind),
-        emitter.into(),
+        Param::Name(kind(&record.body)),
+        record.emitter().into(),
         block_hash,
-        payload(record.body).into(),
+        payload(&record.body).into(),
     ]);
 }
 
@@ -78,31 +77,28 @@ fn kind(body: &RawBody) -> &'static str {
 ///
 /// EVM log: number of topics (1 byte), topics, data. Solana event: carrier (0 cpi, 1 log), position and parent each
 /// behind its length (4 bytes, big-endian), payload. State read: call data behind its length, output. Others: the text.
-fn payload(body: RawBody) -> Vec<u8> {
+fn payload(body: &RawBody) -> Vec<u8> {
+    let mut out = Vec::new();
     match body {
         RawBody::EvmLog(log) => {
-            let mut out = Vec::with_capacity(1 + 32 * log.topics.len() + log.data.len());
             out.push(u8::try_from(log.topics.len()).expect("a log has at most four topics"));
             log.topics.iter().for_each(|topic| out.extend_from_slice(topic.as_slice()));
             out.extend_from_slice(&log.data);
-            out
         }
         RawBody::SolanaEvent(event) => {
-            let mut out = vec![u8::from(event.carrier == perpdex_core::Carrier::Log)];
+            out.push(u8::from(event.carrier == perpdex_core::Carrier::Log));
             push_part(&mut out, event.position.as_bytes());
             push_part(&mut out, event.parent.as_bytes());
             out.extend_from_slice(&event.payload);
-            out
         }
-        RawBody::HyperliquidLine(line) => line.text.into_bytes(),
-        RawBody::ApiAnswer { body, .. } => body.into_bytes(),
+        RawBody::HyperliquidLine(line) => out.extend_from_slice(line.text.as_bytes()),
+        RawBody::ApiAnswer { body, .. } => out.extend_from_slice(body.as_bytes()),
         RawBody::StateRead { calldata, output, .. } => {
-            let mut out = Vec::new();
-            push_part(&mut out, &calldata);
-            out.extend_from_slice(&output);
-            out
+            push_part(&mut out, calldata);
+            out.extend_from_slice(output);
         }
     }
+    out
 }
 
 /// The record's body, or `None` where the bytes are none of ours.

@@ -1,6 +1,6 @@
 //! Reference rows: chains, venues, assets, tokens. Markets are made by [`crate::market`].
 
-use perpdex_core::{AssetDef, CHAINS, Catalog, ChainId, ChainKind, VENUE_SLUGS, VenueModel, derived_id};
+use perpdex_core::{AssetDef, CHAINS, Catalog, ChainId, ChainKind, LiquidationFeed, VENUE_SLUGS, VenueModel, derived_id};
 
 use crate::options::StoreOptions;
 use crate::sql::{Bulk, Fault, Param, Result, Tx};
@@ -15,13 +15,19 @@ pub(crate) async fn seed(tx: &mut Tx, catalog: &Catalog, options: &StoreOptions)
     for chain in CHAINS {
         ensure_chain(tx, chain.id).await?;
     }
-    let mut venues = Bulk::new("venues", &["venue_id", "slug", "venue_group", "model"]);
+    let mut venues = Bulk::new("venues", &["venue_id", "slug", "venue_group", "model", "liquidation_feed", "tells_accounts"]);
     for (id, slug) in VENUE_SLUGS {
         let told = options.venues.iter().find(|venue| venue.slug == *slug);
         let (group, model) = told.map_or((slug.as_str(), VenueModel::Pool), |venue| (venue.group, venue.model));
-        venues.push([(*id).into(), Param::Name(slug.as_str()), Param::Name(group), Param::Name(model.as_str())]);
+        let feed = told.map_or(LiquidationFeed::Complete, |venue| venue.liquidation_feed);
+        let names = [slug.as_str(), group, model.as_str(), feed.as_str()].map(Param::Name);
+        venues.cells.push((*id).into());
+        venues.cells.extend(names);
+        venues.cells.push(told.is_none_or(|venue| venue.tells_accounts).into());
     }
-    tx.upsert(venues, "ON CONFLICT (venue_id) DO UPDATE SET venue_group = excluded.venue_group, model = excluded.model").await?;
+    let told_anew = "ON CONFLICT (venue_id) DO UPDATE SET venue_group = excluded.venue_group, model = excluded.model, \
+                     liquidation_feed = excluded.liquidation_feed, tells_accounts = excluded.tells_accounts";
+    tx.upsert(venues, told_anew).await?;
     for asset in catalog.assets() {
         ensure_asset(tx, asset).await?;
     }

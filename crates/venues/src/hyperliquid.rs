@@ -15,8 +15,8 @@ mod rates;
 mod trades;
 
 use perpdex_core::{
-    ChainId, DecodeUnit, Decoded, Deployment, Disposition, EventSpec, HyperliquidStream, RawBody, StreamSpec, Venue, VenueInfo, VenueModel,
-    VenueSlug, Watch,
+    ChainId, DecodeUnit, Decoded, Deployment, Disposition, EventSpec, HyperliquidStream, RawBody, StreamSpec, StreamStart, Venue,
+    VenueInfo, VenueModel, VenueSlug, Watch,
 };
 
 /// The decoder.
@@ -124,6 +124,11 @@ const fn spec(name: &'static str, disposition: Disposition) -> EventSpec {
     EventSpec { name, disposition }
 }
 
+/// The public interface's head stays this far behind the clock, and what it tells of the present begins with the clock.
+const API_LAG_MS: u64 = 120_000;
+/// Time to subscribe to every market.
+const SUBSCRIBE_MS: u64 = 60_000;
+
 impl Venue for Hyperliquid {
     fn info(&self) -> &'static VenueInfo {
         &INFO
@@ -144,6 +149,14 @@ impl Venue for Hyperliquid {
             sees_unknown: true,
         };
         parts.iter().map(stream).collect()
+    }
+
+    fn stream_start(&self, part: &str) -> StreamStart {
+        match part {
+            "contexts" => StreamStart::Head { after: API_LAG_MS },
+            "trades" => StreamStart::Head { after: API_LAG_MS + SUBSCRIBE_MS },
+            _ => StreamStart::Configured,
+        }
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {

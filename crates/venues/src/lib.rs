@@ -11,6 +11,7 @@ mod abi;
 mod adrena;
 mod anchor;
 mod aster_1001x;
+mod aster_pro;
 mod aster_vault;
 mod borsh;
 mod drift;
@@ -50,6 +51,7 @@ pub static VENUES: &[&dyn Venue] = &[
     &gtrade::GTRADE,
     &ostium::OSTIUM,
     &aster_1001x::ASTER_1001X,
+    &aster_pro::ASTER_PRO,
     &aster_vault::ASTER_VAULT,
     &phoenix_eternal::PHOENIX_ETERNAL,
     &jupiter_perps::JUPITER_PERPS,

@@ -66,6 +66,7 @@ fn streams_stand_where_deployments_are() {
                     (Watch::Evm(_), ChainKind::Evm)
                         | (Watch::Solana { .. }, ChainKind::Svm)
                         | (Watch::HyperCore(_), ChainKind::HyperCore | ChainKind::OffChain)
+                        | (Watch::Api(_), ChainKind::OffChain)
                 );
                 assert!(fits, "{}: a stream of {} watches another kind of chain", info.slug, chain.slug);
                 if let Watch::Evm(filters) = &stream.watch {

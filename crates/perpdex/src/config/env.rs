@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow};
-use perpdex_core::{CHAINS, ChainKind};
+use perpdex_core::CHAINS;
 
 use super::endpoint::Location;
 use super::layer::{ChainLayer, ChainName, EndpointLayer, Layer, Origin};
@@ -36,7 +36,7 @@ pub(crate) fn layers(variables: impl IntoIterator<Item = (String, String)>) -> R
 }
 
 fn endpoints(chain: &str, value: &str) -> Result<BTreeMap<ChainName, ChainLayer>> {
-    let slug = CHAINS.iter().filter(|known| known.kind != ChainKind::OffChain).find(|known| known.slug.eq_ignore_ascii_case(chain));
+    let slug = CHAINS.iter().find(|known| known.slug.replace('/', "_").eq_ignore_ascii_case(chain));
     let name = ChainName::parse(slug.map_or(chain, |known| known.slug)).map_err(|message| anyhow!(message))?;
     let endpoints = value
         .split(',')

@@ -160,12 +160,11 @@ impl<'de> Deserialize<'de> for Start {
 pub(crate) struct ChainName(pub(crate) ChainId);
 
 impl ChainName {
-    /// The chain with this name, if perpdex has a source for its kind.
+    /// The chain with this name.
     pub(crate) fn parse(text: &str) -> Result<ChainName, String> {
-        let readable = || CHAINS.iter().filter(|chain| chain.id != ChainId::OFFCHAIN_ASTER);
-        let found = readable().find(|chain| chain.slug == text);
+        let found = CHAINS.iter().find(|chain| chain.slug == text);
         found.map(|chain| ChainName(chain.id)).ok_or_else(|| {
-            let known: Vec<&str> = readable().map(|chain| chain.slug).collect();
+            let known: Vec<&str> = CHAINS.iter().map(|chain| chain.slug).collect();
             format!("unknown chain {text:?}, expected one of {}", known.join(", "))
         })
     }

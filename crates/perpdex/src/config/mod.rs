@@ -16,7 +16,7 @@ use perpdex_core::{CHAINS, ChainId, ChainKind};
 
 pub(crate) use endpoint::{Endpoint, Location, database_place};
 pub(crate) use layer::{ChainLayer, ChainName, EndpointLayer, Layer, Origin, Start};
-pub(crate) use sync::SyncOptions;
+pub(crate) use sync::{SyncLayer, SyncOptions};
 
 /// The built-in configuration, also what a commented file of one's own can start from.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -26,6 +26,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("config/chains/arbitrum.toml", include_str!("../../../../config/chains/arbitrum.toml")),
     ("config/chains/solana.toml", include_str!("../../../../config/chains/solana.toml")),
     ("config/chains/hyperliquid.toml", include_str!("../../../../config/chains/hyperliquid.toml")),
+    ("config/chains/offchain_aster.toml", include_str!("../../../../config/chains/offchain_aster.toml")),
 ];
 
 /// The file that is read where no other is named.

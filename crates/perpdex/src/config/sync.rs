@@ -96,4 +96,8 @@ sync_options! {
     second_endpoint_ppm: 0..=1_000_000;
     /// Requests at once to one Solana endpoint.
     solana_requests_max: 1..=256;
+    /// Request weight to use of each minute at Aster's public API; the venue allows 2,400 an address.
+    aster_weight_per_minute: 50..=2_400;
+    /// How long after a moment Aster's public API is asked about it, in milliseconds.
+    aster_settle_ms: 0..=60_000;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use perpdex_core::{ChainId, ChainKind, Evidence, Source, StreamId, Target, VenueSlug};
+use perpdex_core::{ChainId, ChainKind, Evidence, Source, StreamId, StreamStart, Target, VenueSlug};
 use perpdex_engine::{Bound, ChainError, ChainJob, EngineOptions, HeightOrTime, JobStream, Until, resolve_height};
 use perpdex_venues::VENUES;
 
@@ -136,8 +136,26 @@ pub(crate) async fn ready_job(
         (None, Start::Recent) => None,
     };
     let mut recent = None;
+    let mut head = None;
     for stream in &mut streams {
         let before = known.iter().find(|target| target.stream == stream.id).map(|target| target.from);
+        match stream_start(stream) {
+            StreamStart::Configured => {}
+            StreamStart::First => {
+                stream.from = stream.first_height.unwrap_or(0);
+                continue;
+            }
+            StreamStart::Head { after } => {
+                let height = match (before, head) {
+                    (Some(before), _) => before,
+                    (None, Some(head)) => head + after,
+                    (None, None) => *head.insert(resolve(HeightOrTime::BelowLatest(0), Bound::AtOrAfter).await?) + after,
+                };
+                // What a start in the past asks for cannot be had; one in the future is meant.
+                stream.from = height.max(fixed.filter(|_| before.is_none()).unwrap_or(0));
+                continue;
+            }
+        }
         stream.from = match (fixed, before, recent) {
             (Some(height), ..) | (None, Some(height), _) | (None, None, Some(height)) => height,
             (None, None, None) => {
@@ -151,8 +169,14 @@ pub(crate) async fn ready_job(
         None => until,
     };
     let kind = chain.info().map(|info| info.kind);
-    let (evidence_min, fetch_apart) = (evidence_min(kind), kind == Some(ChainKind::HyperCore));
+    let (evidence_min, fetch_apart) = (evidence_min(kind), matches!(kind, Some(ChainKind::HyperCore | ChainKind::OffChain)));
     Ok(ChainJob { chain, sources, streams, venues: VENUES, until, evidence_min, fetch_apart })
+}
+
+/// From where on the venue wants a stream.
+fn stream_start(stream: &JobStream) -> StreamStart {
+    let venue = VENUES.iter().find(|venue| venue.info().slug == stream.id.venue);
+    venue.map_or(StreamStart::Configured, |venue| venue.stream_start(&stream.id.part))
 }
 
 pub(super) fn height_or_time(point: Point) -> HeightOrTime {

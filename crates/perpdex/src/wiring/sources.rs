@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use perpdex_core::{ChainId, ChainKind, HyperliquidStream, ListingWindows, Source, Watch};
 use perpdex_evm::{EvmEndpoint, EvmSource};
 use perpdex_feeds::ApiEndpoint;
+use perpdex_feeds::aster::{AsterEndpoint, AsterSource};
 use perpdex_hyperliquid::{ApiOptions, ApiSource, FolderSource};
 use perpdex_solana::{RecordedBlocks, SolanaEndpoint, SolanaSource};
 
@@ -86,6 +87,14 @@ fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOpt
         Some(ChainKind::OffChain) if config.chain == ChainId::HYPERLIQUID_API => {
             let endpoint = ApiEndpoint { url, label, timeout, response_bytes_max };
             Ok(Arc::new(ApiSource::new(ApiOptions { trades: listens, ..ApiOptions::new(endpoint) })?))
+        }
+        Some(ChainKind::OffChain) => {
+            let api = ApiEndpoint { url, label, timeout, response_bytes_max };
+            let weight_per_minute =
+                u32::try_from(sync.aster_weight_per_minute.value).expect("the configuration checks the option's bounds");
+            let (settle_ms, look_ms) = (sync.aster_settle_ms.value, sync.head_poll_ms.value);
+            let endpoint = AsterEndpoint { weight_per_minute, settle_ms, look_ms, ..AsterEndpoint::new(api) };
+            Ok(Arc::new(AsterSource::new(endpoint)?))
         }
         _ => Err(anyhow!("chain {}: endpoint {endpoint} does not fit the chain's kind", config.chain)),
     }

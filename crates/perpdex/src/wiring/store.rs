@@ -38,6 +38,6 @@ pub(crate) async fn keep_wider_targets(store: &SqlStore, earlier: &[Target]) -> 
 }
 
 fn options() -> StoreOptions {
-    let venues = VENUES.iter().map(|venue| VenueRef::from(venue.info())).collect();
+    let venues = VENUES.iter().map(|venue| VenueRef::from(*venue)).collect();
     StoreOptions { venues, ..StoreOptions::default() }
 }

@@ -1,5 +1,6 @@
 //! End to end: the built binary over files, loopback sockets and real databases.
 
+mod aster_pro;
 mod bad_input;
 mod demo;
 mod faults;

@@ -23,6 +23,8 @@ fn history(hours: i64) -> MarketHistory {
         starts_at_zero: true,
         fills_covered: vec![CoveredTime { from_ms: at(0, 5), to_ms: at(hours, 1) }],
         funding_covered: Vec::new(),
+        liquidations_covered: Vec::new(),
+        stated: Vec::new(),
         deltas: Vec::new(),
         bases: Vec::new(),
         marks: Vec::new(),
@@ -214,4 +216,34 @@ fn a_rate_since_the_one_before_spans_no_hole() {
     assert_eq!(hours(&market), [(0, Some(20)), (4, Some(40))]);
     market.funding_covered[1].from_ms = at(4, 0);
     assert_eq!(hours(&market), [(0, Some(20)), (4, Some(40))]);
+}
+
+#[test]
+fn a_stated_level_holds_for_a_quarter_of_an_hour_and_no_longer() {
+    let stated = |hour: i64, ts_ms: i64, q: i64| StatedLevel { hour_id: H + hour, ts_ms, long_q: q, short_q: q + 1 };
+    let mut market = history(4);
+    (market.starts_at_zero, market.fills_covered) = (false, Vec::new());
+    let late = at(3, 0) + STATED_LATE_MS_MAX;
+    market.stated = vec![stated(0, at(1, 0) - STATED_AGE_MS_MAX, 7), stated(1, at(2, 0) - STATED_AGE_MS_MAX - 1, 8), stated(2, late, 9)];
+    let rows = levels(&market).levels;
+    let told: Vec<_> = rows.iter().map(|row| row.long_q.zip(row.short_q)).collect();
+    assert_eq!(told, [Some((7, 8)), None, Some((9, 10)), None]);
+}
+
+#[test]
+fn what_follows_from_fills_stands_before_what_is_stated() {
+    let mut market = history(2);
+    market.deltas = vec![delta(0, 5, 5)];
+    market.stated = vec![StatedLevel { hour_id: H + 1, ts_ms: at(1, 59), long_q: 40, short_q: 40 }];
+    assert_eq!(longs(&market), [Some(5), Some(5)]);
+}
+
+#[test]
+fn liquidations_have_a_share_of_their_own_where_they_are_told_apart() {
+    let mut market = history(3);
+    market.liquidations_covered = market.fills_covered.clone();
+    let shares = |market: &MarketHistory| levels(market).levels.iter().map(|row| row.liquidations_ppm).collect::<Vec<_>>();
+    assert_eq!(shares(&market), [None, None, None]);
+    market.liquidations_covered = vec![CoveredTime { from_ms: at(1, 30), to_ms: at(3, 0) }];
+    assert_eq!(shares(&market), [Some(0), Some(500_000), Some(1_000_000)]);
 }

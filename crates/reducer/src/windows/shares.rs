@@ -23,8 +23,9 @@ pub struct VenueHour {
     pub one_mark_usd_e6: Option<i64>,
     /// Mark at its end.
     pub mark: Option<Decimal>,
-    /// Taker volume, liquidated longs, liquidated shorts; read only where the hour is known in whole.
-    pub sums: [i64; 3],
+    /// Taker volume, liquidated longs, liquidated shorts; read only where the hour is known in whole, `None` where no record tells
+    /// them.
+    pub sums: [Option<i64>; 3],
     /// Weight and weighted rate of its funding: micro-dollars and nano-dollars.
     pub rate: Option<(i64, i64)>,
 }
@@ -96,7 +97,7 @@ pub fn asset_hours(markets: &[VenueHour]) -> Vec<AssetHour> {
         let is_closed = market.fills_ppm == FULL_PPM;
         gathered.is_open |= !is_closed;
         for (sum, part) in gathered.sums.iter_mut().zip(market.sums) {
-            sum.add(is_closed.then_some(i128::from(part)));
+            sum.add(part.map(i128::from).filter(|_| is_closed));
         }
         if let Some((weight, weighted)) = market.rate {
             gathered.weight += i128::from(weight);

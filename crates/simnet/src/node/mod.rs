@@ -1,14 +1,15 @@
 //! Local nodes: the simulated chains behind real sockets, with faults on demand.
 //!
 //! [`EvmNode`] answers Ethereum JSON-RPC, [`SolanaNode`] Solana JSON-RPC, [`write_hyperliquid_folder`] writes what a
-//! Hyperliquid node leaves on disk. Error codes and texts are those of geth and Agave, so that a client which copes with
-//! these nodes copes with those.
+//! Hyperliquid node leaves on disk, [`AsterNode`] speaks Aster Pro's public API, REST and WebSocket. Error codes and texts
+//! are those of geth, Agave and Aster, so that a client which copes with these nodes copes with those.
 //!
 //! Promises: only 127.0.0.1 is bound, on a port the system picks; every answer is a function of the chain, the visible
 //! head, the options and the faults; a node that is stopped or dropped no longer listens.
-//! Does not: execute anything, hold transactions beyond what the records need, or serve WebSockets. State, transaction
+//! Does not: execute anything, or hold transactions beyond what the records need. State, transaction
 //! and receipt roots of headers are constants, and a block's hash is the world's, not the hash of the header.
 
+pub mod aster;
 mod base58;
 pub mod evm;
 pub mod fault;
@@ -21,6 +22,7 @@ pub mod solana;
 
 use thiserror::Error;
 
+pub use aster::AsterNode;
 pub use evm::{EvmNode, EvmOptions};
 pub use fault::{Effect, Fault, FaultError, FaultLine, Faults};
 pub use hyperliquid::write_hyperliquid_folder;

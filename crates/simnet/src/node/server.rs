@@ -111,7 +111,7 @@ async fn handle<S: Service>(State(endpoint): State<Arc<Endpoint<S>>>, body: Byte
     respond(&transport, out)
 }
 
-fn respond(transport: &Transport, body: Vec<u8>) -> Response {
+pub(super) fn respond(transport: &Transport, body: Vec<u8>) -> Response {
     if let Some((code, retry_after_secs)) = transport.status {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::from_u16(code).expect("checked when the faults were set");

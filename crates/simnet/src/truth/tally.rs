@@ -108,6 +108,23 @@ impl Tally {
         MarketId(self.markets.len() - 1)
     }
 
+    /// A market of which nobody tells what its levels once were: only the last hour's can be known.
+    pub(crate) fn market_without_past_levels(&mut self, spec: MarketSpec) -> MarketId {
+        let market = self.market(spec);
+        let hours = self.markets[market.0].sums.split_last_mut().map_or(&mut [][..], |(_, past)| past);
+        hours.iter_mut().for_each(|hour| hour.is_level_lost = true);
+        market
+    }
+
+    /// The level after a moment, as many longs as shorts, in the venue's integers.
+    pub(crate) fn level(&mut self, market: MarketId, ts_ms: i64, qty: i128) {
+        let index = self.hour_index(ts_ms);
+        let Market { spec, level, closing, .. } = &mut self.markets[market.0];
+        let q = half_even(qty * spec.multiplier * pow10(u32::from(spec.qty_scale)), pow10(spec.decimals));
+        *level = (q, q);
+        closing[index] = Some(*level);
+    }
+
     /// A taker execution that is volume.
     pub(crate) fn trade(&mut self, market: MarketId, trade: Trade) {
         let hour = self.hour(market, trade.ts_ms);

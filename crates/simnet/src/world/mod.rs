@@ -6,6 +6,7 @@
 
 mod amm;
 mod aster;
+mod aster_pro;
 mod evm;
 mod gmx;
 mod hyperliquid;
@@ -22,6 +23,7 @@ use self::evm::{EvmBuilder, Pace};
 use self::scene::Scene;
 use self::svm::SvmBuilder;
 use crate::chain::{EvmChain, HyperCore, SolanaChain};
+use crate::exchange::AsterExchange;
 use crate::truth::{Tally, Truth};
 
 /// What world to build.
@@ -66,6 +68,8 @@ pub struct Shares {
     pub solana_other: u64,
     /// Hyperliquid.
     pub hyperliquid: u64,
+    /// Aster Pro, besides the thousand: no chain has to carry it. With none it lists nothing and settles nothing.
+    pub aster_pro: u64,
 }
 
 impl Shares {
@@ -80,6 +84,7 @@ impl Shares {
         phoenix: 0,
         solana_other: 0,
         hyperliquid: 0,
+        aster_pro: 0,
     };
 }
 
@@ -96,6 +101,7 @@ impl Default for Shares {
             phoenix: 180,
             solana_other: 10,
             hyperliquid: 510,
+            aster_pro: 40,
         }
     }
 }
@@ -122,6 +128,8 @@ pub struct World {
     pub solana: SolanaChain,
     /// HyperCore: Hyperliquid perps.
     pub hyperliquid: HyperCore,
+    /// Aster Pro, matched off chain.
+    pub aster_pro: AsterExchange,
     /// What a complete index of the five must say.
     pub truth: Truth,
 }
@@ -181,7 +189,10 @@ impl World {
         }
         let hyperliquid = hyperliquid::play(&scene, events(shares.hyperliquid), &mut tally);
 
+        let aster_pro = aster_pro::play(&scene, events(shares.aster_pro), &mut tally);
+
         World {
+            aster_pro,
             arbitrum: arbitrum.finish(),
             bnb: bnb.finish(),
             ethereum: ethereum.finish(),

@@ -52,8 +52,9 @@ fn opt_decimal(r: &Record, at: usize) -> Result<Option<Decimal>> {
 /// `asset_hour` and `price_divergence`.
 async fn write_hours(tx: &mut Tx, asset_id: i64, (from, to): (i64, i64)) -> Result<()> {
     let sql = "SELECT k.hour_id, m.venue_id, k.market_id, k.fills_ppm, k.long_q, k.short_q, k.one_mark_usd_e6, k.mark, a.volume_usd_e6, \
-               a.liq_long_usd_e6, a.liq_short_usd_e6, f.weight_usd_e6, f.weighted_usd_e9 FROM markets m \
-               JOIN market_hour k ON k.market_id = m.market_id \
+               a.liq_long_usd_e6, a.liq_short_usd_e6, f.weight_usd_e6, f.weighted_usd_e9, \
+               CASE WHEN v.liquidation_feed = 'complete' AND COALESCE(k.liquidations_ppm, k.fills_ppm) = 1000000 THEN 1 ELSE 0 END \
+               FROM markets m JOIN venues v ON v.venue_id = m.venue_id JOIN market_hour k ON k.market_id = m.market_id \
                LEFT JOIN agg_market_hour a ON a.market_id = k.market_id AND a.hour_id = k.hour_id \
                LEFT JOIN funding_hour f ON f.market_id = k.market_id AND f.hour_id = k.hour_id AND f.kind = 'funding' \
                WHERE m.asset_id = $1 AND k.hour_id >= $2 AND k.hour_id <= $3 ORDER BY k.hour_id, k.market_id";
@@ -66,6 +67,7 @@ async fn write_hours(tx: &mut Tx, asset_id: i64, (from, to): (i64, i64)) -> Resu
             marks.entry(hour_id).or_default().push(MarketMark { market_id: r.int(2)?, venue_id, mark });
         }
         let sum = |at: usize| Ok::<i64, crate::sql::Fault>(r.opt_int(at)?.unwrap_or(0));
+        let tells_liquidations = r.flag(13)?;
         venues.push(VenueHour {
             hour_id,
             venue_id,
@@ -73,7 +75,7 @@ async fn write_hours(tx: &mut Tx, asset_id: i64, (from, to): (i64, i64)) -> Resu
             level: r.opt_int(4)?.zip(r.opt_int(5)?),
             one_mark_usd_e6: r.opt_int(6)?,
             mark,
-            sums: [sum(8)?, sum(9)?, sum(10)?],
+            sums: [Some(sum(8)?), tells_liquidations.then_some(sum(9)?), tells_liquidations.then_some(sum(10)?)],
             rate: r.opt_int(11)?.zip(r.opt_int(12)?),
         });
     }

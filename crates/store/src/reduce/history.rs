@@ -1,7 +1,10 @@
 //! What the reducer computes the hours of one market from, read from the tables: from a moment on, and what stood before.
 
-use perpdex_core::{BlockRange, CHAINS, ChainId, Decimal, IndexBasis, Period, PriceKind, VenueSlug};
-use perpdex_reducer::{CoveredTime, HOUR_MS, HourDelta, Level, MarkPoint, MarketHistory, Moment, RatePoint, RateValue, hour_id};
+use perpdex_core::{BlockRange, CHAINS, ChainId, ChainKind, Decimal, Family, IndexBasis, LiquidationFeed, Period, PriceKind, VenueSlug};
+use perpdex_reducer::{
+    CoveredTime, HOUR_MS, HourDelta, Level, MarkPoint, MarketHistory, Moment, RatePoint, RateValue, STATED_LATE_MS_MAX, StatedLevel,
+    hour_id,
+};
 
 use super::bases;
 use crate::dirty::FundingLine;
@@ -21,12 +24,15 @@ pub(super) struct Market {
     first_ms: i64,
     listed_ms: Option<i64>,
     pub(super) collateral_tokens: Vec<String>,
+    pub(super) liquidation_feed: LiquidationFeed,
+    pub(super) tells_accounts: bool,
 }
 
 /// Reads a market; `None` for one that is gone.
 pub(super) async fn market(tx: &mut Tx, market_id: i64) -> Result<Option<Market>> {
-    let sql = "SELECT m.chain_id, m.venue_id, m.asset_id, a.qty_scale, m.first_ms, m.listed_ms, m.collateral_tokens \
-               FROM markets m JOIN assets a ON a.asset_id = m.asset_id WHERE m.market_id = $1";
+    let sql = "SELECT m.chain_id, m.venue_id, m.asset_id, a.qty_scale, m.first_ms, m.listed_ms, m.collateral_tokens, \
+               v.liquidation_feed, v.tells_accounts FROM markets m JOIN assets a ON a.asset_id = m.asset_id \
+               JOIN venues v ON v.venue_id = m.venue_id WHERE m.market_id = $1";
     let rows = tx.rows(sql, vec![market_id.into()]).await?;
     let Some(r) = rows.first() else { return Ok(None) };
     let mut collateral_tokens: Vec<String> = r.text(6)?.split_whitespace().map(str::to_owned).collect();
@@ -41,6 +47,8 @@ pub(super) async fn market(tx: &mut Tx, market_id: i64) -> Result<Option<Market>
         first_ms: r.int(4)?,
         listed_ms: r.opt_int(5)?,
         collateral_tokens,
+        liquidation_feed: r.parsed(7, "a kind of feed", named)?,
+        tells_accounts: r.flag(8)?,
     }))
 }
 
@@ -58,10 +66,11 @@ pub(super) async fn load(
     dirty_from: i64,
     mark_age_ms_max: i64,
 ) -> Result<std::result::Result<MarketHistory, (i64, i64)>> {
-    let fills = covered(tx, market, Family::Fills).await?;
+    let fills = covered(tx, market, Family::Volume).await?;
     let funding = covered(tx, market, Family::Funding).await?;
+    let liquidations = covered(tx, market, Family::Liquidations).await?;
     let first_hour = market.first_hour();
-    let ends = fills.iter().chain(&funding).map(|stretch| hour_id(stretch.to_ms));
+    let ends = fills.iter().chain(&funding).chain(&liquidations).map(|stretch| hour_id(stretch.to_ms));
     let last_hour = ends.chain([last_event_hour(tx, market.id).await?.unwrap_or(first_hour), first_hour]).max().unwrap_or(first_hour);
     if last_hour - first_hour > HOURS_MAX {
         return Ok(Err((first_hour, last_hour)));
@@ -71,13 +80,18 @@ pub(super) async fn load(
     let from_hour = rates_from(tx, market.id, dirty_from).await?.max(first_hour);
     let from_ms = from_hour * HOUR_MS;
     let before = if from_hour > first_hour { level_before(tx, market.id, from_hour).await? } else { None };
-    let starts_at_zero = starts_at_zero(market, &fills);
+    // A venue without a chain states its levels; what they began with nobody saw.
+    let states_levels = market.chain.info().is_some_and(|info| info.kind == ChainKind::OffChain);
+    let before = before.filter(|_| !states_levels);
+    let starts_at_zero = !states_levels && starts_at_zero(market, &fills);
     // A stretch in which the level is known already begins at no anchor.
     let is_known = before.is_some() || (starts_at_zero && from_hour == first_hour);
     let known_at_ms = if from_hour == first_hour { market.first_ms } else { from_ms };
     let wanting: Vec<CoveredTime> = fills
         .iter()
-        .filter(|stretch| stretch.to_ms >= from_ms && !(is_known && stretch.from_ms <= known_at_ms && known_at_ms <= stretch.to_ms))
+        .filter(|stretch| {
+            !states_levels && stretch.to_ms >= from_ms && !(is_known && stretch.from_ms <= known_at_ms && known_at_ms <= stretch.to_ms)
+        })
         .copied()
         .collect();
     Ok(Ok(MarketHistory {
@@ -90,11 +104,25 @@ pub(super) async fn load(
         bases: bases::load(tx, market, &wanting).await?,
         fills_covered: fills,
         funding_covered: funding,
+        liquidations_covered: liquidations,
+        stated: if states_levels { stated(tx, market.id, from_hour).await? } else { Vec::new() },
         deltas: deltas(tx, market.id, from_hour).await?,
         marks: marks(tx, market, from_ms - mark_age_ms_max).await?,
         rates: rates(tx, market.id, from_ms).await?,
         mark_age_ms_max,
     }))
+}
+
+/// For each hour from `from_hour` on the level stated last before its end, or shortly behind it.
+async fn stated(tx: &mut Tx, market_id: i64, from_hour: i64) -> Result<Vec<StatedLevel>> {
+    let hour = format!("(ts_ms - {STATED_LATE_MS_MAX} - 1) / {HOUR_MS}");
+    let sql = format!(
+        "SELECT hour_id, ts_ms, long_q, short_q FROM (SELECT {hour} AS hour_id, ts_ms, long_q, short_q, \
+         ROW_NUMBER() OVER (PARTITION BY {hour} ORDER BY ts_ms DESC, height DESC, ord DESC, sub DESC) AS place \
+         FROM oi_anchors WHERE market_id = $1 AND ts_ms >= $2 AND long_q IS NOT NULL AND short_q IS NOT NULL) x WHERE place = 1 ORDER BY hour_id"
+    );
+    let rows = tx.rows(&sql, vec![market_id.into(), (from_hour * HOUR_MS).into()]).await?;
+    rows.iter().map(|r| Ok(StatedLevel { hour_id: r.int(0)?, ts_ms: r.int(1)?, long_q: r.int(2)?, short_q: r.int(3)? })).collect()
 }
 
 async fn level_before(tx: &mut Tx, market_id: i64, hour: i64) -> Result<Option<Level>> {
@@ -109,20 +137,10 @@ async fn level_before(tx: &mut Tx, market_id: i64, hour: i64) -> Result<Option<L
 /// Times in which a market's fills are known; none for a market that is gone.
 pub(crate) async fn fills_covered(tx: &mut Tx, market_id: i64) -> Result<Vec<CoveredTime>> {
     match market(tx, market_id).await? {
-        Some(market) => covered(tx, &market, Family::Fills).await,
+        Some(market) => covered(tx, &market, Family::Volume).await,
         None => Ok(Vec::new()),
     }
 }
-
-/// Which records a stretch of coverage speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
-    Fills,
-    Funding,
-}
-
-/// Parts that bring funding, prices or levels, and no fills.
-const FUNDING_PARTS: [&str; 5] = ["misc", "asset_ctxs", "contexts", "funding", "trades"];
 
 /// Times covered well enough, as the wanted version of the streams has them, on all chains that tell of the market.
 async fn covered(tx: &mut Tx, market: &Market, family: Family) -> Result<Vec<CoveredTime>> {
@@ -137,8 +155,7 @@ async fn covered(tx: &mut Tx, market: &Market, family: Family) -> Result<Vec<Cov
     );
     let rows = tx.rows(&sql, vec![market.venue.id().into()]).await?;
     let parts = rows.iter().map(|row| row.text(1)).collect::<Result<Vec<&str>>>()?;
-    let has_apart = parts.iter().any(|part| FUNDING_PARTS.contains(part));
-    let wanted = |part: &str| FUNDING_PARTS.contains(&part) == (family == Family::Funding && has_apart);
+    let wanted = |part: &str| Family::of_part(part).contains(&family);
     let mut out: Vec<(i64, &str, BlockRange, CoveredTime)> = Vec::new();
     for (row, part) in rows.iter().zip(&parts).filter(|(_, part)| wanted(part)) {
         let chain = row.int(0)?;

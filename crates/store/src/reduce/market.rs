@@ -1,8 +1,8 @@
 //! One market: its hours from the earliest dirty one on, what of them is no sum, and its days.
 
-use perpdex_core::Decimal;
+use perpdex_core::{Decimal, LiquidationFeed};
 use perpdex_reducer::{
-    DAY_HOURS, DayHour, HOUR_MS, HourFailure, HourFunding, HourLevel, MarketDay, MarketHours, Moment, days, levels, minute_id,
+    DAY_HOURS, DayHour, FULL_PPM, HOUR_MS, HourFailure, HourFunding, HourLevel, MarketDay, MarketHours, Moment, days, levels, minute_id,
 };
 
 use super::history::{self, Market};
@@ -121,7 +121,7 @@ async fn liquidation_rows(tx: &mut Tx, market_id: i64, from_hour: i64) -> Result
         let mut largest: Option<&Record> = None;
         for (_, r) in hour {
             orders.insert(r.text(1)?);
-            accounts.insert(r.text(2)?);
+            accounts.extend(Some(r.text(2)?).filter(|account| !account.is_empty()));
             let minute = minutes.entry(minute_id(r.int(0)?)).or_default();
             *minute = minute.saturating_add(r.int(3)?);
             if largest.is_none_or(|largest| largest.int(3).is_ok_and(|usd| r.int(3).is_ok_and(|new| new > usd))) {
@@ -155,17 +155,20 @@ async fn market_days(tx: &mut Tx, market: &Market, from_day: i64) -> Result<(Vec
     let sql = "SELECT k.hour_id, k.fills_ppm, k.long_q, k.short_q, k.long_tw_q, k.short_tw_q, k.one_mark_usd_e6, k.mark, a.trades, \
                a.volume_usd_e6, a.exec_volume_usd_e6, a.liq_volume_usd_e6, a.adl_volume_usd_e6, a.liq_rows, a.liq_long_usd_e6, \
                a.liq_short_usd_e6, a.adl_usd_e6, a.fees_usd_e6, a.long_closed_q, a.short_closed_q, a.long_moment_hi, a.long_moment_lo, \
-               a.short_moment_hi, a.short_moment_lo FROM market_hour k \
+               a.short_moment_hi, a.short_moment_lo, COALESCE(k.liquidations_ppm, k.fills_ppm) FROM market_hour k \
                LEFT JOIN agg_market_hour a ON a.market_id = k.market_id AND a.hour_id = k.hour_id \
                WHERE k.market_id = $1 AND k.hour_id >= $2 ORDER BY k.hour_id";
     let rows = tx.rows(sql, vec![market.id.into(), (from_day * DAY_HOURS - 1).into()]).await?;
-    let hours = rows.iter().map(read_hour).collect::<Result<Vec<DayHour>>>()?;
+    let hours = rows.iter().map(|row| read_hour(market, row)).collect::<Result<Vec<DayHour>>>()?;
     Ok(days(market.first_hour(), market.qty_scale, from_day, &hours))
 }
 
-fn read_hour(r: &Record) -> Result<DayHour> {
+/// Of a sample of liquidations no sum is told, and without accounts neither fees nor what was closed.
+fn read_hour(market: &Market, r: &Record) -> Result<DayHour> {
     let sum = |at: usize| Ok::<i64, crate::sql::Fault>(r.opt_int(at)?.unwrap_or(0));
     let moment = |at: usize| Ok::<i128, crate::sql::Fault>(Moment { hi: sum(at)?, lo: sum(at + 1)? }.value());
+    let has_classes = market.liquidation_feed == LiquidationFeed::Complete;
+    let has_liquidations = has_classes && r.int(24)? == FULL_PPM;
     Ok(DayHour {
         hour_id: r.int(0)?,
         fills_ppm: r.int(1)?,
@@ -175,17 +178,17 @@ fn read_hour(r: &Record) -> Result<DayHour> {
         one_mark_usd_e6: r.opt_int(6)?,
         mark: r.opt_parsed(7, "a price", |text| Decimal::parse(text).ok())?,
         sums: [
-            sum(8)?,
-            sum(9)?,
-            sum(10)?,
-            sum(11)?,
-            sum(12)?,
-            sum(13)?,
-            sum(14)?,
-            sum(15)?,
-            sum(16)?,
-            sum(17)?,
-            sum(18)?.saturating_add(sum(19)?),
+            Some(sum(8)?),
+            Some(sum(9)?),
+            Some(sum(10)?),
+            has_classes.then_some(sum(11)?),
+            has_classes.then_some(sum(12)?),
+            has_liquidations.then_some(sum(13)?),
+            has_liquidations.then_some(sum(14)?),
+            has_liquidations.then_some(sum(15)?),
+            has_liquidations.then_some(sum(16)?),
+            market.tells_accounts.then_some(sum(17)?),
+            market.tells_accounts.then_some(sum(18)?.saturating_add(sum(19)?)),
         ],
     })
 }
@@ -229,6 +232,7 @@ fn level_rows(market_id: i64, hours: &[HourLevel]) -> Bulk {
         "hour_id",
         "fills_ppm",
         "funding_ppm",
+        "liquidations_ppm",
         "long_q",
         "short_q",
         "long_entry_usd_e6",
@@ -250,6 +254,7 @@ fn level_rows(market_id: i64, hours: &[HourLevel]) -> Bulk {
             hour.hour_id.into(),
             hour.fills_ppm.into(),
             hour.funding_ppm.into(),
+            hour.liquidations_ppm.into(),
             hour.long_q.into(),
             hour.short_q.into(),
             hour.long_entry_usd_e6.into(),

@@ -157,7 +157,7 @@ async fn compare_levels(comparison: &mut Comparison, store: &SqlStore, truth: &T
     let sql = "SELECT c.slug, v.slug, m.market_key, h.hour_id, h.long_q, h.short_q FROM market_hour h JOIN markets m ON m.market_id = h.market_id \
                JOIN chains c ON c.chain_id = m.chain_id JOIN venues v ON v.venue_id = m.venue_id";
     let rows = named(store, sql, 4).await?;
-    for hour in &truth.hours {
+    for hour in truth.hours.iter().filter(|hour| !hour.is_level_lost) {
         let key = hour_key(hour);
         let row = rows.get(&key);
         for (index, (column, wanted)) in [("long_q", hour.long_q), ("short_q", hour.short_q)].into_iter().enumerate() {

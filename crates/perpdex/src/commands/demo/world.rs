@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Result, anyhow};
 use perpdex_core::ChainId;
 use perpdex_simnet::chain::{EvmChain, SolanaChain};
-use perpdex_simnet::node::{EvmNode, SolanaNode, write_hyperliquid_folder};
+use perpdex_simnet::node::{AsterNode, EvmNode, SolanaNode, write_hyperliquid_folder};
 use perpdex_simnet::truth::Truth;
 use perpdex_simnet::world::World;
 use tempfile::TempDir;
 
-use crate::config::{ChainLayer, ChainName, EndpointLayer, Layer, Location, Origin, Start};
+use crate::config::{ChainLayer, ChainName, EndpointLayer, Layer, Location, Origin, Start, SyncLayer};
 use crate::instant::Point;
 
 /// Nodes of the five chains; they stop when this is dropped.
@@ -19,6 +19,7 @@ pub(super) struct Served {
     _evm: Vec<EvmNode>,
     _solana: SolanaNode,
     _hyperliquid: TempDir,
+    _aster_pro: AsterNode,
     chains: BTreeMap<ChainName, ChainLayer>,
 }
 
@@ -51,12 +52,19 @@ impl Served {
             ChainName(ChainId::HYPERLIQUID),
             chain_layer(ChainId::HYPERLIQUID, Ok(Location::Folder(folder.path().to_owned())), first)?,
         );
-        Ok((Served { _evm: evm, _solana: solana, _hyperliquid: folder, chains }, world.truth))
+        let (start_ms, aster_pro) =
+            (world.aster_pro.markets.iter().map(|market| market.onboard_ms).min(), AsterNode::serve(world.aster_pro)?);
+        let first = start_ms.and_then(|ms| u64::try_from(ms).ok()).ok_or_else(|| anyhow!("the simulated aster pro has no market"))?;
+        let off_chain = ChainId::OFFCHAIN_ASTER;
+        chains.insert(ChainName(off_chain), chain_layer(off_chain, Location::parse(&aster_pro.url()), first)?);
+        Ok((Served { _evm: evm, _solana: solana, _hyperliquid: folder, _aster_pro: aster_pro, chains }, world.truth))
     }
 
     /// The configuration that reads these nodes from their first block.
     pub(super) fn layers(&self) -> Vec<(Origin, Layer)> {
-        vec![(Origin::BuiltIn, Layer { chains: self.chains.clone(), ..Layer::default() })]
+        // The world's clock stands still: nothing comes in late.
+        let sync = SyncLayer { aster_settle_ms: Some(0), ..SyncLayer::default() };
+        vec![(Origin::BuiltIn, Layer { chains: self.chains.clone(), sync, ..Layer::default() })]
     }
 }
 

@@ -100,13 +100,21 @@ async fn markets(store: &SqlStore, filter: &Filter) -> Result<BTreeMap<i64, Mark
 
 async fn read_hours(store: &SqlStore, window: Window, markets: &mut BTreeMap<i64, Market>) -> Result<()> {
     let (from, to) = (window.read_from_hour(), window.to_hour);
+    // Of a sample of liquidations no sum is told, and without accounts no fee.
+    let (complete, accounts) = ("v.liquidation_feed = 'complete'", "v.tells_accounts = 1");
+    let of_liquidations = ["liq_volume", "adl_volume", "liq_rows", "liq_long", "liq_short", "adl"].map(|column| (complete, column));
+    let of_accounts = ["fees", "fees_unpriced"].map(|column| (accounts, column));
+    let told: Vec<String> =
+        of_liquidations.iter().chain(&of_accounts).map(|(is_told, column)| format!("CASE WHEN {is_told} THEN z.{column} END")).collect();
     let sql = format!(
-        "SELECT z.market_id, z.hour_id, z.fills_ppm, z.funding_ppm, z.trades, z.volume, z.taker_buy, z.taker_sell, z.liq_volume, z.adl_volume, \
-         z.liq_rows, z.liq_long, z.liq_short, z.adl, z.fees, z.fees_unpriced, z.received, z.charged, z.borrow, \
+        "SELECT z.market_id, z.hour_id, z.fills_ppm, z.funding_ppm, z.trades, z.volume, z.taker_buy, z.taker_sell, \
+         {}, z.received, z.charged, z.borrow, \
          k.long_q, k.short_q, k.one_mark_usd_e6, k.mark, f.cost_long_1h_e12, f.weight_usd_e6, f.weighted_usd_e9 \
          FROM h_hour_sums z JOIN market_hour k ON k.market_id = z.market_id AND k.hour_id = z.hour_id \
          LEFT JOIN funding_hour f ON f.market_id = k.market_id AND f.hour_id = k.hour_id AND f.kind = 'funding' \
-         WHERE k.hour_id >= {from} AND k.hour_id < {to}"
+         JOIN markets m ON m.market_id = z.market_id JOIN venues v ON v.venue_id = m.venue_id \
+         WHERE k.hour_id >= {from} AND k.hour_id < {to}",
+        told.join(", ")
     );
     for row in rows(store, &sql).await? {
         if let Some(market) = markets.get_mut(&row.int(0)?) {
