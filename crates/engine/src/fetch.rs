@@ -62,7 +62,7 @@ impl Fetched {
 }
 
 /// Memory of a record and its events besides the payload, about.
-const RECORD_OVERHEAD_BYTES: usize = 512;
+const RECORD_OVERHEAD_BYTES: usize = 1_536;
 
 /// Heights looked at, downwards, for the time of a range in which no block stands.
 const NEAREST_BLOCK_STEPS_MAX: u64 = 64;

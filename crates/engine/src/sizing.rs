@@ -10,6 +10,9 @@ use perpdex_core::{FetchHeights, RawRecord};
 
 use crate::options::EngineOptions;
 
+/// Characters of an answer besides its payload, for each record: names of fields, hashes, numbers. Measured of logs.
+const RECORD_TEXT_BYTES: usize = 600;
+
 /// Blocks by which a size grows at most where answers are far from the target.
 const STEP_BLOCKS: u64 = 500;
 
@@ -31,7 +34,7 @@ pub(crate) struct RangeSizer {
 #[derive(Clone, Copy, Debug)]
 struct Size {
     blocks: u64,
-    /// Bytes of payload for a block, in the densest of the latest answers.
+    /// Bytes of text for a block, about, in the densest of the latest answers.
     bytes_per_block: Option<u64>,
 }
 
@@ -90,7 +93,8 @@ impl RangeSizer {
     pub(crate) fn answered(&mut self, streams: &[usize], asked: u64, records: &[RawRecord]) {
         let bytes: usize = records.iter().map(RawRecord::size_bytes).sum();
         let percent = self.fill_percent(records.len(), bytes);
-        let per_block = (bytes as u64).div_ceil(asked);
+        // Payload is written in hex, base64 or digits: about twice its bytes.
+        let per_block = ((2 * bytes + RECORD_TEXT_BYTES * records.len()) as u64).div_ceil(asked);
         let size = self.size(streams);
         // The densest of late: it fades by an eighth with each answer.
         let before = size.bytes_per_block.map_or(0, |before| before - before / 8);

@@ -17,8 +17,10 @@ const PARAMS_MAX: usize = 32_766;
 const ROWS_MAX: usize = 500;
 /// Reading connections of a file.
 const READERS_MAX: u32 = 4;
-/// Page cache of a connection, as the pragma takes it: kibibytes, below zero. A commit's pages should fit.
-const CACHE_SIZE: &str = "-65536";
+/// Page cache of the writer, as the pragma takes it: kibibytes, below zero. A commit's pages should fit.
+const WRITER_CACHE_SIZE: &str = "-32768";
+/// Page cache of a reader: what it reads again and again is little, and the system's cache is behind it.
+const READER_CACHE_SIZE: &str = "-4096";
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait for the writer of this process: commits are long, but not this long.
@@ -37,7 +39,7 @@ impl SqliteDb {
             Some(path) => SqliteConnectOptions::new().filename(path).create_if_missing(create),
             None => SqliteConnectOptions::new().in_memory(true),
         };
-        let options = options.busy_timeout(BUSY_TIMEOUT).foreign_keys(false).pragma("cache_size", CACHE_SIZE);
+        let options = options.busy_timeout(BUSY_TIMEOUT).foreign_keys(false).pragma("cache_size", READER_CACHE_SIZE);
         // A memory database lives as long as its one connection: it must never be dropped for idleness or age.
         let pool = |connections| {
             SqlitePoolOptions::new()
@@ -47,7 +49,11 @@ impl SqliteDb {
                 .idle_timeout(None)
                 .max_lifetime(None)
         };
-        let writer = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal);
+        let writer = options
+            .clone()
+            .pragma("cache_size", WRITER_CACHE_SIZE)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal);
         let write = pool(1).connect_lazy_with(if path.is_some() { writer } else { options.clone() });
         let read = match path {
             Some(_) => pool(READERS_MAX).connect_lazy_with(options.read_only(true).create_if_missing(false)),

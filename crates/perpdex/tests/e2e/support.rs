@@ -10,9 +10,10 @@ use perpdex_store::{SqlStore, StoreOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The binary in a folder of its own, without any setting of the caller's environment.
+/// The binary in a folder of its own, without any setting of the caller's environment. `PERPDEX_TEST_BINARY` names another
+/// build of it: what is measured is measured of the release build.
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_perpdex"));
+    let mut command = Command::new(env::var_os("PERPDEX_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_perpdex").into()));
     command.args(args).current_dir(folder).stdin(Stdio::null());
     for (name, _) in env::vars().filter(|(name, _)| name.starts_with("PERPDEX_")) {
         command.env_remove(name);
@@ -106,6 +107,15 @@ impl Engine {
                 format!("{server}/{unique}")
             }
         }
+    }
+}
+
+impl Engine {
+    /// Removes a database that is large; others go with their folder or cluster.
+    pub(crate) fn drop_database(&self, url: &str) {
+        let (Engine::Postgres(admin), Some((_, name))) = (self, url.rsplit_once('/')) else { return };
+        let gone = Command::new("psql").args([admin, "-qc", &format!("DROP DATABASE {name}")]).status();
+        assert!(gone.expect("psql starts").success(), "database {name} could not be removed");
     }
 }
 

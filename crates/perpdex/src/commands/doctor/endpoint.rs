@@ -103,8 +103,10 @@ fn head_checks(name: &str, took: Duration, heads: &Heads, best: Option<u64>) -> 
 }
 
 async fn range_checks(name: &str, chain: ChainId, source: &dyn Source, heads: &Heads, questions: &Questions) -> Vec<Check> {
-    let mut checks = vec![width(name, source, heads, questions).await];
+    let (ranges, inside) = width(name, source, heads, questions).await;
+    let mut checks = vec![ranges];
     if is_evm(chain) {
+        checks.extend(times(name, source, inside));
         checks.push(proof(name, source, heads, questions).await);
     }
     if let Some(first) = questions.first_height.or(heads.earliest).filter(|first| *first <= heads.finalized) {
@@ -117,8 +119,8 @@ fn filter(questions: &Questions) -> Filter {
     Filter { streams: questions.streams.clone(), headers: Headers::Needed }
 }
 
-/// The widest request that is answered, near the final height.
-async fn width(name: &str, source: &dyn Source, heads: &Heads, questions: &Questions) -> Check {
+/// The widest request that is answered, near the final height; and how many records it has between its first and last block.
+async fn width(name: &str, source: &dyn Source, heads: &Heads, questions: &Questions) -> (Check, usize) {
     let mut refusal = String::new();
     let earliest = heads.earliest.unwrap_or(0);
     for blocks in WIDTHS {
@@ -127,15 +129,33 @@ async fn width(name: &str, source: &dyn Source, heads: &Heads, questions: &Quest
         match bounded(source, source.fetch(range, &filter(questions))).await {
             Ok(batch) => {
                 let told = format!("{} blocks in one request, {} records there", batch.range.blocks(), batch.records.len());
-                return match refusal.is_empty() {
+                let is_inside = |height: u64| batch.range.from() < height && height < batch.range.to();
+                let inside = batch.records.iter().filter(|record| is_inside(record.height)).count();
+                let check = match refusal.is_empty() {
                     true => Check::ok(name, "ranges", told),
                     false => Check::ok(name, "ranges", format!("{told}; wider: {refusal}")),
                 };
+                return (check, inside);
             }
             Err(error) => refusal = error.message,
         }
     }
-    Check::fail(name, "ranges", refusal, "this endpoint cannot bring history: use another one for it")
+    (Check::fail(name, "ranges", refusal, "this endpoint cannot bring history: use another one for it"), 0)
+}
+
+/// Whether logs state the time of their block (`blockTimestamp`), as the headers tell that had to be read for it. `None` where
+/// no log was there to tell.
+fn times(name: &str, source: &dyn Source, inside: usize) -> Option<Check> {
+    let headers = source.traffic().headers.get("time").copied().unwrap_or(0);
+    match (headers, inside) {
+        (0, 0) => None,
+        (0, _) => Some(Check::ok(name, "times", "logs state the time of their block (blockTimestamp)")),
+        _ => {
+            let found = format!("logs state no usable blockTimestamp: {headers} headers were read for times");
+            let advice = "history costs one header more for each block with logs; another endpoint may state it";
+            Some(Check::warn(name, "times", found, advice))
+        }
+    }
 }
 
 /// Whether blooms and receipts can prove that nothing was left out.
