@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, Bytes, LogData};
 use alloy::rpc::types::Log;
+use alloy::serde::quantity;
 use perpdex_core::{BlockRange, ChainId, EvmLog, MalformedRecord, RawBody, RawRecord, StreamId, Watch};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -159,9 +160,50 @@ fn record(chain: ChainId, height: u64, index: u64, time_ms: i64, log: PlacedLog)
     RawRecord { chain, height, rec, ord: rec, tx_id: format!("{:#x}", log.tx_hash), tx_index, time_ms, body: RawBody::EvmLog(body) }
 }
 
+/// The fields of alloy's `Log`, side by side. Alloy flattens one struct into another, for which serde first copies the whole
+/// object, data and all, into a tree of values.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogFields {
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
+    block_hash: Option<B256>,
+    #[serde(with = "quantity::opt")]
+    block_number: Option<u64>,
+    #[serde(default, with = "quantity::opt")]
+    block_timestamp: Option<u64>,
+    transaction_hash: Option<B256>,
+    #[serde(with = "quantity::opt")]
+    transaction_index: Option<u64>,
+    #[serde(with = "quantity::opt")]
+    log_index: Option<u64>,
+    #[serde(default)]
+    removed: bool,
+}
+
+impl From<LogFields> for Log {
+    fn from(fields: LogFields) -> Log {
+        let LogFields {
+            address,
+            topics,
+            data,
+            block_hash,
+            block_number,
+            block_timestamp,
+            transaction_hash,
+            transaction_index,
+            log_index,
+            removed,
+        } = fields;
+        let inner = alloy::primitives::Log { address, data: LogData::new_unchecked(topics, data) };
+        Log { inner, block_hash, block_number, block_timestamp, transaction_hash, transaction_index, log_index, removed }
+    }
+}
+
 /// Reads one log object; the error says what is wrong with it.
 pub(crate) fn read_log(text: &str) -> Result<(Place, PlacedLog), String> {
-    let log: Log = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let log: Log = serde_json::from_str::<LogFields>(text).map_err(|error| error.to_string())?.into();
     let missing = |field: &str| format!("{field} is missing or null");
     let block = log.block_number.ok_or_else(|| missing("blockNumber"))?;
     let index = log.log_index.ok_or_else(|| missing("logIndex"))?;
@@ -227,5 +269,44 @@ impl Malformed {
         };
         let (stream, _) = streams.iter().find(|(_, watch)| watches(watch)).or_else(|| streams.first())?;
         Some(MalformedRecord { stream: stream.clone(), height: height.unwrap_or(range.from()), error: self.error, text: self.text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole log; the cases change or take away one field.
+    const WHOLE: &str = r#"{"address":"0xc8ee91a54287db53897056e12d9819156d3822fb","topics":["0x137a44067c8961cd7e1d876f4754a5a3a75989b4552f1843fc69c3b372def160"],"data":"0x00ff","blockNumber":"0x1ad27480","transactionHash":"0xbb5a8c9e3a05d2a0f1b4a86a3a1f8f6ef26d4ae7fcbba0d1db2be8f1a9f55a11","transactionIndex":"0x2","blockHash":"0xaa5a8c9e3a05d2a0f1b4a86a3a1f8f6ef26d4ae7fcbba0d1db2be8f1a9f55a11","blockTimestamp":"0x69d44680","logIndex":"0x7","removed":false,"extra":[1]}"#;
+
+    #[test]
+    fn logs_are_read_and_refused_as_alloy_does() {
+        let changes = [
+            ("", ""),
+            (r#""blockTimestamp":"0x69d44680","#, ""),
+            (r#""removed":false,"#, ""),
+            (r#""removed":false"#, r#""removed":true"#),
+            (r#""blockNumber":"0x1ad27480","#, ""),
+            (r#""blockNumber":"0x1ad27480""#, r#""blockNumber":null"#),
+            (r#""blockNumber":"0x1ad27480""#, r#""blockNumber":450000000"#),
+            (r#""blockNumber":"0x1ad27480""#, r#""blockNumber":"0xffffffffffffffffff""#),
+            (r#""transactionIndex":"0x2","#, ""),
+            (r#""logIndex":"0x7","#, ""),
+            (r#""topics":["#, r#""topics":[null,"#),
+            (r#""topics":["#, r#""topics":["0x00","#),
+            (r#""data":"0x00ff""#, r#""data":"0x00f""#),
+            (r#""data":"0x00ff","#, ""),
+            (r#""data":"0x00ff""#, r#""data":"""#),
+            ("0xc8ee91", "0xc8ee9"),
+            ("0xaa5a8c", "0xaa5a8"),
+        ];
+        let (mut read, mut refused) = (0, 0);
+        for (from, to) in changes {
+            let text = WHOLE.replacen(from, to, 1);
+            let (ours, alloys) = (serde_json::from_str::<LogFields>(&text).map(Log::from), serde_json::from_str::<Log>(&text));
+            assert_eq!(ours.as_ref().ok(), alloys.as_ref().ok(), "{from} to {to}: {ours:?} and {alloys:?}");
+            *(if ours.is_ok() { &mut read } else { &mut refused }) += 1;
+        }
+        assert!(5 <= read && 5 <= refused, "{read} were read and {refused} refused");
     }
 }

@@ -4,6 +4,7 @@
 use alloy_primitives::Bytes;
 use perpdex_core::{Carrier, ChainId, RawBody, RawRecord, SolanaEvent, derived_id};
 
+use crate::base58;
 use crate::program_log::program_log;
 use crate::transaction::{InnerInstructions, Instruction, Message, Meta};
 
@@ -140,7 +141,7 @@ fn cpi_record(
     let position = format!("{top}.{inner}");
     let bits = |number: usize| u16::try_from(number).map(i64::from).map_err(|_| format!("instruction {position} is out of range"));
     let order = (bits(top)? << INNER_BITS) | bits(inner + 1)?;
-    let payload = bs58::decode(&instruction.data).into_vec().map_err(|error| format!("data of instruction {position}: {error}"))?;
+    let payload = base58::decode(&instruction.data).map_err(|error| format!("data of instruction {position}: {error}"))?;
     let event = SolanaEvent { program: program.to_owned(), carrier: Carrier::Cpi, position, parent, payload: payload.into() };
     Ok(record(place, order, event))
 }

@@ -9,6 +9,7 @@
 //! Does not: retry, wait, choose between endpoints or detect reorgs. That is the engine's work. It asks for no account and
 //! decodes no event: instruction data and log payloads are handed on as bytes.
 
+mod base58;
 mod bisect;
 mod blocks;
 mod by_block;

@@ -25,10 +25,10 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result
     let known = Known::load(&mut tx, &commit).await?;
     check_settled(&mut tx, &commit).await?;
     let mut done = Committed::default();
-    write_records(&mut tx, &commit, &known, &mut done).await?;
+    let mut commit = commit;
+    write_records(&mut tx, &mut commit, &known, &mut done).await?;
     let mut batch = Batch::new(catalog, commit.chain);
     gather_failures(&mut batch, &commit, &known, &mut done);
-    let mut commit = commit;
     let events: Vec<Event> = std::mem::take(&mut commit.events).into_iter().filter(|event| !known.has_event(event)).collect();
     done.events = events.len() as u64;
     let changed = join::of_positions(&events);
@@ -157,12 +157,12 @@ fn range_cells(commit: &Commit) -> Vec<Param> {
     vec![commit.chain.as_i64().into(), height_cell(commit.range.from()), height_cell(commit.range.to())]
 }
 
-/// Writes the records that are new.
-async fn write_records(tx: &mut Tx, commit: &Commit, known: &Known, done: &mut Committed) -> Result<()> {
+/// Writes the records that are new; takes them out of the commit.
+async fn write_records(tx: &mut Tx, commit: &mut Commit, known: &Known, done: &mut Committed) -> Result<()> {
     let mut bulk = Bulk::new("raw_events", RAW_EVENTS);
     let mut seen: HashSet<(u64, i64)> = HashSet::with_capacity(commit.records.len());
-    for (stream, record) in &commit.records {
-        if known.has_record(commit.chain, record)? {
+    for (stream, record) in std::mem::take(&mut commit.records) {
+        if known.has_record(commit.chain, &record)? {
             done.records_known += 1;
         } else if seen.insert((record.height, record.rec)) {
             raw::push(&mut bulk, stream, record);

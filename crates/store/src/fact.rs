@@ -65,6 +65,14 @@ pub(crate) fn key_of(row: &Row) -> RowKey {
 
 /// Inserts rows whose keys are not stored.
 pub(crate) async fn insert(tx: &mut Tx, rows: Vec<Row>) -> Result<()> {
+    for bulk in bulks(rows) {
+        tx.bulk(bulk).await?;
+    }
+    Ok(())
+}
+
+/// Rows as cells, a bulk a table.
+pub(crate) fn bulks(rows: Vec<Row>) -> [Bulk; FACT_TABLES.len()] {
     let mut bulks = [
         Bulk::new("fills", FILLS),
         Bulk::new("liquidations", LIQUIDATIONS),
@@ -91,10 +99,7 @@ pub(crate) async fn insert(tx: &mut Tx, rows: Vec<Row>) -> Result<()> {
             Row::Bar(row) => push_bar(&mut bulks[9], row),
         }
     }
-    for bulk in bulks {
-        tx.bulk(bulk).await?;
-    }
-    Ok(())
+    bulks
 }
 
 /// Removes rows by their keys.

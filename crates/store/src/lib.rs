@@ -20,6 +20,7 @@ mod fact;
 mod join;
 mod listing;
 mod market;
+pub mod measure;
 mod migrate;
 mod oi_check;
 mod options;

@@ -93,19 +93,31 @@ fn needs_decimals(event: &Event, row: &MarketRow) -> bool {
 
 /// All markets of a venue on a chain, by id.
 pub(crate) async fn load(tx: &mut Tx, chain: ChainId, venue: VenueSlug, catalog: &Catalog) -> Result<HashMap<i64, Market>> {
-    let sql = format!("{SELECT} WHERE m.chain_id = $1 AND m.venue_id = $2");
-    let mut out = HashMap::new();
-    for record in tx.rows(&sql, vec![chain.market_chain().as_i64().into(), venue.id().into()]).await? {
-        let market = read(tx, &record, catalog).await?;
+    let cells = || vec![chain.market_chain().as_i64().into(), venue.id().into()];
+    let records = tx.rows(&format!("{SELECT} WHERE m.chain_id = $1 AND m.venue_id = $2"), cells()).await?;
+    if records.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // Of all markets at once: a venue may have hundreds, and this stands in every commit.
+    let symbols = first_listings(tx, "symbol", OF_VENUE, cells()).await?;
+    let decimals = first_listings(tx, "qty_decimals", OF_VENUE, cells()).await?;
+    let mut out = HashMap::with_capacity(records.len());
+    for record in &records {
+        let market = read(record, &symbols, &decimals, catalog)?;
         out.insert(market.row.market_id, market);
     }
     Ok(out)
 }
 
+const OF_VENUE: &str = "market_id IN (SELECT market_id FROM markets WHERE chain_id = $1 AND venue_id = $2)";
+
 const SELECT: &str = "SELECT m.market_id, m.venue_id, m.chain_id, m.market_key, a.qty_scale, m.multiplier, m.qty_decimals, m.oi_basis, \
                       m.volume_basis, m.asset_id, m.first_height, m.first_ms FROM markets m JOIN assets a ON a.asset_id = m.asset_id";
 
-async fn read(tx: &mut Tx, r: &Record, catalog: &Catalog) -> Result<Market> {
+/// The first listings of markets that tell one property, by market.
+type Firsts = HashMap<i64, Known>;
+
+fn read(r: &Record, symbols: &Firsts, decimals: &Firsts, catalog: &Catalog) -> Result<Market> {
     let row = MarketRow {
         market_id: r.int(0)?,
         venue: read_venue(r, 1)?,
@@ -120,36 +132,30 @@ async fn read(tx: &mut Tx, r: &Record, catalog: &Catalog) -> Result<Market> {
         oi_basis: r.parsed(7, "a basis", named)?,
         volume_basis: r.parsed(8, "a basis", named)?,
     };
-    let (symbol_from, decimals_from) = known_from(tx, &row, catalog).await?;
+    let (symbol_from, decimals_from) = known_from(&row, symbols, decimals, catalog);
     Ok(Market { row, asset_id: r.int(9)?, first_height: r.height(10)?, first_ms: r.int(11)?, symbol_from, decimals_from })
 }
 
-async fn known_from(tx: &mut Tx, row: &MarketRow, catalog: &Catalog) -> Result<(Known, Known)> {
+fn known_from(row: &MarketRow, symbols: &Firsts, decimals: &Firsts, catalog: &Catalog) -> (Known, Known) {
     // Without a log of listings the key is all that will ever be known.
     if matches!(row.chain.info().map(|info| info.kind), Some(ChainKind::HyperCore)) {
-        return Ok((Known::Always, Known::Always));
+        return (Known::Always, Known::Always);
     }
+    let first = |firsts: &Firsts| firsts.get(&row.market_id).copied().unwrap_or(Known::Never);
     let def = catalog.market(row.venue, row.chain, &row.market_key);
-    let symbol = match def {
-        Some(_) => Known::Always,
-        None => first_listing(tx, row.market_id, "symbol").await?,
-    };
-    let decimals = match def.and_then(|def| def.qty_decimals) {
-        Some(_) => Known::Always,
-        None => first_listing(tx, row.market_id, "qty_decimals").await?,
-    };
-    Ok((symbol, decimals))
+    let symbol = if def.is_some() { Known::Always } else { first(symbols) };
+    let decimals = if def.is_some_and(|def| def.qty_decimals.is_some()) { Known::Always } else { first(decimals) };
+    (symbol, decimals)
 }
 
-/// The place of the first listing that tells `column`.
-async fn first_listing(tx: &mut Tx, market_id: i64, column: &'static str) -> Result<Known> {
+/// The places of the first listings that tell `column`, of the markets under a condition.
+async fn first_listings(tx: &mut Tx, column: &'static str, markets: &str, params: Vec<Param>) -> Result<Firsts> {
     let sql = format!(
-        "SELECT height, ord, sub FROM market_listings WHERE market_id = $1 AND {column} IS NOT NULL ORDER BY height, ord, sub LIMIT 1"
+        "SELECT market_id, height, ord, sub FROM (SELECT market_id, height, ord, sub, ROW_NUMBER() OVER (PARTITION BY market_id \
+         ORDER BY height, ord, sub) AS place FROM market_listings WHERE {column} IS NOT NULL AND {markets}) l WHERE place = 1"
     );
-    match tx.rows(&sql, vec![market_id.into()]).await?.first() {
-        Some(r) => Ok(Known::From { height: r.height(0)?, ord: r.int(1)?, sub: crate::fact::read_u32(r, 2)? }),
-        None => Ok(Known::Never),
-    }
+    let rows = tx.rows(&sql, params).await?;
+    rows.iter().map(|r| Ok((r.int(0)?, Known::From { height: r.height(1)?, ord: r.int(2)?, sub: crate::fact::read_u32(r, 3)? }))).collect()
 }
 
 /// Writes listings of new events.
@@ -282,7 +288,9 @@ pub(crate) async fn refresh(
     tx.execute("DELETE FROM markets WHERE market_id = $1", vec![id.into()]).await?;
     tx.bulk(bulk).await?;
     let is_changed = stored_row(tx, id).await? != before;
-    let (symbol_from, decimals_from) = known_from(tx, &row, catalog).await?;
+    let symbols = first_listings(tx, "symbol", "market_id = $1", vec![id.into()]).await?;
+    let decimals = first_listings(tx, "qty_decimals", "market_id = $1", vec![id.into()]).await?;
+    let (symbol_from, decimals_from) = known_from(&row, &symbols, &decimals, catalog);
     Ok((Market { row, asset_id, first_height: first.height, first_ms: first.ms, symbol_from, decimals_from }, is_changed))
 }
 

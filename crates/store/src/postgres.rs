@@ -76,15 +76,14 @@ impl PostgresTx {
     pub(crate) async fn bulk(&mut self, bulk: Bulk) -> Result<()> {
         let statement = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", bulk.table, bulk.columns.join(", "));
         let mut copy = self.0.copy_in_raw(&statement).await?;
-        let mut buffer = COPY_HEADER.to_vec();
-        let width = i16::try_from(bulk.columns.len()).expect("tables have few columns");
+        let mut buffer = Vec::with_capacity(COPY_CHUNK_BYTES + COPY_CHUNK_BYTES / 4);
+        buffer.extend_from_slice(COPY_HEADER);
         for row in bulk.cells.chunks(bulk.columns.len()) {
-            buffer.extend_from_slice(&width.to_be_bytes());
-            for cell in row {
-                copy_cell(&mut buffer, cell);
-            }
+            copy_row(&mut buffer, row);
             if buffer.len() >= COPY_CHUNK_BYTES {
-                copy.send(std::mem::take(&mut buffer)).await?;
+                // The server takes a chunk in while the next one is made.
+                copy.send(buffer.as_slice()).await?;
+                buffer.clear();
             }
         }
         buffer.extend_from_slice(&COPY_END.to_be_bytes());
@@ -206,7 +205,9 @@ impl Type<Postgres> for Numeric {
 
 impl Encode<'_, Postgres> for Numeric {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> std::result::Result<IsNull, BoxDynError> {
-        buffer.extend_from_slice(&numeric_bytes(self.0));
+        let mut bytes = Vec::new();
+        Base10000::of(self.0).put(&mut bytes);
+        buffer.extend_from_slice(&bytes);
         Ok(IsNull::No)
     }
 }
@@ -218,6 +219,20 @@ const COPY_END: i16 = -1;
 /// Length of a NULL field.
 const COPY_NULL: i32 = -1;
 
+/// All rows as one COPY sends them.
+pub(crate) fn copy_buffer(bulk: &Bulk) -> Vec<u8> {
+    let mut buffer = COPY_HEADER.to_vec();
+    bulk.cells.chunks(bulk.columns.len()).for_each(|row| copy_row(&mut buffer, row));
+    buffer.extend_from_slice(&COPY_END.to_be_bytes());
+    buffer
+}
+
+fn copy_row(buffer: &mut Vec<u8>, row: &[Param]) {
+    let width = i16::try_from(row.len()).expect("tables have few columns");
+    buffer.extend_from_slice(&width.to_be_bytes());
+    row.iter().for_each(|cell| copy_cell(buffer, cell));
+}
+
 fn copy_cell(buffer: &mut Vec<u8>, cell: &Param) {
     match cell {
         Param::Null => buffer.extend_from_slice(&COPY_NULL.to_be_bytes()),
@@ -226,7 +241,11 @@ fn copy_cell(buffer: &mut Vec<u8>, cell: &Param) {
         Param::Text(value) => copy_field(buffer, value.as_bytes()),
         Param::Name(value) => copy_field(buffer, value.as_bytes()),
         Param::Bytes(value) => copy_field(buffer, value),
-        Param::Exact(value) => copy_field(buffer, &numeric_bytes(*value)),
+        Param::Exact(value) => {
+            let numeric = Base10000::of(*value);
+            buffer.extend_from_slice(&numeric.bytes().to_be_bytes());
+            numeric.put(buffer);
+        }
     }
 }
 
@@ -243,26 +262,61 @@ const NUMERIC_NEGATIVE: u16 = 0x4000;
 /// Sign word of a NUMERIC that is no number; infinities are above it.
 const NUMERIC_NAN: u16 = 0xC000;
 
-/// Count, weight, sign, scale and the base-10,000 digits, most significant first.
-fn numeric_bytes(value: I256) -> Vec<u8> {
-    let base = U256::from(NUMERIC_BASE);
-    let mut digits = Vec::new();
-    let mut rest = value.unsigned_abs();
-    while !rest.is_zero() {
-        let (quotient, digit) = rest.div_rem(base);
-        digits.push(digit.to::<u16>());
-        rest = quotient;
+/// Digits of a NUMERIC at most: 77 decimal ones are 20 of base 10,000.
+const NUMERIC_DIGITS_MAX: usize = 20;
+
+/// An integer in the digits of a NUMERIC.
+struct Base10000 {
+    /// Least significant first; `count` of them are used.
+    digits: [u16; NUMERIC_DIGITS_MAX],
+    count: u8,
+    is_negative: bool,
+}
+
+impl Base10000 {
+    fn of(value: I256) -> Base10000 {
+        let mut out = Base10000 { digits: [0; NUMERIC_DIGITS_MAX], count: 0, is_negative: value.is_negative() };
+        let mut wide = value.unsigned_abs();
+        while wide > U256::from(u128::MAX) {
+            let (quotient, digit) = wide.div_rem(U256::from(NUMERIC_BASE));
+            out.push(digit.to::<u16>());
+            wide = quotient;
+        }
+        // Division costs by width, and nearly all amounts are narrow.
+        let mut rest = wide.to::<u128>();
+        while let Err(_wide) = u64::try_from(rest) {
+            out.push((rest % u128::from(NUMERIC_BASE)) as u16);
+            rest /= u128::from(NUMERIC_BASE);
+        }
+        let mut rest = rest as u64;
+        while rest > 0 {
+            out.push((rest % NUMERIC_BASE) as u16);
+            rest /= NUMERIC_BASE;
+        }
+        out
     }
-    let count = u16::try_from(digits.len()).expect("78 decimal digits are 20 of base 10,000");
-    let sign = if value.is_negative() { NUMERIC_NEGATIVE } else { 0 };
-    let mut out = Vec::with_capacity(8 + 2 * digits.len());
-    for word in [count, count.saturating_sub(1), sign, 0] {
-        out.extend_from_slice(&word.to_be_bytes());
+
+    fn push(&mut self, digit: u16) {
+        self.digits[usize::from(self.count)] = digit;
+        self.count += 1;
     }
-    for digit in digits.iter().rev() {
-        out.extend_from_slice(&digit.to_be_bytes());
+
+    /// Length of what [`Base10000::put`] appends.
+    fn bytes(&self) -> i32 {
+        8 + 2 * i32::from(self.count)
     }
-    out
+
+    /// Appends count, weight, sign, scale and the digits, most significant first.
+    fn put(&self, buffer: &mut Vec<u8>) {
+        let count = u16::from(self.count);
+        let sign = if self.is_negative { NUMERIC_NEGATIVE } else { 0 };
+        for word in [count, count.saturating_sub(1), sign, 0] {
+            buffer.extend_from_slice(&word.to_be_bytes());
+        }
+        for digit in self.digits[..usize::from(self.count)].iter().rev() {
+            buffer.extend_from_slice(&digit.to_be_bytes());
+        }
+    }
 }
 
 /// A NUMERIC of any scale as plain decimal text.
@@ -300,11 +354,20 @@ mod tests {
 
     #[test]
     fn numerics_print_as_they_were() {
-        for text in ["0", "1", "-1", "9999", "10000", "-10000", "100000000", "123456789012345678901234567890"] {
-            assert_eq!(numeric_text(&numeric_bytes(text.parse().unwrap())).unwrap(), text);
+        let mut values: Vec<I256> = ["0", "1", "-1", "9999", "10000", "-10000", "100000000", "123456789012345678901234567890"]
+            .map(|text| text.parse().unwrap())
+            .to_vec();
+        for bits in [63, 64, 65, 127, 128, 129, 254] {
+            let power: I256 = I256::ONE << bits;
+            values.extend([power - I256::ONE, power, power + I256::ONE, -power]);
         }
-        let widest = I256::MIN + I256::ONE;
-        assert_eq!(numeric_text(&numeric_bytes(widest)).unwrap(), widest.to_string());
+        values.extend([I256::MAX, I256::MIN, I256::MIN + I256::ONE]);
+        for value in values {
+            let (numeric, mut bytes) = (Base10000::of(value), Vec::new());
+            numeric.put(&mut bytes);
+            assert_eq!(numeric_text(&bytes).unwrap(), value.to_string());
+            assert_eq!(usize::try_from(numeric.bytes()), Ok(bytes.len()), "{value}");
+        }
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(crate) const RAW_EVENTS: &[&str] = &[
 ];
 
 /// Adds a record's row.
-pub(crate) fn push(bulk: &mut Bulk, stream: &StreamId, record: &RawRecord) {
+pub(crate) fn push(bulk: &mut Bulk, stream: StreamId, record: RawRecord) {
+    let (kind, emitter) = (kind(&record.body), record.emitter());
     let block_hash = match &record.body {
         RawBody::EvmLog(log) => Param::Bytes(log.block_hash.to_vec()),
         _ => Param::Null,
@@ -36,15 +37,15 @@ pub(crate) fn push(bulk: &mut Bulk, stream: &StreamId, record: &RawRecord) {
         record.rec.into(),
         record.ord.into(),
         stream.venue.id().into(),
-        stream.part.clone().into(),
+        stream.part.into(),
         i64::from(stream.version).into(),
-        record.tx_id.clone().into(),
+        record.tx_id.into(),
         record.tx_index.map(i64::from).into(),
         record.time_ms.into(),
-        Param::Name(kind(&record.body)),
-        record.emitter().into(),
+        Param::Name(kind),
+        emitter.into(),
         block_hash,
-        payload(&record.body).into(),
+        payload(record.body).into(),
     ]);
 }
 
@@ -77,28 +78,31 @@ fn kind(body: &RawBody) -> &'static str {
 ///
 /// EVM log: number of topics (1 byte), topics, data. Solana event: carrier (0 cpi, 1 log), position and parent each
 /// behind its length (4 bytes, big-endian), payload. State read: call data behind its length, output. Others: the text.
-fn payload(body: &RawBody) -> Vec<u8> {
-    let mut out = Vec::new();
+fn payload(body: RawBody) -> Vec<u8> {
     match body {
         RawBody::EvmLog(log) => {
+            let mut out = Vec::with_capacity(1 + 32 * log.topics.len() + log.data.len());
             out.push(u8::try_from(log.topics.len()).expect("a log has at most four topics"));
             log.topics.iter().for_each(|topic| out.extend_from_slice(topic.as_slice()));
             out.extend_from_slice(&log.data);
+            out
         }
         RawBody::SolanaEvent(event) => {
-            out.push(u8::from(event.carrier == perpdex_core::Carrier::Log));
+            let mut out = vec![u8::from(event.carrier == perpdex_core::Carrier::Log)];
             push_part(&mut out, event.position.as_bytes());
             push_part(&mut out, event.parent.as_bytes());
             out.extend_from_slice(&event.payload);
+            out
         }
-        RawBody::HyperliquidLine(line) => out.extend_from_slice(line.text.as_bytes()),
-        RawBody::ApiAnswer { body, .. } => out.extend_from_slice(body.as_bytes()),
+        RawBody::HyperliquidLine(line) => line.text.into_bytes(),
+        RawBody::ApiAnswer { body, .. } => body.into_bytes(),
         RawBody::StateRead { calldata, output, .. } => {
-            push_part(&mut out, calldata);
-            out.extend_from_slice(output);
+            let mut out = Vec::new();
+            push_part(&mut out, &calldata);
+            out.extend_from_slice(&output);
+            out
         }
     }
-    out
 }
 
 /// The record's body, or `None` where the bytes are none of ours.

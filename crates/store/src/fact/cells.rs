@@ -44,9 +44,8 @@ pub(crate) fn read_decimal(r: &Record, at: usize) -> Result<Decimal> {
 
 /// A number as exact text and as the nearest double.
 pub(crate) fn price_cells(price: &Decimal) -> [Param; 2] {
-    let text = price.to_string();
-    let double: f64 = text.parse().expect("a decimal prints as a number");
-    [text.into(), double.into()]
+    let price = price.trimmed();
+    [price.to_string().into(), price.to_f64().into()]
 }
 
 /// The variant of a field-less enum with this name.

@@ -107,18 +107,18 @@ pub(super) fn legs_of<'a>(
 ) -> Decoded {
     let mut out = Decoded::default();
     let mut legs: Vec<Leg<'a>> = Vec::new();
-    let mut seen: HashMap<(String, u64, String, bool), u32> = HashMap::new();
     for (index, leg) in read.enumerate() {
         match leg {
             Ok(Some(mut leg)) => {
-                let nth = seen.entry((leg.row.coin.to_string(), leg.row.tid, leg.user.clone(), leg.side == Side::Buy)).or_default();
-                (leg.index, leg.nth) = (index, *nth);
-                *nth += 1;
+                leg.index = index;
                 legs.push(leg);
             }
             Ok(None) => {}
             Err(trouble) => out.failures.push(failure(record, index.to_string(), trouble)),
         }
+    }
+    for (leg, nth) in nths(&legs).into_iter().enumerate() {
+        legs[leg].nth = nth;
     }
     let block = Block::over(&legs);
     for leg in &legs {
@@ -128,6 +128,18 @@ pub(super) fn legs_of<'a>(
         }
     }
     out.unknown = unknown_methods(record, &legs);
+    out
+}
+
+/// Of each leg: how many like it stand before it.
+fn nths(legs: &[Leg<'_>]) -> Vec<u32> {
+    let mut seen: HashMap<(&str, u64, &str, bool), u32> = HashMap::with_capacity(legs.len());
+    let mut out = Vec::with_capacity(legs.len());
+    for leg in legs {
+        let nth = seen.entry((&leg.row.coin, leg.row.tid, &leg.user, leg.side == Side::Buy)).or_default();
+        out.push(*nth);
+        *nth += 1;
+    }
     out
 }
 

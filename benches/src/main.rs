@@ -1,0 +1,106 @@
+//! Measures the release binary and writes the figures. `scripts/bench` calls it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use perpdex_benches::scenario::{Bench, Day, Figure, Mix, Plain, latency};
+use perpdex_benches::{machine, micro, page};
+
+/// Measures perpdex against its limits and writes the figures into a page.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The release binary
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// Maintenance database of a PostgreSQL server; databases are made beside it and dropped
+    #[arg(long, value_name = "URL")]
+    postgres: String,
+    /// What to measure (repeatable); everything by default
+    #[arg(long = "part", value_enum)]
+    parts: Vec<Part>,
+    /// Logs of each EVM history, about
+    #[arg(long, default_value_t = 400_000)]
+    logs: u64,
+    /// Fills of the Hyperliquid day
+    #[arg(long, default_value_t = 1_000_000)]
+    fills: u64,
+    /// Blocks of the measurement at the head
+    #[arg(long, default_value_t = 60)]
+    blocks: usize,
+    /// Seconds that no run may exceed
+    #[arg(long, default_value_t = 900)]
+    limit_s: u64,
+    /// Folder for databases and files, some gigabytes
+    #[arg(long, value_name = "FOLDER", default_value_os_t = std::env::temp_dir())]
+    folder: PathBuf,
+    /// Page that the figures are put into; only printed without it
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// A sentence about the machine, for the page
+    #[arg(long, default_value = "")]
+    note: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Single steps.
+    Micro,
+    /// BNB-like history.
+    Bnb,
+    /// GMX-like history.
+    Gmx,
+    /// Hyperliquid files and the rebuild.
+    Hypercore,
+    /// Latency at the head.
+    Head,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let figures = runtime.block_on(measure(&args))?;
+    std::io::stdout().write_all(figures.as_bytes())?;
+    if let Some(path) = &args.page {
+        let old = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        std::fs::write(path, page::insert(&old, &figures)?)?;
+    }
+    Ok(())
+}
+
+async fn measure(args: &Args) -> Result<String> {
+    let bench = Bench {
+        program: args.program.canonicalize().with_context(|| args.program.display().to_string())?,
+        postgres: args.postgres.clone(),
+        folder: args.folder.clone(),
+        limit: Duration::from_secs(args.limit_s),
+    };
+    let is_on = |part| args.parts.is_empty() || args.parts.contains(&part);
+    let machine = machine::describe();
+    let (mut figures, mut plains): (Vec<Figure>, Vec<Plain>) = (Vec::new(), Vec::new());
+    for (part, mix) in [(Part::Bnb, Mix::Bnb), (Part::Gmx, Mix::Gmx)] {
+        if is_on(part) {
+            let (more, plain) = mix.measure(&bench, args.logs).await?;
+            figures.extend(more);
+            plains.extend(plain);
+        }
+    }
+    if is_on(Part::Hypercore) {
+        let (more, plain) = Day::write(&bench, args.fills)?.measure(&bench).await?;
+        figures.extend(more);
+        plains.extend(plain);
+    }
+    let mut out = format!("Machine: {machine} at the start, {} at the end. {}\n\n", machine::load(), args.note);
+    if !figures.is_empty() {
+        out.push_str(&format!("{}\n{}\n", page::runs(&figures), page::plains(&plains)));
+    }
+    if is_on(Part::Head) {
+        out.push_str(&format!("{}\n", page::latency(&latency(&bench, args.blocks).await?)));
+    }
+    if is_on(Part::Micro) {
+        out.push_str(&page::steps(&micro::steps()?));
+    }
+    Ok(out)
+}

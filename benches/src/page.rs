@@ -1,0 +1,123 @@
+//! Figures as Markdown tables, put between two marks of a page whose other text is written by hand.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+
+use crate::micro::{Step, shortest};
+use crate::scenario::{Figure, Plain};
+
+/// What is replaced lies between these lines.
+const BEGIN: &str = "<!-- figures: written by scripts/bench -->";
+const END: &str = "<!-- end of figures -->";
+/// Calls of which the shortest counts.
+const REPEATS: u32 = 5;
+
+/// Puts figures into a page.
+pub fn insert(page: &str, figures: &str) -> Result<String> {
+    let (before, rest) = page.split_once(BEGIN).with_context(|| format!("the page has no line {BEGIN}"))?;
+    let (_, after) = rest.split_once(END).with_context(|| format!("the page has no line {END}"))?;
+    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", figures.trim()))
+}
+
+/// Whole runs beside their limits.
+pub fn runs(figures: &[Figure]) -> String {
+    let mut out = String::from(
+        "| run | items | items/s | limit, items/s | of the limit | s | CPU s, program | CPU s, server | peak RSS, MB | database, MB per million items | read |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n",
+    );
+    for figure in figures {
+        let limit = figure.limit.map_or("".to_owned(), |(seconds, _)| whole(figure.items as f64 / seconds));
+        let ratio = figure.ratio().map_or("".to_owned(), |ratio| format!("{:.0} %", 100.0 * ratio));
+        let server = figure.server_cpu_s.map_or("".to_owned(), |seconds| format!("{seconds:.1}"));
+        let disk = figure.database_bytes as f64 / figure.items.max(1) as f64;
+        let _ = writeln!(
+            out,
+            "| {} | {} {}s | {} | {limit} | {ratio} | {:.1} | {:.1} | {server} | {} | {disk:.0} | {} |",
+            figure.work,
+            whole(figure.items as f64),
+            figure.unit,
+            whole(figure.per_s()),
+            figure.ran.wall_s,
+            figure.ran.cpu_s,
+            figure.ran.peak_rss_bytes / 1_000_000,
+            figure.traffic,
+        );
+    }
+    out
+}
+
+/// Plain reading and parsing of the same bytes.
+pub fn plains(plains: &[Plain]) -> String {
+    let mut out = String::from("| plain work | items | items/s | MB/s |\n| --- | ---: | ---: | ---: |\n");
+    for plain in plains {
+        let (per_s, mb_per_s) = (plain.items as f64 / plain.wall_s, plain.bytes as f64 / plain.wall_s / 1e6);
+        let _ = writeln!(out, "| {} | {} {}s | {} | {mb_per_s:.0} |", plain.work, whole(plain.items as f64), plain.unit, whole(per_s));
+    }
+    out
+}
+
+/// Runs single steps and their limits, and tells both.
+pub fn steps(steps: &[Step]) -> String {
+    let mut out =
+        String::from("| step, one core | items/s | limit | limit, items/s | of the limit |\n| --- | ---: | --- | ---: | ---: |\n");
+    for step in steps {
+        let (run_s, limit_s) = (shortest(REPEATS, &*step.run).as_secs_f64(), shortest(REPEATS, &*step.limit).as_secs_f64());
+        let per_s = |seconds: f64| whole(step.items as f64 / seconds);
+        let percent = 100.0 * limit_s / run_s;
+        let _ = writeln!(
+            out,
+            "| {} | {} {}s | {} | {} | {percent:.0} % |",
+            step.name,
+            per_s(run_s),
+            step.unit,
+            step.limit_name,
+            per_s(limit_s)
+        );
+    }
+    out
+}
+
+/// Milliseconds at some percentiles, of ascending times.
+pub fn latency(times_ms: &[f64]) -> String {
+    let at = |percent: usize| times_ms.get((times_ms.len().saturating_sub(1)) * percent / 100).copied().unwrap_or(f64::NAN);
+    format!(
+        "From serving a block to its rows in PostgreSQL, {} blocks, head looked at every 50 ms: median {:.0} ms, 90th percentile {:.0} ms, longest {:.0} ms.\n",
+        times_ms.len(),
+        at(50),
+        at(90),
+        at(100)
+    )
+}
+
+/// A whole number with commas.
+fn whole(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas() {
+        for (value, want) in [(0.0, "0"), (999.4, "999"), (1_000.0, "1,000"), (1_234_567.0, "1,234,567")] {
+            assert_eq!(whole(value), want);
+        }
+    }
+
+    #[test]
+    fn only_what_lies_between_the_marks_is_replaced() {
+        let page = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
+        assert_eq!(insert(&page, "new\n").unwrap(), format!("above\n{BEGIN}\n\nnew\n\n{END}\nbelow\n"));
+        assert!(insert("without marks", "new").is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! A database of its own on a server, and its limit: one binary COPY a table of all its rows.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use futures::TryStreamExt;
+use sqlx::postgres::PgPoolCopyExt;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+
+use super::Bench;
+use super::database::count_sql;
+
+/// Bytes sent at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// One database; dropped with [`PostgresPlace::remove`].
+#[derive(Debug)]
+pub struct PostgresPlace {
+    server: String,
+    name: String,
+}
+
+impl PostgresPlace {
+    /// Makes it anew.
+    pub async fn make(maintenance: &str, name: &str) -> Result<PostgresPlace> {
+        let (server, _) = maintenance.rsplit_once('/').context("the URL of PostgreSQL ends with a database")?;
+        let place = PostgresPlace { server: server.to_owned(), name: format!("perpdex_bench_{}_{name}", std::process::id()) };
+        let mut connection = PgConnection::connect(maintenance).await?;
+        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {}", place.name))).await?;
+        Ok(place)
+    }
+
+    /// Drops it.
+    pub async fn remove(&self, maintenance: &str) -> Result<()> {
+        let mut connection = PgConnection::connect(maintenance).await?;
+        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))).await?;
+        Ok(())
+    }
+
+    /// As the program takes it.
+    pub fn url(&self) -> String {
+        format!("{}/{}", self.server, self.name)
+    }
+
+    /// A process of the server.
+    pub(super) async fn worker_pid(&self) -> Result<i32> {
+        // The pool of none but this call: the process may end, its parent stays.
+        let pool = PgPool::connect(&self.url()).await?;
+        let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool).await?;
+        // Kept open until the server's processes are counted.
+        std::mem::forget(pool);
+        Ok(pid)
+    }
+
+    /// What is counted, bytes of the database, and seconds of a COPY of all its rows into emptied tables.
+    pub(super) async fn limit(&self, bench: &Bench, unit: &str) -> Result<(u64, u64, f64)> {
+        let pool = PgPool::connect(&self.url()).await?;
+        let count: i64 = sqlx::query_scalar(count_sql(unit)).fetch_one(&pool).await?;
+        let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())").fetch_one(&pool).await?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+        )
+        .fetch_all(&pool)
+        .await?;
+        let folder = bench.folder()?;
+        for table in &tables {
+            let mut file = File::create(folder.path().join(table))?;
+            let mut rows = pool.copy_out_raw(&format!("COPY {table} TO STDOUT (FORMAT binary)")).await?;
+            while let Some(part) = rows.try_next().await? {
+                file.write_all(&part)?;
+            }
+        }
+        pool.execute(AssertSqlSafe(format!("TRUNCATE {}", tables.join(", ")))).await?;
+        pool.execute("CHECKPOINT").await?;
+        let mut connection = PgConnection::connect(&self.url()).await?;
+        let started = Instant::now();
+        let mut tx = connection.begin().await?;
+        for table in &tables {
+            let mut file = File::open(folder.path().join(table))?;
+            let mut copy = tx.copy_in_raw(&format!("COPY {table} FROM STDIN (FORMAT binary)")).await?;
+            loop {
+                let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+                (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
+                if chunk.is_empty() {
+                    break;
+                }
+                copy.send(chunk).await?;
+            }
+            copy.finish().await?;
+        }
+        tx.commit().await?;
+        let seconds = started.elapsed().as_secs_f64();
+        connection.close().await?;
+        pool.close().await;
+        self.remove(&bench.postgres).await?;
+        Ok((u64::try_from(count)?, u64::try_from(bytes)?, seconds))
+    }
+}
