@@ -55,20 +55,19 @@ pub fn run(command: &mut Command, limit: Duration, mut look: impl FnMut(f64)) ->
     Ok(Ran { wall_s, cpu_s, peak_rss_bytes, stdout })
 }
 
-/// Time on processors of this process, seconds.
-pub fn own_cpu_s() -> Result<f64> {
-    Ok(Stat::of(std::process::id())?.cpu_s())
+/// The process that started another.
+pub fn parent_of(pid: u32) -> Result<u32> {
+    Ok(Stat::of(pid)?.parent)
 }
 
-/// Time on processors of a server and all processes it ever started, seconds; `worker_pid` is one of them.
-pub fn server_cpu_s(worker_pid: i32) -> Result<f64> {
-    let parent = Stat::of(u32::try_from(worker_pid)?)?.parent;
-    let own = Stat::of(parent)?;
+/// Time on processors of a server and all processes it ever started, seconds.
+pub fn server_cpu_s(server_pid: u32) -> Result<f64> {
+    let own = Stat::of(server_pid)?;
     let mut ticks = own.ticks + own.children_ticks;
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // A process may end between the listing and the look.
-        if let Some(stat) = Stat::of(pid).ok().filter(|stat| stat.parent == parent) {
+        if let Some(stat) = Stat::of(pid).ok().filter(|stat| stat.parent == server_pid) {
             ticks += stat.ticks;
         }
     }

@@ -44,7 +44,7 @@ impl Place {
     pub async fn measured(&self, bench: &Bench, command: &mut Command, look: impl FnMut(f64)) -> Result<(Ran, Option<f64>)> {
         let server = match self {
             Place::Sqlite(_) => None,
-            Place::Postgres(place) => Some(place.worker_pid().await?),
+            Place::Postgres(place) => Some(place.server_pid().await?),
         };
         let before = server.map(machine::server_cpu_s).transpose()?;
         let ran = tokio::task::block_in_place(|| machine::run(command, bench.limit, look))?;

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
 use super::Bench;
 use super::database::count_sql;
+use crate::machine;
 
 /// Bytes sent at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -44,14 +45,14 @@ impl PostgresPlace {
         format!("{}/{}", self.server, self.name)
     }
 
-    /// A process of the server.
-    pub(super) async fn worker_pid(&self) -> Result<i32> {
-        // The pool of none but this call: the process may end, its parent stays.
-        let pool = PgPool::connect(&self.url()).await?;
-        let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool).await?;
-        // Kept open until the server's processes are counted.
-        std::mem::forget(pool);
-        Ok(pid)
+    /// The process that all connections of the server are children of.
+    pub(super) async fn server_pid(&self) -> Result<u32> {
+        let mut connection = PgConnection::connect(&self.url()).await?;
+        let worker: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+        // Asked while the connection stands: its process ends with it.
+        let server = machine::parent_of(u32::try_from(worker)?)?;
+        connection.close().await?;
+        Ok(server)
     }
 
     /// What is counted, bytes of the database, and seconds of a COPY of all its rows into emptied tables.
