@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use perpdex_simnet::truth::{TruthCascadeVenue, TruthHour};
 use perpdex_simnet::world::{Fork, World, WorldOptions};
 
-const VENUES: [(&str, &str); 14] = [
+const VENUES: [(&str, &str); 15] = [
     ("arbitrum", "aster_1001x"),
     ("arbitrum", "aster_vault"),
     ("arbitrum", "gmx_v2"),
@@ -15,6 +15,7 @@ const VENUES: [(&str, &str); 14] = [
     ("ethereum", "aster_vault"),
     ("hyperliquid", "hyperliquid"),
     ("solana", "adrena"),
+    ("solana", "aster_vault"),
     ("solana", "drift_v2"),
     ("solana", "flash_trade"),
     ("solana", "gmtrade"),

@@ -15,6 +15,7 @@ mod pool;
 mod prices;
 mod scene;
 mod svm;
+mod treasury;
 mod vault;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,8 @@ pub struct Shares {
     pub vault_arbitrum: u64,
     /// Aster vault on Ethereum.
     pub vault_ethereum: u64,
+    /// Aster's treasury program on Solana.
+    pub treasury_solana: u64,
     /// Phoenix Eternal.
     pub phoenix: u64,
     /// Each of the other venues on Solana.
@@ -81,6 +84,7 @@ impl Shares {
         vault_bnb: 0,
         vault_arbitrum: 0,
         vault_ethereum: 0,
+        treasury_solana: 0,
         phoenix: 0,
         solana_other: 0,
         hyperliquid: 0,
@@ -98,6 +102,7 @@ impl Default for Shares {
             vault_bnb: 10,
             vault_arbitrum: 5,
             vault_ethereum: 5,
+            treasury_solana: 5,
             phoenix: 180,
             solana_other: 10,
             hyperliquid: 510,
@@ -124,7 +129,7 @@ pub struct World {
     pub bnb: EvmChain,
     /// Ethereum: Aster vault.
     pub ethereum: EvmChain,
-    /// Solana: Phoenix Eternal, Jupiter Perps, Drift v2, Velocity, GMTrade, Flash Trade, Adrena.
+    /// Solana: Phoenix Eternal, Jupiter Perps, Drift v2, Velocity, GMTrade, Flash Trade, Adrena, Aster treasury.
     pub solana: SolanaChain,
     /// HyperCore: Hyperliquid perps.
     pub hyperliquid: HyperCore,
@@ -187,6 +192,7 @@ impl World {
         for program in amm::PROGRAMS {
             amm::play(&scene, program, events(shares.solana_other), &mut solana, &mut tally);
         }
+        treasury::play(&scene, events(shares.treasury_solana), &mut solana, &mut tally);
         let hyperliquid = hyperliquid::play(&scene, events(shares.hyperliquid), &mut tally);
 
         let aster_pro = aster_pro::play(&scene, events(shares.aster_pro), &mut tally);
