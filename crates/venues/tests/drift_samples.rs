@@ -81,19 +81,46 @@ fn a_swap_and_a_loan_are_no_trades() {
     }
 }
 
+/// A sample that comes in later must not lie there unread.
+#[test]
+fn every_sample_is_held_against_its_values() {
+    const HERE: [&str; 5] = [
+        "drift_fill_match_2023",
+        "drift_trigger_then_fill_2025_07",
+        "drift_update_funding_rate_2025_08",
+        "drift_swap_foreign_program_data_2025_10",
+        "jupiter_borrow_from_custody_2026_02",
+    ];
+    // An account, of which nothing is read, and a transaction in which no program told anything.
+    const WITHOUT_EVENTS: [&str; 2] = ["account_jupiter_custody_sol", "drift_no_events_2025_08"];
+    let Some(folder) = samples("every_sample_is_held_against_its_values") else { return };
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+    // Those of Phoenix are taken as they lie there (phoenix_samples.rs).
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with("phoenix_")).collect();
+    let mut wanted: Vec<&str> = HERE.into_iter().chain(WITHOUT_EVENTS).collect();
+    names.sort();
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+}
+
 /// The sample and what comes of its events; `None` where the folder of samples is absent.
 fn decoded(venue: &str, name: &str) -> Option<(Value, Decoded)> {
-    let folder = std::env::var_os("PERPDEX_REFERENCE").map_or_else(default_reference, PathBuf::from).join("solana/samples");
-    if !folder.is_dir() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "PERPDEX_REFERENCE must name the folder of recorded samples");
-        eprintln!("skipped: {name} (set PERPDEX_REFERENCE to the folder of recorded samples)");
-        return None;
-    }
-    let path = folder.join(name).with_extension("json");
+    let path = samples(name)?.join(name).with_extension("json");
     let sample: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let records: Vec<RawRecord> = (0..).zip(sample["events"].as_array().unwrap()).map(|(n, event)| record(n, event)).collect();
     let decoded = common::decode(perpdex_venues::venue(venue).unwrap(), &records);
     Some((sample, decoded))
+}
+
+/// The folder of samples, where there is one.
+fn samples(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("PERPDEX_REFERENCE").map_or_else(default_reference, PathBuf::from).join("solana/samples");
+    if !folder.is_dir() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "PERPDEX_REFERENCE must name the folder of recorded samples");
+        eprintln!("skipped: {test} (set PERPDEX_REFERENCE to the folder of recorded samples)");
+        return None;
+    }
+    Some(folder)
 }
 
 fn record(n: i64, event: &Value) -> RawRecord {
