@@ -182,6 +182,16 @@ pub struct Hole {
     pub reason: HoleReason,
     /// What to know about it: file and line, endpoint label, signature.
     pub detail: String,
+    /// The streams that may lack records there, where the source knows; empty: all that were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamId>,
+}
+
+impl Hole {
+    /// Whether the stream may lack records there.
+    pub fn is_of(&self, stream: &StreamId) -> bool {
+        self.streams.is_empty() || self.streams.contains(stream)
+    }
 }
 
 /// A set of heights as disjoint, ascending, non-touching ranges.

@@ -227,7 +227,7 @@ impl ChainRun {
         let (absent, plans) = plan::split(plans, below_all);
         for plan in absent {
             let detail = format!("{} begin at {}", self.endpoints().labels(), below_all + 1);
-            let hole = Hole { range: plan.range, reason: HoleReason::Missing, detail };
+            let hole = Hole { range: plan.range, reason: HoleReason::Missing, detail, streams: Vec::new() };
             self.record_nothing(&plan.streams, plan.range, &[hole]).await?;
         }
         Ok(plans)

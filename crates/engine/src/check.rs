@@ -172,7 +172,7 @@ mod tests {
             }),
             ("names a hole 19..=21", |batch| {
                 let range = BlockRange::new(19, 21).unwrap();
-                batch.holes.push(Hole { range, reason: HoleReason::Missing, detail: String::new() });
+                batch.holes.push(Hole { range, reason: HoleReason::Missing, detail: String::new(), streams: Vec::new() });
             }),
             ("malformed record of gtrade@1", |batch| {
                 let stream = stream("gtrade").id;

@@ -100,10 +100,13 @@ impl FetchContext {
                 let is_pruned = matches!(&gave_up, GaveUp::Tries { last, .. } if last.kind == SourceErrorKind::Pruned);
                 let reason = if is_pruned { HoleReason::Missing } else { HoleReason::Failed };
                 let detail = gave_up.into_error(self.chain, &format!("range {asked}")).to_string();
-                return Ok(nothing(asked, vec![Hole { range: asked, reason, detail }], !is_pruned));
+                return Ok(nothing(asked, vec![Hole { range: asked, reason, detail, streams: Vec::new() }], !is_pruned));
             }
         };
-        let is_hole = RangeSet::from_ranges(batch.holes.iter().map(|hole| hole.range)).missing(batch.range).is_empty();
+        let is_hole = {
+            let of_all = batch.holes.iter().filter(|hole| hole.streams.is_empty());
+            RangeSet::from_ranges(of_all.map(|hole| hole.range)).missing(batch.range).is_empty()
+        };
         if is_hole && batch.records.is_empty() && batch.malformed.is_empty() {
             return Ok(nothing(batch.range, batch.holes, false));
         }

@@ -83,7 +83,8 @@ impl Ledger {
     /// Parts that could not be had.
     pub(crate) fn missed(&mut self, streams: &Arc<[usize]>, holes: &[Hole]) {
         for hole in holes {
-            self.give_up(streams, hole.range);
+            let streams: Arc<[usize]> = streams.iter().copied().filter(|stream| self.is_of(hole, *stream)).collect();
+            self.give_up(&streams, hole.range);
             self.report.holes += 1;
             let streams: Vec<String> = streams.iter().map(|stream| self.names[*stream].clone()).collect();
             self.note(&format!("hole {} ({}) of {}: {}", hole.range, hole.reason.as_str(), streams.join(", "), hole.detail));
@@ -92,6 +93,11 @@ impl Ledger {
                 self.report.holes_listed.push(HoleReport { streams, range, reason, detail });
             }
         }
+    }
+
+    /// Whether a hole is one of the stream at this position.
+    fn is_of(&self, hole: &Hole, stream: usize) -> bool {
+        hole.streams.is_empty() || hole.streams.iter().any(|id| id.name() == self.names[stream])
     }
 
     /// A reorg was unwound; what was given up above the block that stays may be asked for again.

@@ -251,19 +251,25 @@ impl BlockReader {
         let range = BlockRange::new(newest + 1, number - 1)?;
         let here = format!("{}, line {}", files.entries[self.file].name, self.lines.number());
         match (cut, files.stream) {
-            (Some(detail), _) => Some(Hole { range, reason: HoleReason::Truncated, detail }),
-            (None, HyperliquidStream::Fills) => {
-                Some(Hole { range, reason: HoleReason::Missing, detail: format!("{here}: no line for the blocks before") })
-            }
-            (None, HyperliquidStream::MiscEvents) if self.switched && time_ms - newest_ms > MISC_QUIET_MS_MAX => {
-                Some(Hole { range, reason: HoleReason::Missing, detail: format!("{here}: no file for the time before") })
-            }
+            (Some(detail), _) => Some(Hole { range, reason: HoleReason::Truncated, detail, streams: Vec::new() }),
+            (None, HyperliquidStream::Fills) => Some(Hole {
+                range,
+                reason: HoleReason::Missing,
+                detail: format!("{here}: no line for the blocks before"),
+                streams: Vec::new(),
+            }),
+            (None, HyperliquidStream::MiscEvents) if self.switched && time_ms - newest_ms > MISC_QUIET_MS_MAX => Some(Hole {
+                range,
+                reason: HoleReason::Missing,
+                detail: format!("{here}: no file for the time before"),
+                streams: Vec::new(),
+            }),
             (None, HyperliquidStream::MiscEvents) => None,
             (None, stream) => {
                 let quiet_ms_max = if stream == HyperliquidStream::AssetContexts { CONTEXTS_QUIET_MS_MAX } else { TIMED_QUIET_MS_MAX };
                 let quiet_s = (time_ms - newest_ms) / 1_000;
                 let detail = format!("{here}: no line for the {quiet_s} s before");
-                (quiet_ms_max < time_ms - newest_ms).then_some(Hole { range, reason: HoleReason::Missing, detail })
+                (quiet_ms_max < time_ms - newest_ms).then_some(Hole { range, reason: HoleReason::Missing, detail, streams: Vec::new() })
             }
         }
     }

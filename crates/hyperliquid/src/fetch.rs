@@ -107,7 +107,7 @@ impl Asked<'_> {
     fn missing_around(&mut self, range: BlockRange) -> Result<Vec<Hole>, FolderError> {
         let name = self.stream.as_str();
         let Some((files, cursor)) = &mut self.files else {
-            return Ok(vec![Hole { range, reason: HoleReason::Missing, detail: format!("no file of stream {name}") }]);
+            return Ok(vec![Hole { range, reason: HoleReason::Missing, detail: format!("no file of stream {name}"), streams: Vec::new() }]);
         };
         let last = files.until.map_or(range.to(), |until| range.to().min(until.saturating_sub(1)));
         // Behind its own time a stream has nothing by definition, and lacks nothing.
@@ -120,8 +120,10 @@ impl Asked<'_> {
         let reader = cursor.reader.as_ref();
         let behind = reader.and_then(BlockReader::given).map_or(range.from(), |given| range.from().max(given + 1));
         holes.extend(BlockRange::new(behind, range.to()).map(|range| match reader.and_then(BlockReader::cut) {
-            Some(detail) => Hole { range, reason: HoleReason::Truncated, detail: detail.to_owned() },
-            None => Hole { range, reason: HoleReason::Missing, detail: format!("behind the last block of stream {name}") },
+            Some(detail) => Hole { range, reason: HoleReason::Truncated, detail: detail.to_owned(), streams: Vec::new() },
+            None => {
+                Hole { range, reason: HoleReason::Missing, detail: format!("behind the last block of stream {name}"), streams: Vec::new() }
+            }
         }));
         Ok(holes)
     }
@@ -138,7 +140,7 @@ fn below_first_file(files: &StreamFiles, range: BlockRange) -> Option<Hole> {
     let first = &files.entries[0];
     let missing = BlockRange::new(range.from(), first.first.checked_sub(1)?)?;
     let detail = format!("{}: the files of stream {} begin with block {}", first.name, files.stream.as_str(), first.first);
-    Some(Hole { range: missing, reason: HoleReason::Missing, detail })
+    Some(Hole { range: missing, reason: HoleReason::Missing, detail, streams: Vec::new() })
 }
 
 /// Blocks of all streams as they come.

@@ -35,11 +35,11 @@ pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Fil
         Batch { range, blocks: Vec::new(), records: Vec::new(), malformed: Vec::new(), holes: Vec::new(), evidence: Evidence::Receipts };
     for (slot, block) in &blocks {
         let header = block_ref(client, *slot, &block.header).await?;
-        let found = read(block, *slot, header.time_ms, watched.speakers());
+        let found = read(block, *slot, header.time_ms, &watched);
         let found = found.map_err(|message| client.error(SourceErrorKind::Transient, format_args!("getBlock {slot}: {message}")))?;
         batch.blocks.push(header);
         batch.records.extend(found.records);
-        batch.holes.extend(found.hole);
+        batch.holes.extend(found.holes);
     }
     Ok(batch)
 }

@@ -14,6 +14,7 @@ use solana_rpc_client_api::client_error::{Error as ClientError, ErrorKind};
 use solana_rpc_client_api::request::RpcRequest;
 
 use crate::http::{Calls, Http, HttpFailure};
+use crate::named::Named;
 use crate::source::SolanaEndpoint;
 use crate::transaction::{BlockHeader, FullBlock, Transaction};
 
@@ -22,12 +23,6 @@ pub(crate) const PAGE_SIGNATURES_MAX: usize = 1_000;
 
 /// Version of transactions that is understood: without it a node refuses every newer transaction and its whole block.
 const TRANSACTION_VERSION_MAX: u8 = 1;
-
-/// Characters of a provider's text that an error repeats.
-const MESSAGE_CHARS_MAX: usize = 300;
-
-/// Parts of the address shorter than this are no secret: replacing them would garble ordinary words.
-const SECRET_CHARS_MIN: usize = 8;
 
 /// A failed call, with what the endpoint said where it said something.
 #[derive(Clone, Debug)]
@@ -110,13 +105,12 @@ pub(crate) struct TouchedAccount {
 pub(crate) struct Client {
     rpc: RpcClient,
     calls: Arc<Calls>,
-    label: String,
-    secrets: Vec<String>,
+    named: Named,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("label", &self.label).finish_non_exhaustive()
+        f.debug_struct("Client").field("label", &self.label()).finish_non_exhaustive()
     }
 }
 
@@ -127,7 +121,7 @@ impl Client {
             .map_err(|message| SourceError { label: endpoint.label.clone(), kind: SourceErrorKind::Permanent, message })?;
         let config = RpcClientConfig::with_commitment(CommitmentConfig::finalized());
         let calls = http.calls();
-        Ok(Client { rpc: RpcClient::new_sender(http, config), calls, label: endpoint.label.clone(), secrets: secrets(&endpoint.url) })
+        Ok(Client { rpc: RpcClient::new_sender(http, config), calls, named: Named::new(&endpoint.label, &endpoint.url) })
     }
 
     /// What was asked so far.
@@ -137,7 +131,7 @@ impl Client {
 
     /// The endpoint's label.
     pub(crate) fn label(&self) -> &str {
-        &self.label
+        self.named.label()
     }
 
     /// The newest slot at this commitment.
@@ -226,14 +220,7 @@ impl Client {
 
     /// An error of this endpoint.
     pub(crate) fn error(&self, kind: SourceErrorKind, message: impl fmt::Display) -> SourceError {
-        let mut message = message.to_string();
-        for secret in &self.secrets {
-            message = message.replace(secret.as_str(), "***");
-        }
-        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
-            message.truncate(end);
-        }
-        SourceError { label: self.label.clone(), kind, message }
+        self.named.error(kind, message)
     }
 
     /// A call whose first parameter says what it is about.
@@ -276,16 +263,4 @@ pub(crate) struct Page<'a> {
     pub(crate) slot_min: u64,
     /// How settled a transaction must be to be listed.
     pub(crate) commitment: CommitmentConfig,
-}
-
-/// The parts of an address that may be keys and that a provider's text could repeat: the address itself, its user part,
-/// path segments and query; longest first.
-fn secrets(url: &str) -> Vec<String> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (authority, path) = rest.split_once(['/', '?']).unwrap_or((rest, ""));
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    let parts = path.split(['/', '?', '&', '=']).chain(user.split(':')).filter(|part| part.len() >= SECRET_CHARS_MIN);
-    let mut secrets: Vec<String> = std::iter::once(url).chain(parts).map(str::to_owned).collect();
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets
 }

@@ -30,8 +30,8 @@ pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Fil
         Headers::Needed => CommitmentConfig::finalized(),
         Headers::All => CommitmentConfig::confirmed(),
     };
-    let fetch = Fetch { source, client, commitment };
-    let mut jobs = fetch.list(range, &watched).await?;
+    let fetch = Fetch { source, client, commitment, watched: &watched };
+    let mut jobs = fetch.list(range).await?;
     jobs.cut(TRANSACTIONS_MAX);
     let (range, served, evidence) = (jobs.range, jobs.served(), jobs.evidence);
     let pruned = BlockRange::new(range.from(), served.from().saturating_sub(1)).filter(|_| range.from() < served.from());
@@ -40,6 +40,7 @@ pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Fil
         range,
         reason: HoleReason::Missing,
         detail: format!("{}: keeps no history below slot {}", client.label(), served.from()),
+        streams: Vec::new(),
     }));
     holes.sort_by_key(|hole| hole.range);
     let blocks = fetch.blocks(served, &records, filter.headers).await?;
@@ -50,6 +51,7 @@ struct Fetch<'a> {
     source: &'a SolanaSource,
     client: &'a Client,
     commitment: CommitmentConfig,
+    watched: &'a Watched,
 }
 
 /// A transaction to fetch.
@@ -112,12 +114,12 @@ struct Held {
 }
 
 impl Fetch<'_> {
-    async fn list(&self, range: BlockRange, watched: &Watched) -> Result<Jobs, SourceError> {
+    async fn list(&self, range: BlockRange) -> Result<Jobs, SourceError> {
         let is_final = self.commitment.is_finalized();
         let evidence = if is_final { Evidence::Second } else { Evidence::Provisional };
         let mut jobs = Jobs { range, served_from: range.from(), by_place: BTreeMap::new(), evidence };
         let desk = Desk { client: self.client, windows: self.source.windows() };
-        for (address, speakers) in &watched.0 {
+        for (address, speakers) in &self.watched.lists {
             let listing = self.source.listing(address).await;
             let mut listing = listing.lock().await;
             let served = if is_final { listing.of_range(&desk, jobs.range).await? } else { listing.of_tail(&desk, jobs.range).await? };
@@ -137,9 +139,9 @@ impl Fetch<'_> {
         for answer in answers {
             match answer {
                 Ok(Some(held)) => {
-                    let (found, hole) = self.read(&held, &mut order).await?;
+                    let (found, missed) = self.read(&held, &mut order).await?;
                     records.extend(found);
-                    holes.extend(hole);
+                    holes.extend(missed);
                 }
                 Ok(None) => {}
                 Err(hole) => holes.push(hole),
@@ -158,7 +160,7 @@ impl Fetch<'_> {
         let transaction = match self.client.transaction(&signature, self.commitment).await {
             Ok(transaction) => transaction,
             Err(error) if matches!(&error.failure, Some(HttpFailure::Refused(refusal)) if refusal.is_unsupported_version()) => {
-                return Ok(Err(hole(slot, &signature, "the transaction's version is not supported")));
+                return Ok(Err(self.hole(&job, &signature, "the transaction's version is not supported")));
             }
             Err(error) => return Err(error.error),
         };
@@ -167,7 +169,7 @@ impl Fetch<'_> {
             // Above the final height it may still come, or never have been.
             if self.commitment.is_finalized() && NULLS_MAX <= self.source.count_null(&signature) {
                 let detail = format!("{signature}: listed in slot {slot}, but {} answered null {NULLS_MAX} times", self.client.label());
-                return Ok(Err(Hole { range: BlockRange::single(slot), reason: HoleReason::Missing, detail }));
+                return Ok(Err(self.watched.hole(slot, HoleReason::Missing, detail, &job.speakers)));
             }
             return Err(broken(format!("listed in slot {slot} but not available here")));
         };
@@ -176,24 +178,30 @@ impl Fetch<'_> {
             return Err(broken(format!("listed in slot {slot}, found in slot {}", transaction.slot)));
         }
         match &transaction.meta {
-            None => Ok(Err(hole(slot, &signature, "its metadata was not recorded"))),
+            None => Ok(Err(self.hole(&job, &signature, "its metadata was not recorded"))),
             Some(meta) if meta.err.is_some() => Ok(Ok(None)),
             Some(_) => Ok(Ok(Some(Held { signature, job, transaction }))),
         }
     }
 
-    /// The records of a transaction, at its place in its block.
-    async fn read(&self, held: &Held, order: &mut Order) -> Result<(Vec<RawRecord>, Option<Hole>), SourceError> {
+    /// The slot of a transaction whose events could not be read, for the streams it was listed for.
+    fn hole(&self, job: &Job, signature: &str, why: &str) -> Hole {
+        self.watched.hole(job.listed.slot, HoleReason::NotRecorded, format!("{signature}: {why}"), &job.speakers)
+    }
+
+    /// The records of a transaction, at its place in its block, and for which programs some may be missing.
+    async fn read(&self, held: &Held, order: &mut Order) -> Result<(Vec<RawRecord>, Vec<Hole>), SourceError> {
         let Held { signature, job, transaction } = held;
-        let (slot, Some(meta)) = (transaction.slot, &transaction.meta) else { return Ok((Vec::new(), None)) };
+        let (slot, Some(meta)) = (transaction.slot, &transaction.meta) else { return Ok((Vec::new(), Vec::new())) };
         let message = &transaction.transaction.message;
         let broken = |message: String| self.client.error(SourceErrorKind::Transient, format_args!("getTransaction {signature}: {message}"));
         let mut place = Place { chain: self.source.chain_id(), slot, index: 0, signature, time_ms: 0 };
-        let (mut records, mut not_recorded) = (Vec::new(), None);
+        let (mut records, mut holes) = (Vec::new(), Vec::new());
         for speaker in &job.speakers {
             let found = events(message, meta, speaker, &place).map_err(broken)?;
             records.extend(found.records);
-            not_recorded = not_recorded.or(found.not_recorded);
+            let detail = found.not_recorded.map(|why| format!("{signature}: {why}"));
+            holes.extend(detail.map(|detail| self.watched.hole(slot, HoleReason::NotRecorded, detail, [speaker])));
         }
         // Most transactions of some programs hold no event: only the others are worth a call about their place and time.
         if !records.is_empty() {
@@ -204,7 +212,7 @@ impl Fetch<'_> {
             };
             records.iter_mut().for_each(|record| place.put(record));
         }
-        Ok((records, not_recorded.map(|why| hole(slot, signature, why))))
+        Ok((records, holes))
     }
 
     /// Blocks at both ends and of every slot with a record; with hashes where a block was fetched.
@@ -229,11 +237,6 @@ impl Fetch<'_> {
         }
         Ok(blocks.into_values().collect())
     }
-}
-
-/// A slot in which a transaction's events could not be read.
-fn hole(slot: u64, signature: &str, why: &str) -> Hole {
-    Hole { range: BlockRange::single(slot), reason: HoleReason::NotRecorded, detail: format!("{signature}: {why}") }
 }
 
 #[cfg(test)]

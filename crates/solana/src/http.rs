@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::refusal::Refusal;
 
 /// Longest wait for a connection; an address where nothing listens is known as such within this time.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a call has no result.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -198,12 +198,12 @@ struct AnswerError {
 }
 
 /// Seconds of the `Retry-After` header; its date form is not used by JSON-RPC providers.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The innermost cause. The outer texts of reqwest repeat the address.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -8,6 +8,8 @@
 //!
 //! Does not: retry, wait, choose between endpoints or detect reorgs. That is the engine's work. It asks for no account and
 //! decodes no event: instruction data and log payloads are handed on as bytes.
+//!
+//! Besides: [`RecordedBlocks`], blocks in a folder, and [`PortalSource`], a filtered archive over HTTP.
 
 mod base58;
 mod bisect;
@@ -18,7 +20,9 @@ mod events;
 mod fetch;
 mod http;
 mod listing;
+mod named;
 mod order;
+mod portal;
 mod probe;
 mod program_log;
 mod recorded;
@@ -29,6 +33,7 @@ mod watched;
 mod whole;
 mod windows;
 
+pub use portal::{PortalEndpoint, PortalSource};
 pub use recorded::{RecordedBlocks, RecordedError};
 pub use source::{SolanaEndpoint, SolanaSource};
 pub use windows::MemoryWindows;

@@ -23,7 +23,7 @@ use crate::windows::MemoryWindows;
 use crate::{by_block, fetch, probe};
 
 /// What [`SourceErrorKind::WrongChain`] carries here: clusters have a hash for a name, no number.
-const NO_CHAIN_NUMBER: u64 = 0;
+pub(crate) const NO_CHAIN_NUMBER: u64 = 0;
 
 /// Where Solana is read and within which limits.
 #[derive(Clone)]
@@ -191,7 +191,7 @@ impl Source for SolanaSource {
         }
         let watched = Watched::new(filter).map_err(|message| self.client.error(SourceErrorKind::Permanent, message))?;
         let desk = Desk { client: &self.client, windows: self.windows() };
-        for address in watched.0.keys() {
+        for address in watched.lists.keys() {
             if self.listing(address).await.lock().await.step(&desk, range).await? {
                 return Ok(true);
             }

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use perpdex_core::{Carrier, Filter, Watch};
+use perpdex_core::{BlockRange, Carrier, Filter, Hole, HoleReason, StreamId, Watch};
 
 use crate::events::Speaker;
 
-/// Addresses to list, each with the programs to read in its transactions.
+/// Addresses to list, each with the programs to read in its transactions, and the streams that want them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Watched(pub(crate) BTreeMap<String, BTreeSet<Speaker>>);
+pub(crate) struct Watched {
+    /// Programs by the address they are listed by.
+    pub(crate) lists: BTreeMap<String, BTreeSet<Speaker>>,
+    streams: BTreeMap<Speaker, Vec<StreamId>>,
+}
 
 impl Watched {
     /// The watches of a filter; the error names a stream of another kind of chain.
@@ -19,13 +23,22 @@ impl Watched {
                 return Err(format!("stream {stream} does not watch a solana program"));
             };
             let speaker = Speaker { program: program.clone(), prints: *carrier == Carrier::Log };
-            watched.0.entry(list_by.clone()).or_default().insert(speaker);
+            watched.lists.entry(list_by.clone()).or_default().insert(speaker.clone());
+            watched.streams.entry(speaker).or_default().push(stream.clone());
         }
         Ok(watched)
     }
 
     /// Every program once.
     pub(crate) fn speakers(&self) -> BTreeSet<&Speaker> {
-        self.0.values().flatten().collect()
+        self.streams.keys().collect()
+    }
+
+    /// A slot in which events of these programs could not be read, for the streams that want them.
+    pub(crate) fn hole<'s>(&self, slot: u64, reason: HoleReason, detail: String, speakers: impl IntoIterator<Item = &'s Speaker>) -> Hole {
+        let mut streams: Vec<StreamId> = speakers.into_iter().filter_map(|speaker| self.streams.get(speaker)).flatten().cloned().collect();
+        streams.sort_unstable();
+        streams.dedup();
+        Hole { range: BlockRange::single(slot), reason, detail, streams }
     }
 }

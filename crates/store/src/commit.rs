@@ -110,12 +110,10 @@ async fn check_settled(tx: &mut Tx, commit: &Commit) -> Result<()> {
     if commit.evidence <= Evidence::Provisional {
         return Ok(());
     }
-    let holes = RangeSet::from_ranges(commit.holes.iter().map(|hole| hole.range));
-    let answered = RangeSet::from_ranges([commit.range]).without(&holes);
     let given: HashSet<(u64, i64)> = commit.records.iter().map(|(_, record)| (record.height, record.rec)).collect();
     for stream in &commit.streams {
         let stretches = coverage::load(tx, stream).await?;
-        for range in provisional(&stretches, &answered) {
+        for range in provisional(&stretches, &coverage::answered(commit, stream)) {
             let sql = "SELECT e.height, e.rec, e.tx_id, b.hash FROM raw_events e LEFT JOIN blocks b ON b.chain_id = e.chain_id AND b.height = e.height \
                        WHERE e.chain_id = $1 AND e.venue_id = $2 AND e.part = $3 AND e.version = $4 AND e.height BETWEEN $5 AND $6 \
                        ORDER BY e.height, e.ord, e.rec";

@@ -56,7 +56,7 @@ pub(crate) const STREAM: &str = "chain_id = $1 AND venue_id = $2 AND part = $3 A
 /// Adds what a commit proves to a stream's coverage and takes it off the stream's holes.
 pub(crate) async fn extend(tx: &mut Tx, stream: &StreamId, commit: &Commit) -> Result<Reach> {
     let stored = load(tx, stream).await?;
-    let merged = overlay(stored.clone(), &proved(commit));
+    let merged = overlay(stored.clone(), &proved(commit, stream));
     if merged != stored {
         tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM}"), stream_cells(stream)).await?;
         insert(tx, stream, &merged).await?;
@@ -118,11 +118,16 @@ pub(crate) fn rank(evidence: Evidence) -> i64 {
     evidence as i64
 }
 
-/// The range of a commit without its holes, with the times the commit knows.
-fn proved(commit: &Commit) -> Vec<Stretch> {
-    let holes = RangeSet::from_ranges(commit.holes.iter().map(|hole| hole.range));
+/// The heights of a commit that it answers for: those of no hole of the stream.
+pub(crate) fn answered(commit: &Commit, stream: &StreamId) -> RangeSet {
+    let holes = RangeSet::from_ranges(commit.holes.iter().filter(|hole| hole.is_of(stream)).map(|hole| hole.range));
+    RangeSet::from_ranges([commit.range]).without(&holes)
+}
+
+/// The range of a commit without the stream's holes, with the times the commit knows.
+fn proved(commit: &Commit, stream: &StreamId) -> Vec<Stretch> {
     let times = || commit.blocks.iter().map(|block| (block.height, block.time_ms));
-    let pieces = RangeSet::from_ranges([commit.range]).without(&holes);
+    let pieces = answered(commit, stream);
     // A piece that begins or ends at a hole is known from its first to its last block with a known time: never more.
     let known = |range: &BlockRange| times().filter(|(height, _)| range.contains(*height)).map(|(_, ms)| ms).collect::<Vec<i64>>();
     pieces
@@ -211,14 +216,14 @@ fn join(sorted: Vec<Stretch>) -> Vec<Stretch> {
     out
 }
 
-/// Records holes, less what is covered; of holes that overlap the newer word stands.
+/// Records those holes that are the stream's, less what is covered; of holes that overlap the newer word stands.
 pub(crate) async fn add_holes(tx: &mut Tx, stream: &StreamId, holes: &[Hole], covered: &RangeSet) -> Result<()> {
     let stored = load_holes(tx, stream).await?;
     let mut next: Vec<Hole> = Vec::new();
     let mut taken = covered.clone();
-    for hole in holes.iter().chain(&stored) {
+    for hole in holes.iter().filter(|hole| hole.is_of(stream)).chain(&stored) {
         for range in taken.missing(hole.range).ranges() {
-            next.push(Hole { range: *range, reason: hole.reason, detail: hole.detail.clone() });
+            next.push(Hole { range: *range, reason: hole.reason, detail: hole.detail.clone(), streams: Vec::new() });
         }
         taken = RangeSet::from_ranges(taken.ranges().iter().copied().chain([hole.range]));
     }
@@ -247,7 +252,7 @@ pub(crate) const HOLE_COLUMNS: &str = "chain_id, venue_id, part, version, from_h
 
 /// Reads a row of [`HOLE_COLUMNS`].
 pub(crate) fn read_hole(r: &Record) -> Result<Hole> {
-    Ok(Hole { range: read_range(r)?, reason: r.parsed(6, "a reason", named::<HoleReason>)?, detail: r.string(7)? })
+    Ok(Hole { range: read_range(r)?, reason: r.parsed(6, "a reason", named::<HoleReason>)?, detail: r.string(7)?, streams: Vec::new() })
 }
 
 /// Cuts all coverage and holes of a chain above the last block kept.

@@ -25,6 +25,7 @@ on_both_engines! {
     coverage_merges_and_gaps_are_what_is_missing,
     a_venue_added_later_has_its_events_of_shared_records,
     holes_stand_until_they_are_covered,
+    a_hole_of_one_stream_is_no_gap_of_another,
     heads_never_fall,
     failures_are_kept_with_their_text,
     a_number_that_fits_no_column_is_a_failure,
@@ -239,7 +240,12 @@ async fn what_was_provisional_must_be_there_again(database: Database) {
     }
     assert_eq!(store.dump().await.unwrap(), before, "nothing was written");
     // A hole says nothing of what it holds, and provisional readings may differ.
-    less.holes.push(Hole { range: BlockRange::single(record.height), reason: HoleReason::Missing, detail: "gone".to_owned() });
+    less.holes.push(Hole {
+        range: BlockRange::single(record.height),
+        reason: HoleReason::Missing,
+        detail: "gone".to_owned(),
+        streams: Vec::new(),
+    });
     store.commit(less.clone()).await.unwrap();
     store.commit(Commit { holes: Vec::new(), evidence: Evidence::Provisional, ..less }).await.unwrap();
     store.commit(read(Evidence::Witnessed)).await.unwrap();
@@ -384,7 +390,8 @@ async fn holes_stand_until_they_are_covered(database: Database) {
     let blocks = blocks(10, 50, 0);
     store.set_targets(&targets(0)).await.unwrap();
     store.set_heads(CHAIN, 49, 49).await.unwrap();
-    let hole = |from, to, reason| Hole { range: BlockRange::new(from, to).unwrap(), reason, detail: "label".to_owned() };
+    let hole =
+        |from, to, reason| Hole { range: BlockRange::new(from, to).unwrap(), reason, detail: "label".to_owned(), streams: Vec::new() };
     let mut holed = commit((0, 49), &blocks);
     holed.holes = vec![hole(10, 19, HoleReason::Missing)];
     holed.records.retain(|(_, record)| !(10..=19).contains(&record.height));
@@ -404,6 +411,23 @@ async fn holes_stand_until_they_are_covered(database: Database) {
     clean.set_targets(&targets(0)).await.unwrap();
     fill(&clean, &blocks, &[(0, 49)]).await;
     assert_same(&store.dump().await.unwrap(), &clean.dump().await.unwrap(), "holes");
+}
+
+async fn a_hole_of_one_stream_is_no_gap_of_another(database: Database) {
+    let store = database.open().await;
+    let blocks = blocks(10, 50, 0);
+    store.set_targets(&targets(0)).await.unwrap();
+    store.set_heads(CHAIN, 49, 49).await.unwrap();
+    let mut holed = commit((0, 49), &blocks);
+    let (range, detail) = (BlockRange::new(10, 19).unwrap(), "a log that was cut".to_owned());
+    holed.holes = vec![Hole { range, reason: HoleReason::NotRecorded, detail, streams: vec![stream(GMX)] }];
+    store.commit(holed).await.unwrap();
+    assert_eq!(ints(&store, "SELECT from_height, to_height FROM v_gaps WHERE venue = 'gmx_v2'").await, [[10, 19]]);
+    assert!(ints(&store, "SELECT from_height FROM v_gaps WHERE venue <> 'gmx_v2'").await.is_empty());
+    let whole = "SELECT COUNT(*) FROM v_coverage WHERE venue <> 'gmx_v2' AND from_height = 0 AND to_height = 49";
+    assert_eq!(ints(&store, whole).await, [[1]], "the other stream is covered across it");
+    fill(&store, &blocks, &[(10, 19)]).await;
+    assert!(ints(&store, "SELECT from_height FROM v_gaps").await.is_empty());
 }
 
 async fn heads_never_fall(database: Database) {

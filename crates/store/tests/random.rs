@@ -103,7 +103,7 @@ fn holed(whole: Commit, hole: u64) -> Commit {
     out.blocks.retain(|block| !range.contains(block.height));
     out.records.retain(|(_, record)| !range.contains(record.height));
     out.events.retain(|event| !range.contains(event.key.height));
-    out.holes = vec![Hole { range, reason: HoleReason::Missing, detail: String::new() }];
+    out.holes = vec![Hole { range, reason: HoleReason::Missing, detail: String::new(), streams: Vec::new() }];
     out
 }
 

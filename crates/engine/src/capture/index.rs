@@ -115,7 +115,7 @@ fn lost(entry: &Entry, error: &CaptureError) -> Result<Option<Hole>, CaptureErro
 }
 
 fn hole(range: perpdex_core::BlockRange, error: &CaptureError) -> Hole {
-    Hole { range, reason: HoleReason::Truncated, detail: error.to_string() }
+    Hole { range, reason: HoleReason::Truncated, detail: error.to_string(), streams: Vec::new() }
 }
 
 /// A file line by line, with a limit on each.

@@ -106,7 +106,7 @@ impl CaptureSource {
             blocks: Vec::new(),
             records: Vec::new(),
             malformed: Vec::new(),
-            holes: vec![Hole { range, reason: HoleReason::Missing, detail }],
+            holes: vec![Hole { range, reason: HoleReason::Missing, detail, streams: Vec::new() }],
             evidence: Evidence::Witnessed,
         }
     }

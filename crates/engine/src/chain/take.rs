@@ -70,7 +70,7 @@ impl ChainRun {
             let (range, known, wanted) = (piece.commit.range, piece.commit.evidence.as_str(), self.evidence_min.as_str());
             let label = self.endpoints().source(piece.endpoint).label();
             let detail = format!("known only as {known} from {label}, wanted is {wanted}: give a second endpoint, or one with receipts");
-            piece.commit.holes.push(Hole { range, reason: HoleReason::Unproven, detail });
+            piece.commit.holes.push(Hole { range, reason: HoleReason::Unproven, detail, streams: Vec::new() });
         }
         let (streams, endpoint) = (piece.streams.clone(), piece.endpoint);
         let (range, holes) = (piece.commit.range, piece.commit.holes.clone());

@@ -39,7 +39,7 @@ impl FetchContext {
             );
             batch.records.retain(|record| !range.contains(record.height));
             batch.malformed.retain(|malformed| !range.contains(malformed.height));
-            batch.holes.push(Hole { range, reason: HoleReason::Omitted, detail });
+            batch.holes.push(Hole { range, reason: HoleReason::Omitted, detail, streams: Vec::new() });
         }
         // Every header was read; those are kept that any range keeps.
         let ends = [batch.range.from(), batch.range.to()];

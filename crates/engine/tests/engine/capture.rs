@@ -80,7 +80,7 @@ async fn streams_and_ranges_that_a_capture_lacks_are_holes() {
     let origin = indexed().await;
     let folder = tempfile::tempdir().unwrap();
     let with_hole = CaptureRange {
-        holes: vec![Hole { range: range(25, 26), reason: HoleReason::NotRecorded, detail: "known".to_owned() }],
+        holes: vec![Hole { range: range(25, 26), reason: HoleReason::NotRecorded, detail: "known".to_owned(), streams: Vec::new() }],
         ..part(&origin, range(21, 40), &[STREAM_A])
     };
     let path = write(folder.path(), &[part(&origin, range(1, 10), &[STREAM_A, STREAM_B]), with_hole]);

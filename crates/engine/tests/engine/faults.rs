@@ -97,7 +97,7 @@ fn fault(word: &str, value: Option<&str>) -> Fault {
         "hole" => {
             let (from, to) = value.unwrap().split_once("..=").unwrap();
             let range = BlockRange::new(from.parse().unwrap(), to.parse().unwrap()).unwrap();
-            return Fault::Hole(Hole { range, reason: HoleReason::Missing, detail: "scripted".to_owned() });
+            return Fault::Hole(Hole { range, reason: HoleReason::Missing, detail: "scripted".to_owned(), streams: Vec::new() });
         }
         _ => panic!("unknown fault {word:?}"),
     })

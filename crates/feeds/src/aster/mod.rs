@@ -257,7 +257,7 @@ fn block(height: u64) -> BlockRef {
 }
 
 fn hole(from: u64, to: u64, detail: String) -> Option<Hole> {
-    BlockRange::new(from, to).map(|range| Hole { range, reason: HoleReason::Missing, detail })
+    BlockRange::new(from, to).map(|range| Hole { range, reason: HoleReason::Missing, detail, streams: Vec::new() })
 }
 
 #[cfg(test)]

@@ -96,7 +96,12 @@ impl Contexts {
         let began = self.answers.iter().filter_map(|(heard_ms, _)| BlockRange::new(*heard_ms, heard_ms + self.every_ms));
         let missing = RangeSet::from_ranges(known.chain(began)).missing(range);
         let detail = "levels and prices were not asked for, or not answered: they have no past";
-        let holes = missing.ranges().iter().map(|range| Hole { range: *range, reason: HoleReason::Missing, detail: detail.to_owned() });
+        let holes = missing.ranges().iter().map(|range| Hole {
+            range: *range,
+            reason: HoleReason::Missing,
+            detail: detail.to_owned(),
+            streams: Vec::new(),
+        });
         let lines = self.answers.iter().filter(|(heard_ms, _)| range.contains(*heard_ms)).cloned().collect();
         Lines { lines, holes: holes.collect(), malformed: Vec::new() }
     }

@@ -118,8 +118,12 @@ impl Trades {
         }
         let missing = RangeSet::from_ranges(heard.spans.iter().copied()).missing(range);
         let why = heard.broke.clone().unwrap_or_else(|| "not subscribed yet".to_owned());
-        let hole =
-            |range: &BlockRange| Hole { range: *range, reason: HoleReason::Missing, detail: format!("trades were not heard: {why}") };
+        let hole = |range: &BlockRange| Hole {
+            range: *range,
+            reason: HoleReason::Missing,
+            detail: format!("trades were not heard: {why}"),
+            streams: Vec::new(),
+        };
         let holes = missing.ranges().iter().map(hole).collect();
         let inside = heard.trades.range((range.from(), String::new(), 0)..=(range.to(), String::from(char::MAX), u64::MAX));
         let lines: Vec<(Key, String)> = inside.map(|(key, line)| (key.clone(), line.clone())).collect();

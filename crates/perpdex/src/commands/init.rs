@@ -35,6 +35,7 @@ fn text(database: Option<&str>, endpoints: &[PerChain<Location>]) -> String {
         let url = match &endpoint.value {
             Location::Url(url) => url.as_str().to_owned(),
             Location::Blocks(url) => format!("blocks+{url}"),
+            Location::Portal(url) => format!("portal+{url}"),
             Location::Folder(path) => path.display().to_string(),
             Location::Bucket(url) => url.clone(),
         };

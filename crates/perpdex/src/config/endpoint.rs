@@ -21,6 +21,8 @@ pub(crate) enum Location {
     Url(Url),
     /// A Solana JSON-RPC endpoint that is read block by block.
     Blocks(Url),
+    /// A dataset of the SQD Portal.
+    Portal(Url),
     /// A folder (or file) of node files.
     Folder(PathBuf),
     /// `s3://bucket/prefix`; credentials come from the environment, never from here.
@@ -56,7 +58,7 @@ impl Endpoint {
 }
 
 impl Location {
-    /// Reads `http://…`, `https://…`, the same behind `blocks+`, or a path. The error does not repeat the text.
+    /// Reads `http://…`, `https://…`, the same behind `blocks+` or `portal+`, or a path. The error does not repeat the text.
     pub(crate) fn parse(text: &str) -> Result<Location, String> {
         if text.is_empty() {
             return Err("an endpoint must not be empty".to_owned());
@@ -67,13 +69,14 @@ impl Location {
             "s3" => Ok(Location::Bucket(text.to_owned())),
             "http" | "https" => url(text).map(Location::Url),
             "blocks+http" | "blocks+https" => url(text.trim_start_matches("blocks+")).map(Location::Blocks),
+            "portal+http" | "portal+https" => url(text.trim_start_matches("portal+")).map(Location::Portal),
             _ => Err(format!("scheme {scheme:?} is not served: use http://, https://, s3:// or a path")),
         }
     }
 
     fn label(&self) -> String {
         match self {
-            Location::Url(url) | Location::Blocks(url) => {
+            Location::Url(url) | Location::Blocks(url) | Location::Portal(url) => {
                 let host = url.host_str().unwrap_or("unknown host");
                 let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
                 format!("{}://{host}{port}", url.scheme())
@@ -154,6 +157,7 @@ mod tests {
             ("http://127.0.0.1:8545/hunter2", "http://127.0.0.1:8545"),
             ("s3://hl-mainnet-node-data/node_fills_by_block/hourly", "s3://hl-mainnet-node-data"),
             ("/data/hl/node", "node"),
+            ("portal+https://portal.example.org/hunter2/datasets/solana-mainnet", "https://portal.example.org"),
         ] {
             let endpoint = Endpoint::new(Location::parse(text).unwrap(), None);
             assert_eq!(endpoint.to_string(), label);

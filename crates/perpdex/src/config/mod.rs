@@ -229,8 +229,8 @@ fn check_chain(config: &ChainConfig) -> Result<()> {
             (Location::Folder(_) | Location::Bucket(_), false) => {
                 return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({origin}): this chain is read from an http:// or https:// URL"));
             }
-            (Location::Blocks(_), _) if !solana => {
-                return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({origin}): blocks+ is for solana"));
+            (Location::Blocks(_) | Location::Portal(_), _) if !solana => {
+                return Err(anyhow!("chains.{chain}: endpoint {endpoint} ({origin}): blocks+ and portal+ are for solana"));
             }
             _ => {}
         }

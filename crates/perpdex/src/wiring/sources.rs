@@ -9,7 +9,7 @@ use perpdex_evm::{EvmEndpoint, EvmSource};
 use perpdex_feeds::ApiEndpoint;
 use perpdex_feeds::aster::{AsterEndpoint, AsterSource};
 use perpdex_hyperliquid::{ApiOptions, ApiSource, FolderSource};
-use perpdex_solana::{RecordedBlocks, SolanaEndpoint, SolanaSource};
+use perpdex_solana::{PortalEndpoint, PortalSource, RecordedBlocks, SolanaEndpoint, SolanaSource};
 
 use super::options::count;
 use crate::config::{ChainConfig, Endpoint, Location, SyncOptions};
@@ -53,6 +53,7 @@ pub(crate) async fn open_sources(
                 opened.sources.push(Arc::new(solana(endpoint, url.as_str(), sync, false, windows)?));
             }
             Location::Blocks(url) => opened.sources.push(Arc::new(solana(endpoint, url.as_str(), sync, true, windows)?)),
+            Location::Portal(url) => opened.sources.push(Arc::new(portal(endpoint, url.as_str(), sync)?)),
             Location::Folder(path) if kind == Some(ChainKind::Svm) => {
                 let source = RecordedBlocks::open(path, endpoint.label()).with_context(|| format!("chain {}", config.chain))?;
                 opened.sources.push(Arc::new(source));
@@ -112,4 +113,16 @@ fn solana(endpoint: &Endpoint, url: &str, sync: &SyncOptions, by_block: bool, wi
         genesis_hash: Some(SolanaEndpoint::MAINNET_GENESIS_HASH.to_owned()),
     };
     Ok(SolanaSource::with_windows(endpoint, windows.clone())?)
+}
+
+/// Solana's final history from a filtered archive.
+fn portal(endpoint: &Endpoint, url: &str, sync: &SyncOptions) -> Result<PortalSource> {
+    let endpoint = PortalEndpoint {
+        url: url.to_owned(),
+        label: endpoint.label().to_owned(),
+        timeout: Duration::from_millis(sync.request_timeout_ms.value),
+        response_bytes_max: count(sync.response_bytes_max.value),
+        dataset: Some(PortalEndpoint::MAINNET_DATASET.to_owned()),
+    };
+    Ok(PortalSource::new(endpoint)?)
 }

@@ -17,6 +17,7 @@ mod reorg_anvil;
 mod reorg_simnet;
 mod replay_real;
 mod solana;
+mod solana_inputs;
 mod support;
 mod table;
 mod targets;

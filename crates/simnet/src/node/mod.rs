@@ -1,8 +1,9 @@
 //! Local nodes: the simulated chains behind real sockets, with faults on demand.
 //!
-//! [`EvmNode`] answers Ethereum JSON-RPC, [`SolanaNode`] Solana JSON-RPC, [`write_hyperliquid_folder`] writes what a
-//! Hyperliquid node leaves on disk, [`AsterNode`] speaks Aster Pro's public API, REST and WebSocket. Error codes and texts
-//! are those of geth, Agave and Aster, so that a client which copes with these nodes copes with those.
+//! [`EvmNode`] answers Ethereum JSON-RPC, [`SolanaNode`] Solana JSON-RPC, [`PortalNode`] is an archive of the same
+//! chain behind the interface of the SQD Portal. [`write_solana_folder`] writes recorded blocks, [`write_hyperliquid_folder`]
+//! what a Hyperliquid node leaves on disk, [`AsterNode`] speaks Aster Pro's public API, REST and WebSocket. Error codes and
+//! texts are those of geth, Agave and Aster, so that a client which copes with these nodes copes with those.
 //!
 //! Promises: only 127.0.0.1 is bound, on a port the system picks; every answer is a function of the chain, the visible
 //! head, the options and the faults; a node that is stopped or dropped no longer listens.
@@ -16,6 +17,7 @@ pub mod fault;
 pub mod hyperliquid;
 mod json;
 mod ledger;
+pub mod portal;
 mod rpc;
 mod server;
 pub mod solana;
@@ -26,7 +28,8 @@ pub use aster::AsterNode;
 pub use evm::{EvmNode, EvmOptions};
 pub use fault::{Effect, Fault, FaultError, FaultLine, Faults};
 pub use hyperliquid::write_hyperliquid_folder;
-pub use solana::{SolanaNode, SolanaOptions};
+pub use portal::{PortalNode, PortalOptions};
+pub use solana::{SolanaNode, SolanaOptions, write_solana_folder};
 
 /// Why a node could not be served or told to change.
 #[derive(Debug, Error)]

@@ -93,7 +93,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    fn add(&mut self, faults: &Applied) {
+    pub(crate) fn add(&mut self, faults: &Applied) {
         self.status = self.status.or(faults.status);
         self.cut_bytes = self.cut_bytes.or(faults.cut_bytes);
         self.delay_ms = self.delay_ms.saturating_add(faults.delay_ms);
@@ -110,7 +110,7 @@ struct Request<'a> {
     params: Option<&'a RawValue>,
 }
 
-impl<S: Service> Endpoint<S> {
+impl<S> Endpoint<S> {
     pub(crate) fn new(service: S, faults: Faults) -> Endpoint<S> {
         Endpoint { service, traffic: Mutex::new(Traffic { faults, ..Traffic::default() }) }
     }
@@ -119,7 +119,9 @@ impl<S: Service> Endpoint<S> {
         // Counters are valid at every moment: a thread that panicked with the lock left nothing half done.
         self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl<S: Service> Endpoint<S> {
     /// Answers the body of one HTTP request.
     pub(crate) fn answer_body(&self, body: &[u8], transport: &mut Transport, out: &mut Vec<u8>) {
         if body.trim_ascii_start().first() != Some(&b'[') {
@@ -173,7 +175,8 @@ impl<S: Service> Endpoint<S> {
 }
 
 impl Traffic {
-    fn count(&mut self, method: &'static str, heights: Option<(u64, u64)>) -> Applied {
+    /// Counts a call; what goes wrong with it.
+    pub(crate) fn count(&mut self, method: &'static str, heights: Option<(u64, u64)>) -> Applied {
         self.calls += 1;
         let nth = self.by_method.entry(method).or_default();
         *nth += 1;

@@ -26,15 +26,19 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 /// A listening node. Dropping it stops it.
 pub(crate) struct Server<S> {
     endpoint: Arc<Endpoint<S>>,
+    listening: Listening,
+}
+
+/// A listening socket and what answers on it. Dropping it stops it.
+pub(crate) struct Listening {
     address: SocketAddr,
     stop: CancellationToken,
     task: Option<tokio::task::JoinHandle<()>>,
 }
 
-impl<S: Service> Server<S> {
+impl Listening {
     /// Listens on a free loopback port; must be called inside a tokio runtime.
-    pub(crate) fn start(service: S, faults: Faults) -> Result<Server<S>, NodeError> {
-        faults.check(S::METHODS)?;
+    pub(crate) fn start(router: axum::Router) -> Result<Listening, NodeError> {
         tokio::runtime::Handle::try_current().map_err(|_| NodeError::NoRuntime)?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -42,16 +46,49 @@ impl<S: Service> Server<S> {
         // Without TCP_NODELAY every small answer waits for the acknowledgement of the one before. A socket that refuses
         // the option still works.
         let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let endpoint = Arc::new(Endpoint::new(service, faults));
-        let router = axum::Router::new()
-            .fallback_service(post(handle::<S>).with_state(endpoint.clone()))
-            .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX));
+        let router = router.layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let task = tokio::spawn(async move {
             axum::serve(listener, router).with_graceful_shutdown(stopped).await.expect("axum's accept loop retries every error");
         });
-        Ok(Server { endpoint, address, stop, task: Some(task) })
+        Ok(Listening { address, stop, task: Some(task) })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops listening and waits, within a limit, until answers under way are sent.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(mut task) = self.task.take()
+            && tokio::time::timeout(STOP_MAX, &mut task).await.is_err()
+        {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listening").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<S: Service> Server<S> {
+    /// Listens on a free loopback port; must be called inside a tokio runtime.
+    pub(crate) fn start(service: S, faults: Faults) -> Result<Server<S>, NodeError> {
+        faults.check(S::METHODS)?;
+        let endpoint = Arc::new(Endpoint::new(service, faults));
+        let router = axum::Router::new().fallback_service(post(handle::<S>).with_state(endpoint.clone()));
+        Ok(Server { endpoint, listening: Listening::start(router)? })
     }
 
     pub(crate) fn service(&self) -> &S {
@@ -59,7 +96,7 @@ impl<S: Service> Server<S> {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.listening.url()
     }
 
     /// Replaces the faults; call counts go on.
@@ -78,25 +115,14 @@ impl<S: Service> Server<S> {
     }
 
     /// Stops listening and waits, within a limit, until answers under way are sent.
-    pub(crate) async fn stop(mut self) {
-        self.stop.cancel();
-        if let Some(mut task) = self.task.take()
-            && tokio::time::timeout(STOP_MAX, &mut task).await.is_err()
-        {
-            task.abort();
-        }
-    }
-}
-
-impl<S> Drop for Server<S> {
-    fn drop(&mut self) {
-        self.stop.cancel();
+    pub(crate) async fn stop(self) {
+        self.listening.stop().await;
     }
 }
 
 impl<S> fmt::Debug for Server<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Server").field("address", &self.listening.address).finish_non_exhaustive()
     }
 }
 
@@ -108,10 +134,11 @@ async fn handle<S: Service>(State(endpoint): State<Arc<Endpoint<S>>>, body: Byte
     if transport.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(transport.delay_ms)).await;
     }
-    respond(&transport, out)
+    respond(&transport, "application/json", out)
 }
 
-pub(super) fn respond(transport: &Transport, body: Vec<u8>) -> Response {
+/// A whole response, and what faults make of it.
+pub(crate) fn respond(transport: &Transport, content_type: &'static str, body: Vec<u8>) -> Response {
     if let Some((code, retry_after_secs)) = transport.status {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::from_u16(code).expect("checked when the faults were set");
@@ -121,7 +148,7 @@ pub(super) fn respond(transport: &Transport, body: Vec<u8>) -> Response {
         return response;
     }
     let mut response = Response::new(Body::empty());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     *response.body_mut() = match transport.cut_bytes {
         Some(bytes) if bytes < body.len() => {
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

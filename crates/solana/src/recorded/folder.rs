@@ -75,7 +75,12 @@ impl Folder {
         let Some((position, file)) = self.at(range.from()) else {
             let next = self.files.iter().map(|file| file.range.from()).find(|from| range.from() < *from);
             batch.range = next.and_then(|next| BlockRange::new(range.from(), range.to().min(next - 1))).unwrap_or(range);
-            batch.holes.push(Hole { range: batch.range, reason: HoleReason::Missing, detail: format!("{}: no file holds it", self.label) });
+            batch.holes.push(Hole {
+                range: batch.range,
+                reason: HoleReason::Missing,
+                detail: format!("{}: no file holds it", self.label),
+                streams: Vec::new(),
+            });
             return Ok(batch);
         };
         let mut asked = BlockRange::new(range.from(), range.to().min(file.range.to())).unwrap_or(range);
@@ -107,6 +112,7 @@ impl Folder {
             range: *range,
             reason: HoleReason::Missing,
             detail: format!("{}: {what}", file.name()),
+            streams: Vec::new(),
         }));
         batch.holes.sort_by_key(|hole| hole.range);
         Ok(batch)
@@ -118,18 +124,23 @@ impl Folder {
         let text = file.text(region).map_err(|message| self.broken(message))?;
         let found = serde_json::from_str::<Line>(&text).map_err(|error| error.to_string()).and_then(|line| {
             let header = header_ref(slot, &line.block.header)?;
-            let found = read(&line.block, slot, header.time_ms, watched.speakers())?;
+            let found = read(&line.block, slot, header.time_ms, watched)?;
             Ok((header, found))
         });
         match found {
             Ok((header, found)) => {
                 batch.blocks.push(header);
                 batch.records.extend(found.records);
-                batch.holes.extend(found.hole);
+                batch.holes.extend(found.holes);
             }
             Err(error) => {
                 let detail = format!("{} line {}: {error}", file.name(), region.number);
-                batch.holes.push(Hole { range: BlockRange::single(slot), reason: HoleReason::NotRecorded, detail: detail.clone() });
+                batch.holes.push(Hole {
+                    range: BlockRange::single(slot),
+                    reason: HoleReason::NotRecorded,
+                    detail: detail.clone(),
+                    streams: Vec::new(),
+                });
                 if let Some((stream, _)) = filter.streams.first() {
                     batch.malformed.push(MalformedRecord { stream: stream.clone(), height: slot, error: detail, text: String::new() });
                 }

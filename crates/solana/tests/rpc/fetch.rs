@@ -1,6 +1,6 @@
 //! Records, blocks and holes of a range.
 
-use perpdex_core::{Batch, Carrier, Evidence, Headers, HoleReason, RawBody, Source, derived_id};
+use perpdex_core::{Batch, Carrier, Evidence, Headers, HoleReason, RawBody, Source, VenueSlug, derived_id};
 use serde_json::{Value, json};
 
 use crate::node::{Act, CONFIRMED, EVENT, EVERY, Edit, FIRST, Node, chain, filter, printing, program, range, signature, time_ms};
@@ -129,4 +129,28 @@ async fn a_range_of_skipped_slots() {
     let node = Node::start(chain()).await;
     let batch = node.source().fetch(range(1_010, 1_011), &filter(Headers::Needed)).await.unwrap();
     assert_eq!((batch.records.len(), batch.blocks.len(), batch.holes.len()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_hole_is_one_of_the_streams_that_may_lack_records() {
+    let node = Node::start(chain()).await;
+    node.rule(
+        "getTransaction",
+        EVERY,
+        Act::Edit(|transaction| transaction["meta"]["logMessages"] = json!([format!("Program {} invoke [1]", program()), "Log truncated"])),
+    );
+    let mut both = filter(Headers::Needed);
+    let (mut printed, watch) = printing(Headers::Needed).streams.remove(0);
+    printed.venue = VenueSlug::known("drift_v2");
+    both.streams.push((printed.clone(), watch));
+    let batch = node.source().fetch(range(1_012, 1_012), &both).await.unwrap();
+    assert_eq!((numbers(&batch), batch.holes.len()), (vec![8], 1));
+    let hole = &batch.holes[0];
+    assert_eq!(hole.streams, [printed.clone()], "what a program passes to itself does not depend on the log");
+    assert!(hole.is_of(&printed) && !hole.is_of(&both.streams[0].0));
+
+    // A transaction that is not there may have held anything.
+    node.rule("getTransaction", EVERY, Act::Edit(|transaction| transaction["meta"] = json!(null)));
+    let batch = node.source().fetch(range(1_012, 1_012), &both).await.unwrap();
+    assert!(both.streams.iter().all(|(stream, _)| batch.holes[0].is_of(stream)), "{:?}", batch.holes);
 }

@@ -137,7 +137,7 @@ impl Source for Endpoint {
             Some(Fault::Hole(hole)) => holes.push(Hole { range: hole.range.intersect(&range).unwrap(), ..hole }),
             Some(Fault::Garbage) => {
                 is_garbage = true;
-                holes.push(Hole { range, reason: HoleReason::Truncated, detail: "scripted".to_owned() });
+                holes.push(Hole { range, reason: HoleReason::Truncated, detail: "scripted".to_owned(), streams: Vec::new() });
             }
             Some(Fault::Shifted) => answered = BlockRange::new(range.from() + 1, range.to()).unwrap(),
             Some(Fault::Branch(other)) => branch = Some(other),

@@ -161,7 +161,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         tokio::time::sleep(Duration::from_millis(faults.delay_ms)).await;
     }
     if let Some((code, retry_after_secs)) = faults.status {
-        return respond(&Transport { status: Some((code, retry_after_secs)), ..Transport::default() }, Vec::new());
+        return respond(&Transport { status: Some((code, retry_after_secs)), ..Transport::default() }, "application/json", Vec::new());
     }
     if method.name == "stream" {
         return shared.streams.accept(request);
@@ -174,11 +174,12 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             return status(400, None, body.into_bytes());
         }
     };
-    respond(&Transport { cut_bytes: faults.cut_bytes, ..Transport::default() }, body.into_bytes())
+    respond(&Transport { cut_bytes: faults.cut_bytes, ..Transport::default() }, "application/json", body.into_bytes())
 }
 
 fn status(code: u16, retry_after_secs: Option<u64>, body: Vec<u8>) -> Response {
-    let mut response = respond(&Transport { status: Some((code, retry_after_secs)), ..Transport::default() }, Vec::new());
+    let mut response =
+        respond(&Transport { status: Some((code, retry_after_secs)), ..Transport::default() }, "application/json", Vec::new());
     *response.body_mut() = body.into();
     response
 }

@@ -5,6 +5,7 @@
 //! in it, and under nothing else; its account list is a payer made from its signature and those programs, the ones that
 //! were only called from inside standing in a lookup table where the transaction is of version 0.
 
+mod folder;
 mod render;
 mod request;
 mod service;
@@ -16,6 +17,8 @@ use super::NodeError;
 use super::fault::Faults;
 use super::server::Server;
 use crate::chain::{SolanaBlock, SolanaChain};
+pub use folder::write_solana_folder;
+pub(crate) use render::kept_log;
 use service::SolanaService;
 
 /// How a node finalises and what it tells of itself.

@@ -100,7 +100,7 @@ pub(super) fn touched(out: &mut Vec<u8>, transaction: &SolanaTransaction) {
 
 /// The log as the runtime keeps it: what does not fit is lost, one mark stands in the place of the first such line, and
 /// shorter lines after it are kept.
-fn kept_log(lines: &[String], bytes_max: usize) -> Vec<&str> {
+pub(crate) fn kept_log(lines: &[String], bytes_max: usize) -> Vec<&str> {
     let (mut kept, mut bytes, mut is_marked) = (Vec::with_capacity(lines.len()), 0_usize, false);
     for line in lines {
         if bytes.saturating_add(line.len()) <= bytes_max {
