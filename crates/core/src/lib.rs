@@ -14,6 +14,7 @@ mod event;
 mod key;
 mod listing;
 mod raw;
+mod redecode;
 mod run;
 mod source;
 mod store;
@@ -34,6 +35,7 @@ pub use event::{
 pub use key::{derived_id, market_id};
 pub use listing::{ListingWindow, ListingWindows};
 pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
+pub use redecode::{RedecodeStore, StoredRange};
 pub use run::{EndpointErrors, RunState};
 pub use source::{
     Batch, FetchHeights, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use alloy_primitives::Bytes;
 use async_trait::async_trait;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{BlockRange, BlockRef, ChainId, Evidence, Hole, RawRecord, StreamId, Watch};
+use crate::{BlockRange, BlockRef, ChainId, Evidence, Hole, RawRecord, StateCall, StreamId, Watch};
 
 /// Reads one chain through one endpoint (or one folder).
 #[async_trait]
@@ -75,6 +76,13 @@ pub trait Source: Send + Sync {
         let headers = if Evidence::Bloom <= level { Headers::All } else { filter.headers };
         let batch = self.fetch(range, &Filter { headers, ..filter.clone() }).await?;
         Ok(Proof { batch, omitted: Vec::new() })
+    }
+
+    /// What contracts answer: for each call, at its height or now as it says, the output; empty where the call reverts, `None`
+    /// where the endpoint no longer has the state of that block. Source: `eth_call`.
+    async fn state(&self, _calls: &[(u64, StateCall)]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        let message = "reads no contract values".to_owned();
+        Err(SourceError { label: self.label().to_owned(), kind: SourceErrorKind::Permanent, message })
     }
 
     /// What was asked of the endpoint since the source was made.

@@ -3,9 +3,12 @@
 //! Pure, so that it may run on any thread. The unit is all watched records of one venue in one transaction; records
 //! that stand for a block rather than a transaction are grouped by block and stream.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use perpdex_core::{Batch, ChainId, Commit, DecodeUnit, Decoded, Failure, FailureKind, RawBody, RawRecord, StreamId, Venue, VenueSlug};
+use alloy_primitives::{Address, Bytes};
+use perpdex_core::{
+    Batch, ChainId, Commit, DecodeUnit, Decoded, Failure, FailureKind, RawBody, RawRecord, StateCall, StreamId, Venue, VenueSlug,
+};
 
 use crate::job::JobStream;
 
@@ -16,8 +19,53 @@ pub(crate) struct Times {
     pub(crate) to_ms: i64,
 }
 
-/// Decodes a checked batch into what one commit writes.
-pub(crate) fn decode(chain: ChainId, streams: &[&JobStream], venues: &[&dyn Venue], batch: Batch, times: Times) -> Commit {
+/// A contract value that a decoder asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) height: u64,
+    pub(crate) time_ms: i64,
+    pub(crate) call: StateCall,
+}
+
+/// What became of a batch.
+pub(crate) enum Decoding {
+    /// What one commit writes.
+    Done(Box<Commit>),
+    /// Nothing yet: contract values are wanted, each once.
+    Needs { batch: Batch, wanted: Vec<Wanted> },
+}
+
+/// Contract values of a batch, by height, contract and call data.
+type State = BTreeMap<(u64, Address, Bytes), RawRecord>;
+
+/// Decodes a checked batch. Contract values that it does not hold are asked for, unless `is_last`: then decoders do without.
+pub(crate) fn decode(
+    chain: ChainId,
+    streams: &[&JobStream],
+    venues: &[&dyn Venue],
+    mut batch: Batch,
+    times: Times,
+    is_last: bool,
+) -> Decoding {
+    let (state, records) = split_state(std::mem::take(&mut batch.records));
+    let units = group(streams, records);
+    let calls: Vec<Vec<StateCall>> = units.iter().map(|unit| unit.state_calls(chain, venues)).collect();
+    let mut wanted: BTreeMap<(u64, Address, Bytes), Wanted> = BTreeMap::new();
+    for (unit, calls) in units.iter().zip(&calls) {
+        let (height, time_ms) = (unit.records[0].height, unit.records[0].time_ms);
+        for call in calls {
+            let key = (height, call.address, call.calldata.clone());
+            if !state.contains_key(&key) {
+                wanted.entry(key).or_insert_with(|| Wanted { height, time_ms, call: call.clone() });
+            }
+        }
+    }
+    if !wanted.is_empty() && !is_last {
+        let seen = units.into_iter().flat_map(|unit| unit.records.into_iter().zip(unit.owners));
+        batch.records = seen.filter_map(|(record, owner)| owner.map(|_| record)).chain(state.into_values()).collect();
+        batch.records.sort_by_key(|record| (record.height, record.ord, record.rec));
+        return Decoding::Needs { batch, wanted: wanted.into_values().collect() };
+    }
     let mut commit = Commit {
         chain,
         range: batch.range,
@@ -32,18 +80,38 @@ pub(crate) fn decode(chain: ChainId, streams: &[&JobStream], venues: &[&dyn Venu
         malformed: batch.malformed,
         holes: batch.holes,
     };
-    for unit in group(streams, batch.records) {
-        let decoded = unit.decode(chain, venues);
+    let mut kept: BTreeMap<(u64, i64), (StreamId, RawRecord)> = BTreeMap::new();
+    for (unit, calls) in units.into_iter().zip(calls) {
+        let height = unit.records[0].height;
+        let known = calls.into_iter().filter_map(|call| state.get(&(height, call.address, call.calldata))).cloned();
+        let known: Vec<RawRecord> = known.collect();
+        let decoded = unit.decode(chain, venues, &known);
+        for record in known {
+            kept.entry((record.height, record.rec)).or_insert_with(|| (unit.first.clone(), record));
+        }
         commit.events.extend(decoded.events);
         let failures = decoded.failures.into_iter().chain(decoded.unknown);
         commit.failures.extend(failures.map(|failure| (unit.stream_of(&failure).clone(), failure)));
         let owned = unit.records.into_iter().zip(unit.owners).filter_map(|(record, owner)| Some((owner?.clone(), record)));
         commit.records.extend(owned);
     }
+    commit.records.extend(kept.into_values());
     commit.records.sort_by_key(|(_, record)| (record.height, record.ord, record.rec));
     commit.events.sort_by_key(|event| (event.key.height, event.ord, event.key.sub));
     commit.failures.sort_by_key(|(_, failure)| (failure.height, failure.rec));
-    commit
+    Decoding::Done(Box::new(commit))
+}
+
+fn split_state(records: Vec<RawRecord>) -> (State, Vec<RawRecord>) {
+    let mut state = State::new();
+    let mut others = Vec::with_capacity(records.len());
+    for record in records {
+        match &record.body {
+            RawBody::StateRead { address, calldata, .. } => drop(state.insert((record.height, *address, calldata.clone()), record)),
+            _ => others.push(record),
+        }
+    }
+    (state, others)
 }
 
 /// Records of kinds that no layout lists.
@@ -106,18 +174,22 @@ fn stands_for_block(record: &RawRecord) -> bool {
 }
 
 impl Unit<'_> {
-    fn decode(&self, chain: ChainId, venues: &[&dyn Venue]) -> Decoded {
-        // The job is checked for missing decoders before it starts.
-        let Some(venue) = venues.iter().find(|venue| venue.info().slug == self.venue) else { return Decoded::default() };
+    fn state_calls(&self, chain: ChainId, venues: &[&dyn Venue]) -> Vec<StateCall> {
+        self.venue(venues).map_or_else(Vec::new, |venue| venue.state_calls(&self.seen(chain, &[])))
+    }
+
+    fn decode(&self, chain: ChainId, venues: &[&dyn Venue], state: &[RawRecord]) -> Decoded {
+        self.venue(venues).map_or_else(Decoded::default, |venue| venue.decode(&self.seen(chain, state)))
+    }
+
+    /// The job is checked for missing decoders before it starts.
+    fn venue<'v>(&self, venues: &[&'v dyn Venue]) -> Option<&'v dyn Venue> {
+        venues.iter().copied().find(|venue| venue.info().slug == self.venue)
+    }
+
+    fn seen<'s>(&'s self, chain: ChainId, state: &'s [RawRecord]) -> DecodeUnit<'s> {
         let first = &self.records[0];
-        venue.decode(&DecodeUnit {
-            chain,
-            height: first.height,
-            time_ms: first.time_ms,
-            tx_id: &first.tx_id,
-            records: &self.records,
-            state: &[],
-        })
+        DecodeUnit { chain, height: first.height, time_ms: first.time_ms, tx_id: &first.tx_id, records: &self.records, state }
     }
 
     fn stream_of(&self, failure: &Failure) -> &StreamId {
@@ -209,7 +281,63 @@ mod tests {
             evidence: Evidence::Witnessed,
         };
         let streams: Vec<&JobStream> = streams.iter().collect();
-        decode(ChainId::SOLANA, &streams, &VENUES, batch, Times { from_ms: 1, to_ms: 9 })
+        match decode(ChainId::SOLANA, &streams, &VENUES, batch, Times { from_ms: 1, to_ms: 9 }, false) {
+            Decoding::Done(commit) => *commit,
+            Decoding::Needs { wanted, .. } => panic!("nothing is asked for: {wanted:?}"),
+        }
+    }
+
+    /// Wants one contract value for every transaction and tells what it got.
+    struct Asker(&'static VenueInfo);
+
+    impl Venue for Asker {
+        fn info(&self) -> &'static VenueInfo {
+            self.0
+        }
+
+        fn streams(&self, _chain: ChainId) -> Vec<StreamSpec> {
+            Vec::new()
+        }
+
+        fn state_calls(&self, _unit: &DecodeUnit<'_>) -> Vec<StateCall> {
+            vec![StateCall { address: TOKEN, calldata: CALL, at: perpdex_core::StateAt::Immutable }]
+        }
+
+        fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
+            let error = format!("{} {:?}", unit.tx_id, unit.state_of(TOKEN, &CALL));
+            let failure = Failure { height: unit.height, rec: 0, part: String::new(), kind: FailureKind::UnknownEvent, error };
+            Decoded { unknown: vec![failure], ..Decoded::default() }
+        }
+    }
+
+    const TOKEN: Address = Address::repeat_byte(7);
+    const CALL: Bytes = Bytes::from_static(&[1, 2, 3, 4]);
+
+    #[test]
+    fn contract_values_are_asked_for_once_and_recorded() {
+        static ASKERS: [&dyn Venue; 1] = [&Asker(&info("gmx_v2"))];
+        let streams = [program("gmx_v2", "", "P")];
+        let streams: Vec<&JobStream> = streams.iter().collect();
+        let times = Times { from_ms: 1, to_ms: 9 };
+        let mut batch = Batch {
+            range: BlockRange::new(1, 9).unwrap(),
+            blocks: Vec::new(),
+            records: vec![event(1, 0, "x", "P"), event(1, 1, "y", "P"), event(2, 0, "z", "P")],
+            malformed: Vec::new(),
+            holes: Vec::new(),
+            evidence: Evidence::Witnessed,
+        };
+        let asked = decode(ChainId::SOLANA, &streams, &ASKERS, batch.clone(), times, false);
+        let Decoding::Needs { batch: kept, wanted } = asked else { panic!("values are wanted") };
+        assert_eq!(wanted.iter().map(|wanted| wanted.height).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(kept.records, batch.records);
+        let output = Bytes::from_static(&[9]);
+        let state = RawBody::StateRead { address: TOKEN, calldata: CALL, output };
+        batch.records.push(record(1, 77, "state", state));
+        let Decoding::Done(commit) = decode(ChainId::SOLANA, &streams, &ASKERS, batch, times, true) else { panic!("it is the last") };
+        assert_eq!(units(&commit), ["x Some(0x09)", "y Some(0x09)", "z None"]);
+        let stored: Vec<(u64, i64)> = commit.records.iter().map(|(_, record)| (record.height, record.rec)).collect();
+        assert_eq!(stored, [(1, 0), (1, 1), (1, 77), (2, 0)]);
     }
 
     fn units(commit: &Commit) -> Vec<&str> {

@@ -10,7 +10,7 @@ use perpdex_core::{
     Batch, BlockRange, ChainId, Commit, Filter, Headers, Hole, HoleReason, RangeSet, RawRecord, SourceError, SourceErrorKind, Venue,
 };
 
-use crate::decode::{Times, decode};
+use crate::decode::Times;
 use crate::endpoints::{Ask, Endpoints, GaveUp};
 use crate::error::{ChainError, ChainStop};
 use crate::fetch::evidence::{Evidences, busy};
@@ -19,6 +19,7 @@ use crate::options::EngineOptions;
 use crate::plan::Planned;
 use crate::quiet::Seen;
 use crate::room::{Room, Taken};
+use crate::state::decoded;
 
 /// What fetching tasks of a chain share.
 pub(crate) struct FetchContext {
@@ -140,19 +141,13 @@ impl FetchContext {
         Err(ChainError::Job { chain: self.chain, message })
     }
 
-    /// Decodes on a thread of its own, so that the network and the commits of other ranges go on.
     async fn decoded(&self, planned: &Planned, batch: Batch, times: Times, endpoint: usize, taken: Taken) -> Result<Fetched, ChainStop> {
-        let (chain, venues, range) = (self.chain, self.venues, batch.range);
         let streams: Vec<JobStream> = planned.streams.iter().map(|stream| self.streams[*stream].clone()).collect();
         let can_probe = self.endpoints.source(endpoint).can_probe();
         let seen = if can_probe { streams.iter().map(|stream| Seen::new(&busy(stream, &batch))).collect() } else { Vec::new() };
-        let work = tokio::task::spawn_blocking(move || {
-            let streams: Vec<&JobStream> = streams.iter().collect();
-            decode(chain, &streams, venues, batch, times)
-        });
-        match work.await {
+        match decoded(self.chain, streams, self.venues, batch, times, &self.endpoints).await {
             Ok(commit) => Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, seen, _taken: taken }))),
-            Err(error) => Err(ChainStop::Failed(ChainError::Decoder { chain, range, message: error.to_string() })),
+            Err(error) => Err(ChainStop::Failed(error)),
         }
     }
 

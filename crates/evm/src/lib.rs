@@ -21,6 +21,7 @@ mod query;
 mod receipts;
 mod refusal;
 mod source;
+mod state;
 mod times;
 
 pub use source::{EvmEndpoint, EvmSource};

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use alloy::primitives::U64;
+use alloy::primitives::{Bytes, U64};
 use async_trait::async_trait;
 use perpdex_core::{
-    Batch, BlockRange, BlockRef, ChainId, Evidence, Filter, Heads, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,
+    Batch, BlockRange, BlockRef, ChainId, Evidence, Filter, Heads, Probe, Proof, Source, SourceError, SourceErrorKind, StateCall, Traffic,
 };
 use serde_json::json;
 
@@ -19,6 +19,7 @@ use crate::fetch::fetch;
 use crate::headers::{Header, Purpose, read_header};
 use crate::hints::Hints;
 use crate::proof::{probe, prove};
+use crate::state::state;
 
 /// Where a chain is read and within which limits.
 #[derive(Clone)]
@@ -227,6 +228,10 @@ impl Source for EvmSource {
             return prove(self, range, filter, level).await;
         }
         Ok(Proof { batch: self.fetch(range, filter).await?, omitted: Vec::new() })
+    }
+
+    async fn state(&self, calls: &[(u64, StateCall)]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        state(&self.client, calls).await
     }
 
     fn traffic(&self) -> Traffic {

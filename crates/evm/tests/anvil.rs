@@ -9,10 +9,26 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, Bytes, hex};
 use alloy::rpc::client::RpcClient;
 use perpdex_core::{
-    Batch, BlockRange, ChainId, Evidence, EvmFilter, Filter, Headers, RawBody, Source, SourceErrorKind, StreamId, VenueSlug, Watch,
+    Batch, BlockRange, ChainId, Evidence, EvmFilter, Filter, Headers, RawBody, Source, SourceErrorKind, StateAt, StateCall, StreamId,
+    VenueSlug, Watch,
 };
 use perpdex_evm::{EvmEndpoint, EvmSource};
 use serde_json::{Value, json};
+
+/// Contracts that return the block's number, revert, or are none.
+async fn contract_values(source: &EvmSource, rpc: &RpcClient, height: u64) {
+    let [number, refuses, nobody] = [0x2e, 0x3e, 0x4e].map(Address::repeat_byte);
+    call(rpc, "anvil_setCode", json!([number, "0x435f5260205ff3"])).await;
+    call(rpc, "anvil_setCode", json!([refuses, "0x5f5ffd"])).await;
+    let head = source.heads().await.unwrap().latest.height;
+    let ask = |address, at| (height, StateCall { address, calldata: Bytes::from_static(&[1, 2, 3, 4]), at });
+    let calls =
+        [ask(number, StateAt::Immutable), ask(refuses, StateAt::Immutable), ask(nobody, StateAt::Immutable), ask(nobody, StateAt::Height)];
+    let outputs = source.state(&calls).await.unwrap();
+    let word = |number: u64| Some(Bytes::copy_from_slice(&B256::from(alloy::primitives::U256::from(number))[..]));
+    assert!(outputs[0] == word(head) || outputs[0] == word(head + 1), "{outputs:?}");
+    assert_eq!(outputs[1..], [Some(Bytes::new()), Some(Bytes::new()), Some(Bytes::new())]);
+}
 
 /// A contract that emits one log for each record of its call data: topic count, data length (3 bytes), topics, data.
 const EMITTER_CODE: &str = "0x5f5b803611600957005b8035805f1a9060081b60e81c8160051b830160040181815f378101928060640135816044013582602401358360040135855f88600902604401565ba0505050506071565ba1505050607156005ba2505060715600005ba3506071560000005ba4607156000000005b505050600156";
@@ -44,6 +60,8 @@ async fn logs_and_a_reorg_of_a_real_node() {
         assert_eq!(batch.records.iter().map(|record| record.rec).collect::<Vec<_>>(), [0, 1, 2, 0, 0]);
         assert!(batch.records.iter().all(|record| record.time_ms > 0 && record.time_ms % 1_000 == 0));
     }
+
+    contract_values(&source, &rpc, kept.height).await;
 
     call(&rpc, "anvil_reorg", json!([3, []])).await;
     emit(&rpc, &[(&[1], b"instead")]).await;

@@ -50,6 +50,15 @@ impl<'a> RawCaptures<'a> {
         Ok(RawCaptures { db, place, chain, covered, ranges })
     }
 
+    /// All that is covered of some heights, final or not.
+    pub(crate) async fn inside(db: &'a Db, place: &'a Place, chain: ChainId, range: BlockRange) -> Result<RawCaptures<'a>> {
+        let part = |one: Covered| one.range.intersect(&range).map(|range| Covered { range, ..one });
+        let covered: Vec<Covered> = of_chain(db, chain.as_i64()).await?.into_iter().filter_map(part).collect();
+        let mut ranges = uniform(&covered);
+        ranges.reverse();
+        Ok(RawCaptures { db, place, chain, covered, ranges })
+    }
+
     /// The next piece, or `None` after the last.
     pub async fn next(&mut self) -> std::result::Result<Option<RawCapture>, StoreError> {
         self.read_next().await.map_err(|fault| match fault {
@@ -59,7 +68,7 @@ impl<'a> RawCaptures<'a> {
         })
     }
 
-    async fn read_next(&mut self) -> Result<Option<RawCapture>> {
+    pub(crate) async fn read_next(&mut self) -> Result<Option<RawCapture>> {
         let Some(range) = self.ranges.pop() else { return Ok(None) };
         let (range, rest) = self.split(range).await?;
         self.ranges.extend(rest);

@@ -170,7 +170,7 @@ async fn write_records(tx: &mut Tx, commit: &mut Commit, known: &Known, done: &m
     tx.bulk(bulk).await
 }
 
-fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: &mut Committed) {
+pub(crate) fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: &mut Committed) {
     let is_new = |stream: &StreamId, failure: &Failure| !known.is_stored_for(stream.venue, failure.height, failure.rec);
     for (stream, failure) in commit.failures.iter().filter(|(stream, failure)| is_new(stream, failure)) {
         done.failures += u64::from(failure.kind != FailureKind::UnknownEvent);
@@ -187,7 +187,7 @@ fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: 
 
 /// What of the commit's range is stored already.
 #[derive(Debug, Default)]
-struct Known {
+pub(crate) struct Known {
     /// Each stored record, by height and `rec`.
     records: HashMap<(u64, i64), KnownRecord>,
     /// Kind and key of each stored event; read only where records are known.

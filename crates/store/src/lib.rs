@@ -28,6 +28,7 @@ mod pending;
 mod place;
 mod postgres;
 mod raw;
+mod redecode;
 mod reduce;
 mod reference;
 mod remove;

@@ -24,6 +24,18 @@ pub(crate) const RAW_EVENTS: &[&str] = &[
     "payload",
 ];
 
+/// All kinds of lines.
+const STREAMS: [HyperliquidStream; 8] = [
+    HyperliquidStream::Fills,
+    HyperliquidStream::MiscEvents,
+    HyperliquidStream::NodeFills,
+    HyperliquidStream::NodeTrades,
+    HyperliquidStream::AssetContexts,
+    HyperliquidStream::ApiContexts,
+    HyperliquidStream::ApiFunding,
+    HyperliquidStream::ApiTrades,
+];
+
 /// Adds a record's row.
 pub(crate) fn push(bulk: &mut Bulk, stream: StreamId, record: RawRecord) {
     let (kind, emitter) = (kind(&record.body), record.emitter());
@@ -133,7 +145,7 @@ fn body(kind: &str, emitter: &str, block_hash: Option<&[u8]>, payload: &[u8]) ->
             })
         }
         "hyperliquid_line" => {
-            let stream = [HyperliquidStream::Fills, HyperliquidStream::MiscEvents].into_iter().find(|one| one.as_str() == emitter)?;
+            let stream = STREAMS.into_iter().find(|one| one.as_str() == emitter)?;
             RawBody::HyperliquidLine(HyperliquidLine { stream, text: text(payload)? })
         }
         "api_answer" => RawBody::ApiAnswer { source: emitter.to_owned(), body: text(payload)? },

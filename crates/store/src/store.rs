@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, Link, ListingWindow, ListingWindows, RangeSet,
-    RawRecord, ReduceStats, Reverted, RunState, Store, StoreError, StreamId, Target, Verification, Verified, VerifyStore, Withdrawn,
+    RawRecord, RedecodeStore, ReduceStats, Reverted, RunState, Store, StoreError, StoredRange, StreamId, Target, VenueSlug, Verification,
+    Verified, VerifyStore, Withdrawn,
 };
 
 use crate::external::{self, ExternalMetric, Imported};
@@ -12,7 +13,8 @@ use crate::options::StoreOptions;
 use crate::place::Place;
 use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Table};
 use crate::{
-    aggregate, capture, commit, coverage, dirty, dump, listing, migrate, pending, reduce, reference, revert, runs, status, verify, withdraw,
+    aggregate, capture, commit, coverage, dirty, dump, listing, migrate, pending, redecode, reduce, reference, revert, runs, status,
+    verify, withdraw,
 };
 
 /// A database of perpdex, on SQLite or PostgreSQL.
@@ -343,5 +345,16 @@ impl VerifyStore for SqlStore {
 
     async fn withdraw(&self, chain: ChainId, heights: &RangeSet) -> Outcome<Withdrawn> {
         Box::pin(withdraw::withdraw(&self.db, &self.catalog, chain, heights)).await.map_err(|fault| self.told(fault))
+    }
+}
+
+#[async_trait]
+impl RedecodeStore for SqlStore {
+    async fn stored_range(&self, chain: ChainId, range: BlockRange) -> Outcome<Option<StoredRange>> {
+        redecode::stored_range(&self.db, &self.place, chain, range).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn replace(&self, commit: Commit, venues: &[VenueSlug]) -> Outcome<Committed> {
+        Box::pin(redecode::replace(&self.db, &self.catalog, commit, venues)).await.map_err(|fault| self.told(fault))
     }
 }

@@ -70,7 +70,7 @@ pub(crate) async fn uncover(db: &Db, stream: &StreamId, range: BlockRange) -> Re
 }
 
 /// Ids of the markets that were first met at one of the heights.
-async fn met_at(tx: &mut Tx, chain: ChainId, heights: &RangeSet) -> Result<Vec<i64>> {
+pub(crate) async fn met_at(tx: &mut Tx, chain: ChainId, heights: &RangeSet) -> Result<Vec<i64>> {
     let mut ids = Vec::new();
     for range in heights.ranges() {
         let sql = "SELECT market_id FROM markets WHERE chain_id = $1 AND first_height BETWEEN $2 AND $3";
@@ -96,7 +96,7 @@ const OF_MARKET: [(&str, &str); 9] = [
 ];
 
 /// Sets first height and time of markets to those of the rows that are left; gives the markets that have none.
-async fn lift_first(tx: &mut Tx, chain: ChainId, ids: &[i64]) -> Result<Vec<i64>> {
+pub(crate) async fn lift_first(tx: &mut Tx, chain: ChainId, ids: &[i64]) -> Result<Vec<i64>> {
     let mut gone = Vec::new();
     for id in ids {
         let selects =

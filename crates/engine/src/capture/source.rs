@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use perpdex_core::{
-    Batch, BlockRange, BlockRef, ChainId, Evidence, FetchHeights, Filter, Heads, Hole, HoleReason, MalformedRecord, RangeSet, RawRecord,
-    Source, SourceError, SourceErrorKind, StreamId,
+    Batch, BlockRange, BlockRef, ChainId, Evidence, FetchHeights, Filter, Heads, Hole, HoleReason, MalformedRecord, RangeSet, RawBody,
+    RawRecord, Source, SourceError, SourceErrorKind, StreamId,
 };
 
 use crate::capture::format::CaptureError;
@@ -264,7 +264,9 @@ impl Answer<'_> {
             let kept = self.blocks.entry(block.height).or_insert(*block);
             kept.link = kept.link.or(block.link);
         }
-        let is_asked = |record: &RawRecord| self.filter.streams.iter().any(|(_, watch)| watch.matches(record));
+        let is_asked = |record: &RawRecord| {
+            matches!(record.body, RawBody::StateRead { .. }) || self.filter.streams.iter().any(|(_, watch)| watch.matches(record))
+        };
         for record in loaded.records.iter().filter(|record| range.contains(record.height) && is_asked(record)) {
             self.records.entry((record.height, record.ord, record.rec)).or_insert_with(|| record.clone());
         }

@@ -15,8 +15,9 @@ mod state;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use alloy_primitives::Bytes;
 use futures::future::{BoxFuture, select_all};
-use perpdex_core::{BlockRef, ChainId, Heads, Source, SourceError, SourceErrorKind};
+use perpdex_core::{BlockRef, ChainId, Heads, Source, SourceError, SourceErrorKind, StateCall};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
@@ -52,6 +53,8 @@ pub(crate) enum Ask {
     Blocks,
     /// Proof of what was answered.
     Proof,
+    /// What contracts hold.
+    State,
 }
 
 impl Ask {
@@ -62,6 +65,7 @@ impl Ask {
             Ask::Records => "records",
             Ask::Blocks => "blocks",
             Ask::Proof => "proof",
+            Ask::State => "state",
         }
     }
 }
@@ -156,6 +160,21 @@ impl Endpoints {
     /// The canonical block at a height.
     pub(crate) async fn block_ref(&self, height: u64) -> Result<Answer<Option<BlockRef>>, ChainError> {
         self.ask(Ask::Blocks, &format!("block {height}"), |source| source.block_ref(height)).await
+    }
+
+    /// What contracts answer, one output for each call, see [`Source::state`].
+    pub(crate) async fn state(&self, calls: &[(u64, StateCall)]) -> Result<Vec<Option<Bytes>>, ChainError> {
+        let what = format!("{} contract values", calls.len());
+        let answer = self.ask(Ask::State, &what, |source| {
+            let calls = calls.to_vec();
+            Box::pin(async move { source.state(&calls).await })
+        });
+        answer.await.map(|answer| answer.value)
+    }
+
+    /// The chain.
+    pub(crate) fn chain(&self) -> ChainId {
+        self.chain
     }
 
     /// The block at a height once more, from another endpoint than `first` if there is one that answers.

@@ -74,7 +74,7 @@ impl State {
 
     /// Stops asking the endpoint this kind of question, or any.
     pub(super) fn drop_for(&mut self, ask: Option<Ask>, reason: &str) {
-        let all = [Ask::Heads, Ask::Records, Ask::Blocks, Ask::Proof];
+        let all = [Ask::Heads, Ask::Records, Ask::Blocks, Ask::Proof, Ask::State];
         for ask in all.into_iter().filter(|one| ask.is_none_or(|ask| ask == *one)) {
             self.dropped.entry(ask).or_insert_with(|| reason.to_owned());
         }

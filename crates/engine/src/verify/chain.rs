@@ -16,7 +16,7 @@ use super::compare::compare;
 use super::plan::plan;
 use super::prove::{Proved, Prover};
 use super::report::{ChainVerifyReport, UnprovenReport};
-use crate::decode::{Times, decode};
+use crate::decode::Times;
 use crate::endpoints::Endpoints;
 use crate::error::{ChainError, ChainStop};
 use crate::fetch::outer_times;
@@ -26,6 +26,7 @@ use crate::options::EngineOptions;
 use crate::plan::{Planned, blocks};
 use crate::progress::{ChainProgress, Phase, Progress};
 use crate::report::ChainOutcome;
+use crate::state::decoded;
 
 /// Stored records that one piece compares, at most, unless a single block has more.
 const RECORDS_PER_PIECE_MAX: u64 = 20_000;
@@ -235,9 +236,7 @@ impl VerifyRun {
         let Some(times) = outer_times(&batch) else { return Ok(()) };
         let (chain, venues) = (self.chain(), self.job.job.venues);
         let owned: Vec<JobStream> = streams.iter().map(|stream| (*stream).clone()).collect();
-        let range = batch.range;
-        let work = tokio::task::spawn_blocking(move || decode(chain, &owned.iter().collect::<Vec<_>>(), venues, batch, times));
-        let commit = work.await.map_err(|error| ChainStop::Failed(ChainError::Decoder { chain, range, message: error.to_string() }))?;
+        let commit = decoded(chain, owned, venues, batch, times, &self.prover.endpoints).await.map_err(ChainStop::Failed)?;
         match self.store.commit(commit).await {
             Ok(_) => Ok(()),
             Err(StoreError::Conflict { conflict, .. }) => Err(self.halt(conflict, endpoint)),

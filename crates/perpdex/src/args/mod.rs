@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Bring levels and windows up to date with the rows; `sync` and `replay` do so by themselves
     #[command(after_help = "Example: perpdex reduce --rebuild")]
     Reduce(ReduceArgs),
+    /// Decode stored raw records once more with this program's decoders, without any endpoint, and replace what they became
+    #[command(after_help = "Example: perpdex redecode --chain arbitrum --venue gtrade")]
+    Redecode(RedecodeArgs),
     /// Prove stored ranges once more and compare them with what is stored, record by record
     #[command(after_help = "Example: perpdex verify --chain arbitrum --from arbitrum=2026-03-01 --repair")]
     Verify(VerifyArgs),
@@ -177,6 +180,23 @@ pub(crate) struct ReduceArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// Flags of `redecode`.
+#[derive(Args, Debug)]
+pub(crate) struct RedecodeArgs {
+    /// What to decode.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// First height or UTC time of a chain, inclusive (repeatable); a time means the first stored block at or after it
+    #[arg(long, value_name = "CHAIN=HEIGHT_OR_TIME", value_parser = parse_at, help_heading = "Range")]
+    pub(crate) from: Vec<PerChain<Point>>,
+    /// Last height or UTC time of a chain, inclusive (repeatable); a time means the last stored block at or before it
+    #[arg(long, value_name = "CHAIN=HEIGHT_OR_TIME", value_parser = parse_at, help_heading = "Range")]
+    pub(crate) to: Vec<PerChain<Point>>,
+    /// Format of the answer
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
 /// Flags of `sync`.
 #[derive(Args, Debug)]
 pub(crate) struct SyncArgs {
@@ -264,6 +284,10 @@ pub(crate) struct VerifyArgs {
     /// How well ranges of EVM chains are proved; other chains are read again as well as their source can
     #[arg(long, value_enum, default_value_t = Level::Bloom, help_heading = "Proof")]
     pub(crate) level: Level,
+    /// Hold stated open interest against what follows from an earlier statement and the fills since instead, from stored rows
+    /// alone; lists what differs, fills v_oi_checks
+    #[arg(long, conflicts_with_all = ["chains", "venues", "endpoints", "from", "to", "level", "again", "repair"], help_heading = "Proof")]
+    pub(crate) oi: bool,
     /// Prove again what an earlier run has proved as well
     #[arg(long, help_heading = "Proof")]
     pub(crate) again: bool,

@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod man;
 mod query;
+mod redecode;
 mod reduce;
 mod replay;
 mod report;
@@ -18,6 +19,7 @@ mod status;
 mod sync;
 mod venues;
 mod verify;
+mod verify_oi;
 
 pub(crate) use report::Span;
 
@@ -36,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> CommandResult {
         Command::Replay(args) => Box::pin(replay::run(&common, args)).await,
         Command::Status(args) => Box::pin(status::run(&common, args)).await,
         Command::Reduce(args) => Box::pin(reduce::run(&common, args)).await,
+        Command::Redecode(args) => Box::pin(redecode::run(&common, args)).await,
         Command::Verify(args) => Box::pin(verify::run(&common, args)).await,
         Command::Query(args) => Box::pin(query::run(&common, args)).await,
         Command::Export(args) => Box::pin(export::run(&common, args)).await,

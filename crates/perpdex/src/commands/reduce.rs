@@ -3,7 +3,6 @@
 use std::io;
 
 use perpdex_core::Store;
-use perpdex_store::OiChecks;
 
 use crate::args::{CommonArgs, ReduceArgs};
 use crate::exit::{CommandResult, Exit, Failure};
@@ -16,7 +15,7 @@ pub(crate) async fn run(common: &CommonArgs, args: ReduceArgs) -> CommandResult 
     let catalog = wiring::catalog(&config).map_err(Failure::refused)?;
     let store = wiring::open_store_existing(&config.database.value, catalog).await.map_err(Failure::refused)?;
     if args.check_oi {
-        return check_oi(&store.check_open_interest().await?, args.output.format());
+        return super::verify_oi::write(&store, args.output.format()).await;
     }
     let stats = if args.rebuild { store.rebuild().await? } else { store.reduce().await? };
     let mut out = io::stdout().lock();
@@ -30,19 +29,4 @@ pub(crate) async fn run(common: &CommonArgs, args: ReduceArgs) -> CommandResult 
         }
     }
     Ok(if stats.failures == 0 { Exit::Done } else { Exit::Incomplete })
-}
-
-/// Prints what was found; a difference is an incomplete answer.
-fn check_oi(checks: &OiChecks, format: Format) -> CommandResult {
-    let mut out = io::stdout().lock();
-    match format {
-        Format::Json => write_json(&mut out, checks)?,
-        format => {
-            let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX).into();
-            let mut grid = Grid::new(&["markets", "checked", "differing", "unreachable"]);
-            grid.push(vec![number(checks.markets), number(checks.checked), number(checks.differing), number(checks.unreachable)]);
-            grid.write(&mut out, format)?;
-        }
-    }
-    Ok(if checks.differing == 0 { Exit::Done } else { Exit::Incomplete })
 }

@@ -21,6 +21,9 @@ const LISTED_MAX: usize = 20;
 /// Runs the verb.
 pub(crate) async fn run(common: &CommonArgs, args: VerifyArgs) -> CommandResult {
     let config = super::load(common, endpoint_layers(&args.endpoints))?;
+    if args.oi {
+        return super::verify_oi::run(&config, args.json).await;
+    }
     let selection = Selection::new(&args.selection).map_err(Failure::refused)?;
     let plan = Plan::new(&config, &selection.of_all_venues()).map_err(Failure::refused)?;
     let ranges = run_ranges(&plan, &args.from, &args.to).map_err(Failure::refused)?;

@@ -40,8 +40,13 @@ impl Selection {
         self.venues.iter().map(|slug| VenueSlug::known(slug)).collect()
     }
 
+    /// Whether a chain is selected.
+    pub(crate) fn takes(&self, chain: ChainId) -> bool {
+        self.chains.is_empty() || self.chains.contains(&chain)
+    }
+
     /// The streams of the selected venues on a chain.
-    fn streams(&self, chain: ChainId) -> Vec<JobStream> {
+    pub(crate) fn streams(&self, chain: ChainId) -> Vec<JobStream> {
         let selected = |slug: &str| self.venues.is_empty() || self.venues.contains(&slug);
         let venues = VENUES.iter().filter(|venue| selected(venue.info().slug.as_str()));
         venues

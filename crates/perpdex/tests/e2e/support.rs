@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use perpdex_core::Catalog;
 use perpdex_store::{SqlStore, StoreOptions};
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 
 /// The binary in a folder of its own, without any setting of the caller's environment. `PERPDEX_TEST_BINARY` names another
@@ -170,4 +172,19 @@ pub(crate) fn interrupt(mut child: Guarded) -> Option<i32> {
     let sent = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().expect("kill starts");
     assert!(sent.success(), "the child had ended before it was interrupted");
     child.0.wait().expect("the child ends").code()
+}
+
+/// Runs one statement on a database, behind the program's back.
+pub(crate) async fn execute(url: &str, statement: &str) {
+    let failed = match url.strip_prefix("sqlite:") {
+        Some(path) => {
+            let mut connection = SqliteConnection::connect(&format!("sqlite://{path}")).await.expect("the database opens");
+            connection.execute(AssertSqlSafe(statement)).await.err()
+        }
+        None => {
+            let mut connection = sqlx::PgConnection::connect(url).await.expect("the database opens");
+            connection.execute(AssertSqlSafe(statement)).await.err()
+        }
+    };
+    assert!(failed.is_none(), "{statement}: {failed:?}");
 }

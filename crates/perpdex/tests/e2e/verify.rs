@@ -8,10 +8,8 @@ use perpdex_simnet::chain::EvmChain;
 use perpdex_simnet::node::EvmNode;
 use perpdex_simnet::world::{World, WorldOptions};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::support::{Engine, assert_same_text, dump, folder, perpdex, perpdex_ok, query};
+use crate::support::{Engine, assert_same_text, dump, execute, folder, perpdex, perpdex_ok, query};
 
 /// Blocks of each simulated history.
 const BLOCKS: usize = 1_100;
@@ -178,20 +176,6 @@ async fn rows_that_no_proof_has_go_and_changed_ones_are_put_right() {
         assert_same_text(&dump(&url).await, &clean, "after the repair");
         perpdex_ok(folder.path(), &["status", "--check", "--database", &url]);
     }
-}
-
-async fn execute(url: &str, statement: &str) {
-    let failed = match url.strip_prefix("sqlite:") {
-        Some(path) => {
-            let mut connection = SqliteConnection::connect(&format!("sqlite://{path}")).await.expect("the database opens");
-            connection.execute(AssertSqlSafe(statement)).await.err()
-        }
-        None => {
-            let mut connection = sqlx::PgConnection::connect(url).await.expect("the database opens");
-            connection.execute(AssertSqlSafe(statement)).await.err()
-        }
-    };
-    assert!(failed.is_none(), "{statement}: {failed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -519,7 +519,7 @@ pub(super) const VIEWS: &[ViewDoc] = &[
     },
     ViewDoc {
         name: "v_oi_checks",
-        grain: "one stated level that could be held against a computed one, as the last `perpdex reduce --check-oi` found it",
+        grain: "one stated level that could be held against a computed one, as the last `perpdex verify --oi` found it",
         columns: &[
             ("time", ""),
             ("ts_ms", ""),
@@ -532,13 +532,17 @@ pub(super) const VIEWS: &[ViewDoc] = &[
             ("symbol", ""),
             ("asset", ""),
             ("stated_by", "chain of the record that states the level"),
+            ("height", ""),
+            ("collateral_token", "collateral that the statement is of; NULL where it is of all"),
             ("computed_long", "longs that follow from the base and the fills since, canonical units"),
             ("computed_short", "shorts likewise"),
             ("stated_long", "longs as stated"),
             ("stated_short", "shorts as stated"),
             ("difference_long", "computed less stated"),
             ("difference_short", "computed less stated"),
-            ("equal", "1 where both differences are nothing"),
+            ("difference_long_native", "computed less stated in the contract's units, as text; NULL where fills count in another unit"),
+            ("difference_short_native", "computed less stated in the contract's units, as text; NULL where fills count in another unit"),
+            ("equal", "1 where no difference is left"),
         ],
     },
     ViewDoc {

@@ -1,0 +1,31 @@
+//! Stored raw records decoded once more, with today's decoders.
+
+use async_trait::async_trait;
+
+use crate::{BlockRange, BlockRef, ChainId, Commit, Committed, RawRecord, Store, StoreError, StreamId, VenueSlug};
+
+/// A stored range as it was read: the same streams are covered throughout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRange {
+    /// The heights.
+    pub range: BlockRange,
+    /// Streams that are covered throughout the range.
+    pub streams: Vec<StreamId>,
+    /// Stored blocks of the range, ascending.
+    pub blocks: Vec<BlockRef>,
+    /// All records of the range with the stream each came by, canonical order.
+    pub records: Vec<(StreamId, RawRecord)>,
+    /// The first height that has rows but no raw record: those were removed, so that its rows cannot be made anew.
+    pub without_raw: Option<u64>,
+}
+
+/// A store whose rows can be made anew from its raw records.
+#[async_trait]
+pub trait RedecodeStore: Store {
+    /// The first covered part of a range, not larger than one transaction bears; `None` where nothing of it is covered.
+    async fn stored_range(&self, chain: ChainId, range: BlockRange) -> Result<Option<StoredRange>, StoreError>;
+
+    /// One transaction: the rows of these venues in the commit's range go with their contributions, and those of its events
+    /// come. Raw records, blocks and coverage stay as they are. `records` of the commit must be all of the range.
+    async fn replace(&self, commit: Commit, venues: &[VenueSlug]) -> Result<Committed, StoreError>;
+}
