@@ -84,7 +84,7 @@ async fn check_market(tx: &mut Tx, market: &Market, done: &mut OiChecks) -> Resu
         let mut ways: [Option<Way>; 2] = [None, None];
         for now in stated {
             let mut found: [Option<(Way, Level)>; 2] = [None, None];
-            for side in 0..2 {
+            for side in [0, 1] {
                 let Some(level) = now.sides[side] else { continue };
                 let way = ways[side].filter(|way| is_covered(&covered, way.at_ms, now.ts_ms));
                 let start = Way { base_ms: now.ts_ms, at: [now.key[0], now.key[1]], at_ms: now.ts_ms, level };
@@ -205,7 +205,11 @@ fn push(out: &mut Bulk, market: &Market, token: &str, now: &Stated, found: &[Opt
         difference_native[0].into(),
         difference_native[1].into(),
     ]);
-    difference_q.iter().flatten().any(|difference| *difference != 0) || difference_native.iter().flatten().any(|native| !native.is_zero())
+    // Canonical quantities are rounded, each by itself: where the contract's integers are known, these decide.
+    [0, 1].iter().any(|side| match (difference_native[*side], difference_q[*side]) {
+        (Some(native), _) => !native.is_zero(),
+        (None, q) => q.is_some_and(|q| q != 0),
+    })
 }
 
 const COLUMNS: &[&str] = &[

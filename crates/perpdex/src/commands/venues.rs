@@ -8,7 +8,7 @@ use crate::output::{Format, Grid};
 
 /// Lists the registry: one row per deployment, and below the table what the sources leave unverified.
 pub(crate) fn run(output: OutputArgs) -> CommandResult {
-    let mut grid = Grid::new(&["venue", "group", "name", "model", "chain", "first_height", "gives", "address"]);
+    let mut grid = Grid::new(&["venue", "group", "name", "model", "chain", "first_height", "gives", "layout", "address"]);
     let machine = output.format() != Format::Table;
     if machine {
         grid.columns.push("unverified".to_owned());
@@ -23,6 +23,7 @@ pub(crate) fn run(output: OutputArgs) -> CommandResult {
                 deployment.chain.to_string().into(),
                 deployment.first_height.into(),
                 info.gives.join(" ").into(),
+                info.layout.into(),
                 deployment.address.into(),
             ];
             if machine {

@@ -542,7 +542,7 @@ pub(super) const VIEWS: &[ViewDoc] = &[
             ("difference_short", "computed less stated"),
             ("difference_long_native", "computed less stated in the contract's units, as text; NULL where fills count in another unit"),
             ("difference_short_native", "computed less stated in the contract's units, as text; NULL where fills count in another unit"),
-            ("equal", "1 where no difference is left"),
+            ("equal", "1 where nothing differs: the contract's units decide where they are known"),
         ],
     },
     ViewDoc {
