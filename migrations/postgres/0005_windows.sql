@@ -42,6 +42,16 @@ CREATE TABLE asset_hour (
   PRIMARY KEY (asset_id, venue_id, hour_id)
 );
 CREATE INDEX asset_hour_hour ON asset_hour (hour_id);
+-- The median of an asset's marks over venues, in hours in which one of its markets has no price of its own.
+CREATE TABLE asset_mark (
+  asset_id BIGINT NOT NULL,
+  hour_id BIGINT NOT NULL,
+  mark TEXT NOT NULL,
+  mark_f DOUBLE PRECISION NOT NULL,
+  age_ms BIGINT NOT NULL,
+  venues BIGINT NOT NULL,
+  PRIMARY KEY (asset_id, hour_id)
+);
 CREATE TABLE price_divergence (
   market_id BIGINT NOT NULL,
   hour_id BIGINT NOT NULL,
@@ -132,6 +142,15 @@ CREATE TABLE signals (
   PRIMARY KEY (name, asset_id, venue_id, hour_id)
 );
 CREATE INDEX signals_hour ON signals (hour_id);
+
+CREATE VIEW v_venue_share_daily AS
+SELECT to_char(to_timestamp((x.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, x.day_id * 86400000 AS ts_ms, x.day_id, v.slug AS venue, v.venue_group, COALESCE(a.symbol, 'ALL') AS asset, CAST(x.oi AS DOUBLE PRECISION) / 1e6 AS oi_one_usd,
+  CAST(x.oi AS DOUBLE PRECISION) / NULLIF(CAST(SUM(x.oi) OVER w AS BIGINT), 0) AS oi_share, o.venue_list AS oi_venue_list, CAST(x.vol AS DOUBLE PRECISION) / 1e6 AS volume_usd, CAST(x.vol AS DOUBLE PRECISION) / NULLIF(CAST(SUM(x.vol) OVER w AS BIGINT), 0) AS volume_share, t.venue_list AS volume_venue_list
+FROM (SELECT day_id, venue_id, asset_id, oi_one_usd_e6 AS oi, volume_usd_e6 AS vol FROM h_venue_asset_day
+  UNION ALL SELECT day_id, venue_id, 0, CASE WHEN COUNT(oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(oi_one_usd_e6) AS BIGINT) END AS oi, CASE WHEN COUNT(volume_usd_e6) = COUNT(*) THEN CAST(SUM(volume_usd_e6) AS BIGINT) END AS vol FROM h_venue_asset_day GROUP BY day_id, venue_id) x
+JOIN venues v ON v.venue_id = x.venue_id LEFT JOIN assets a ON a.asset_id = x.asset_id
+LEFT JOIN concentration_day o ON o.asset_id = x.asset_id AND o.day_id = x.day_id AND o.basis = 'oi_one'
+LEFT JOIN concentration_day t ON t.asset_id = x.asset_id AND t.day_id = x.day_id AND t.basis = 'volume' WINDOW w AS (PARTITION BY x.day_id, x.asset_id);
 
 CREATE VIEW v_asset_hourly AS
 SELECT to_char(to_timestamp((h.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, h.hour_id * 3600000 AS ts_ms, h.hour_id, a.symbol AS asset, COALESCE(v.slug, 'ALL') AS venue, h.venue_list, CAST(h.gross_q AS DOUBLE PRECISION) / a.qty_unit AS oi_gross, CAST(h.gross_q AS DOUBLE PRECISION) / a.qty_unit / 2 AS oi_one,

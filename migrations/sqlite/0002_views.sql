@@ -144,13 +144,6 @@ SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (d.day_id * 86400000) / 1000, 'unixepoch')
   CAST(d.organic_usd_e6 AS REAL) / 1e6 AS organic_usd, CAST(d.oi_one_usd_e6 AS REAL) / NULLIF(d.volume_usd_e6, 0) AS oi_over_volume, CAST(d.volume_usd_e6 AS REAL) / NULLIF(d.oi_one_usd_e6, 0) AS turnover
 FROM h_venue_asset_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
 
-CREATE VIEW v_venue_share_daily AS
-SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (x.day_id * 86400000) / 1000, 'unixepoch') AS time, x.day_id * 86400000 AS ts_ms, x.day_id, v.slug AS venue, v.venue_group, COALESCE(a.symbol, 'ALL') AS asset, CAST(x.oi AS REAL) / 1e6 AS oi_one_usd,
-  CAST(x.oi AS REAL) / NULLIF(CAST(SUM(x.oi) OVER w AS INTEGER), 0) AS oi_share, CAST(x.vol AS REAL) / 1e6 AS volume_usd, CAST(x.vol AS REAL) / NULLIF(CAST(SUM(x.vol) OVER w AS INTEGER), 0) AS volume_share
-FROM (SELECT day_id, venue_id, asset_id, oi_one_usd_e6 AS oi, volume_usd_e6 AS vol FROM h_venue_asset_day
-  UNION ALL SELECT day_id, venue_id, 0, CASE WHEN COUNT(oi_one_usd_e6) = COUNT(*) THEN CAST(SUM(oi_one_usd_e6) AS INTEGER) END AS oi, CASE WHEN COUNT(volume_usd_e6) = COUNT(*) THEN CAST(SUM(volume_usd_e6) AS INTEGER) END AS vol FROM h_venue_asset_day GROUP BY day_id, venue_id) x
-JOIN venues v ON v.venue_id = x.venue_id LEFT JOIN assets a ON a.asset_id = x.asset_id WINDOW w AS (PARTITION BY x.day_id, x.asset_id);
-
 CREATE VIEW v_chain_breakdown_daily AS
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (x.day_id * 86400000) / 1000, 'unixepoch') AS time, x.day_id * 86400000 AS ts_ms, x.day_id, v.slug AS venue, v.venue_group, c.slug AS chain, CAST(x.vol AS REAL) / 1e6 AS volume_usd, CAST(x.oi AS REAL) / 1e6 AS oi_one_usd, CAST(x.liq AS REAL) / 1e6 AS liq_usd, CAST(x.fees AS REAL) / 1e6 AS fees_usd, CAST(x.flow_in AS REAL) / 1e6 AS deposits_usd, CAST(x.flow_out AS REAL) / 1e6 AS withdrawals_usd, CAST(x.flow_in - x.flow_out AS REAL) / 1e6 AS net_flow_usd,
   CAST(x.vol AS REAL) / NULLIF(CAST(SUM(x.vol) OVER w AS INTEGER), 0) AS chain_share_volume, CAST(x.oi AS REAL) / NULLIF(CAST(SUM(x.oi) OVER w AS INTEGER), 0) AS chain_share_oi

@@ -9,6 +9,8 @@ mod anchor;
 mod funding;
 mod mark;
 
+pub use mark::MEDIAN;
+
 /// A stretch of time in which a family of records of the market is known, unix milliseconds, inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoveredTime {
@@ -103,6 +105,17 @@ pub struct MarkPoint {
     pub price: Decimal,
 }
 
+/// What an asset was worth on other venues at the end of an hour in which a market of it had no price of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MedianMark {
+    /// Hour.
+    pub hour_id: i64,
+    /// Median over venues, quote per canonical unit.
+    pub price: Decimal,
+    /// Age of the oldest price behind it at the hour's end, milliseconds.
+    pub age_ms: i64,
+}
+
 /// One rate or index row in canonical order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RatePoint {
@@ -170,6 +183,8 @@ pub struct MarketHistory {
     pub bases: Vec<AnchorBase>,
     /// Last price of each hour and kind, ascending by hour, from `mark_age_ms_max` before `from_hour` on.
     pub marks: Vec<MarkPoint>,
+    /// Medians over venues, ascending, at most one an hour: the mark where the market has none of its own.
+    pub medians: Vec<MedianMark>,
     /// Rates and index values by time, then canonical order: all from `from_hour` on, and of each kind and side the last
     /// before.
     pub rates: Vec<RatePoint>,
@@ -203,7 +218,7 @@ pub struct HourLevel {
     pub short_tw_q: Option<i64>,
     /// Mark at the hour's end, quote per canonical unit.
     pub mark: Option<Decimal>,
-    /// mark, oracle, index, mid or execution.
+    /// mark, oracle, index, mid, execution or median.
     pub mark_source: Option<&'static str>,
     /// Age of the mark at the hour's end, milliseconds.
     pub mark_age_ms: Option<i64>,
@@ -276,7 +291,7 @@ pub fn levels(history: &MarketHistory) -> MarketHours {
     let are_apart = history.liquidations_covered != history.fills_covered;
     let liquidations_covered = history.covered_from_listing(&history.liquidations_covered);
     let mut stated = history.stated.iter().peekable();
-    let mut marks = mark::Ladder::new(&history.marks, history.mark_age_ms_max);
+    let mut marks = mark::Ladder::new(&history.marks, &history.medians, history.mark_age_ms_max);
     for hour_id in history.from_hour..=history.last_hour {
         let mut failed = Failed { hour_id, failures: &mut out.failures };
         let fills_ppm = covered_ppm(&fills_covered, hour_id);

@@ -22,8 +22,8 @@ pub use contribution::{
 pub use days::{DAY_SUMS, DayHour, MarketDay, days};
 pub use expand::{ExpandError, Expanded, WaitFor, expand};
 pub use levels::{
-    AnchorBase, AnchorPart, CoveredTime, FULL_PPM, HourDelta, HourFailure, HourFunding, HourLevel, Level, MarkPoint, MarketHistory,
-    MarketHours, RatePoint, RateValue, STATED_AGE_MS_MAX, STATED_LATE_MS_MAX, StatedLevel, levels, one_sided_usd_e6,
+    AnchorBase, AnchorPart, CoveredTime, FULL_PPM, HourDelta, HourFailure, HourFunding, HourLevel, Level, MEDIAN, MarkPoint, MarketHistory,
+    MarketHours, MedianMark, RatePoint, RateValue, STATED_AGE_MS_MAX, STATED_LATE_MS_MAX, StatedLevel, levels, one_sided_usd_e6,
 };
 pub use position::{Position, PositionRow};
 pub use rows::{
@@ -31,8 +31,8 @@ pub use rows::{
     RowKey, TokenPriceRow, TokenRow, day_id, hour_id, minute_id,
 };
 pub use windows::{
-    AssetHour, CascadeParams, CascadeSide, CascadeSpan, Concentration, Divergence, ExtremeParams, FoundCascades, FundingExtreme, LiqMinute,
-    MarketMark, Signal, SignalParams, SignalPoint, VenueHour, asset_hours, cascades, concentration, divergences, extremes, holding_ms,
-    relative_ppm, signals,
+    AssetHour, AssetMark, CascadeParams, CascadeSide, CascadeSpan, Concentration, Divergence, ExtremeParams, FoundCascades, FundingExtreme,
+    LiqMinute, MarketMark, OwnMark, Signal, SignalParams, SignalPoint, VenueHour, asset_hours, asset_marks, cascades, concentration,
+    divergences, extremes, holding_ms, relative_ppm, signals,
 };
 pub use zones::PriceZone;

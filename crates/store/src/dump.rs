@@ -69,6 +69,7 @@ const TABLES: &[(&str, Compared)] = &[
     ("dirty_assets", Compared::No),
     ("reduce_params", Compared::Whole(2)),
     ("asset_hour", Compared::Whole(3)),
+    ("asset_mark", Compared::Whole(2)),
     ("price_divergence", Compared::Whole(2)),
     ("holding_time_day", Compared::Whole(4)),
     ("concentration_day", Compared::Whole(3)),

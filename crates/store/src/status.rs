@@ -19,6 +19,8 @@ pub struct Status {
     pub chains: Vec<ChainStatus>,
     /// Waiting events by what they wait for.
     pub unresolved: Vec<(String, i64)>,
+    /// Numbers that the reducer could not write: rows of `v_reduce_failures`.
+    pub reduce_failures: i64,
     /// Raw records in which the store differs from what verification proved.
     pub differences: Vec<Difference>,
     /// The newest run of each chain.
@@ -78,7 +80,8 @@ impl Status {
     pub fn is_complete(&self) -> bool {
         let known = |stream: &StreamStatus| stream.missing.is_empty() && stream.holes.is_empty() && stream.wanted_to.is_some();
         let whole = self.streams.iter().filter(|stream| stream.target.is_some()).all(known);
-        whole && self.differences.is_empty() && self.chains.iter().all(|chain| chain.decode_failures == 0)
+        let exact = self.differences.is_empty() && self.reduce_failures == 0;
+        whole && exact && self.chains.iter().all(|chain| chain.decode_failures == 0)
     }
 }
 
@@ -107,7 +110,8 @@ pub(crate) async fn status(db: &Db) -> Result<Status> {
     let streams = streams.into_iter().map(|(stream, rows)| stream_status(stream.clone(), rows, finalized(stream.chain))).collect();
     let sql = "SELECT target, COUNT(*) FROM unresolved GROUP BY target ORDER BY target";
     let unresolved = db.rows(sql, Vec::new()).await?.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect::<Result<_>>()?;
-    Ok(Status { streams, chains, unresolved, differences: verify::differences(db).await?, runs: runs::all(db).await? })
+    let reduce_failures = first_int(&db.rows("SELECT COUNT(*) FROM reduce_failures", Vec::new()).await?)?;
+    Ok(Status { streams, chains, unresolved, reduce_failures, differences: verify::differences(db).await?, runs: runs::all(db).await? })
 }
 
 #[derive(Default)]

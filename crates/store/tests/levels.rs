@@ -4,14 +4,16 @@ mod support;
 
 use perpdex_core::{Amount, Basis, Commit, Event, EventBody, MarketListed, OiAnchor, OiBasis, Size, Store};
 use perpdex_store::{SqlStore, Value};
-use support::Database;
 use support::history::{self, ASTER, GMX, block, commit, stream, targets, wide};
+use support::{Database, assert_same};
 
 on_both_engines! {
     parts_of_two_collaterals_make_one_level,
     a_takeover_is_no_mark,
     a_market_that_overflows_stops_no_other,
     a_late_price_reaches_the_hours_up_to_the_next,
+    a_level_that_failed_begins_at_no_later_statement,
+    a_market_without_prices_goes_by_the_median_of_other_venues,
 }
 
 /// A commit of single events, each with a record of its own.
@@ -159,4 +161,62 @@ async fn a_late_price_reaches_the_hours_up_to_the_next(database: Database) {
     store.commit(told((11, 19), &events)).await.unwrap();
     store.reduce().await.unwrap();
     assert_eq!(rows(&store, marks).await[..3], ["0 60001", "1 60002", "2 60003"]);
+}
+
+async fn a_level_that_failed_begins_at_no_later_statement(database: Database) {
+    let one = |height, body| history::event(height, 0, 0, GMX, Some("0xpair"), body);
+    let mut lost = history::open("never opened", 100);
+    if let EventBody::Fill(fill) = &mut lost {
+        std::mem::swap(&mut fill.before, &mut fill.after);
+    }
+    let events = [
+        one(3, pair()),
+        one(10, lost),
+        one(36, stated("0xa", Some(90), None)),
+        one(37, stated("0xa", None, Some(40))),
+        one(38, stated("0xb", Some(8), None)),
+        one(40, stated("0xb", None, Some(4))),
+    ];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    for range in [(0, 25), (26, 50)] {
+        store.commit(told(range, &events)).await.unwrap();
+        store.reduce().await.unwrap();
+    }
+    assert_eq!(rows(&store, "SELECT hour_id - 480000, column_name FROM reduce_failures").await, ["1 long_q"]);
+    let before = store.dump().await.unwrap();
+    store.rebuild().await.unwrap();
+    assert_same(&store.dump().await.unwrap(), &before, "made anew");
+}
+
+async fn a_market_without_prices_goes_by_the_median_of_other_venues(database: Database) {
+    let aster = |height, body| history::event(height, 0, 0, ASTER, Some("0xbase"), body);
+    let gmx = |height, rec, body| history::event(height, rec, 0, GMX, Some("0xbtc"), body);
+    // Aster's only price is its execution in the first hour; that of GMX comes in every hour, the third one late.
+    let events = [
+        aster(0, history::listed(Some("BTC/USD"), None, true)),
+        aster(1, history::open("a", 100)),
+        gmx(2, 1, history::price(1_000)),
+        gmx(10, 1, history::price(2_000)),
+        gmx(20, 1, history::price(3_000)),
+        gmx(30, 1, history::price(4_000)),
+    ];
+    let marks = "SELECT k.hour_id - 480000, k.mark, k.mark_source, k.one_mark_usd_e6 FROM market_hour k JOIN markets m ON m.market_id = k.market_id \
+                 WHERE m.market_key = '0xbase' AND k.hour_id < 480004 ORDER BY k.hour_id";
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    for range in [(0, 17), (26, 40)] {
+        store.commit(told(range, &events)).await.unwrap();
+        store.reduce().await.unwrap();
+    }
+    assert_eq!(rows(&store, marks).await, ["0 3100 execution 15500000", "1 60002 median -", "2 - - -", "3 60004 median -"]);
+    store.commit(told((18, 25), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    let wanted = ["0 3100 execution 15500000", "1 60002 median 300010000", "2 60003 median 300015000", "3 60004 median 300020000"];
+    assert_eq!(rows(&store, marks).await, wanted);
+    let apart = "SELECT COUNT(*) FROM price_divergence p JOIN markets m ON m.market_id = p.market_id WHERE m.market_key = '0xbase'";
+    assert_eq!(rows(&store, apart).await, ["1"], "a median says nothing against the others");
+    let before = store.dump().await.unwrap();
+    store.rebuild().await.unwrap();
+    assert_same(&store.dump().await.unwrap(), &before, "made anew");
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::Value as Json;
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use support::{Database, Engine};
 
@@ -41,6 +42,9 @@ const FACTS: &[&str] = &[
 ];
 /// Rows of facts that PostgreSQL may read for one day, as a multiple of the day's share of the fills.
 const READ_MAX: u64 = 2;
+/// In a store with more fills than this the other facts are thinned, to that many fills' share: disk is finite, and what
+/// the fills tell the planner is what is tested.
+const UNTHINNED: u64 = 5_000_000;
 
 /// The column by which a view is asked for a day.
 #[derive(Clone, Copy)]
@@ -99,6 +103,7 @@ fn statements(engine: Engine) -> Vec<String> {
         .replace("{step_ms}", &step_ms.to_string())
         .replace("{rows}", &rows(engine).to_string())
         .replace("{days}", &DAYS.to_string())
+        .replace("{thin}", &(rows(engine) / UNTHINNED).max(1).to_string())
         .replace("{payload}", payload);
     text.split("\n\n").skip(1).map(str::to_owned).collect()
 }
@@ -118,6 +123,7 @@ async fn a_day_is_read_without_the_history(database: Database) {
 
 async fn sqlite(url: &str) -> Vec<String> {
     let mut connection = SqliteConnection::connect(url).await.unwrap();
+    let started = Instant::now();
     // The store is thrown away: what a crash would leave does not matter.
     for sql in ["PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -262144"]
         .map(str::to_owned)
@@ -126,6 +132,9 @@ async fn sqlite(url: &str) -> Vec<String> {
     {
         sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut connection).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     }
+    let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+    let bytes: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+    eprintln!("sqlite: {} fills, {} MB, filled in {} s", rows(Engine::Sqlite), bytes >> 20, started.elapsed().as_secs());
     let sql = "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE 'v%' ORDER BY name";
     let views: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
     let roots = sqlx::query("SELECT rootpage, tbl_name FROM sqlite_master WHERE rootpage > 0").fetch_all(&mut connection).await.unwrap();
@@ -174,9 +183,10 @@ fn is_refused(view: &str, table: &str) -> bool {
 
 async fn postgres(url: &str) -> Vec<String> {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    for sql in statements(Engine::Postgres) {
-        sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut connection).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
-    }
+    let started = Instant::now();
+    fill_postgres(&mut connection).await;
+    let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())").fetch_one(&mut connection).await.unwrap();
+    eprintln!("postgres: {} fills, {} MB, filled in {} s", rows(Engine::Postgres), bytes >> 20, started.elapsed().as_secs());
     let sql = "SELECT table_name::text FROM information_schema.views WHERE table_schema = 'public' AND table_name LIKE 'v%' ORDER BY 1";
     let views: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
     let day_rows = rows(Engine::Postgres) / DAYS;
@@ -198,6 +208,31 @@ async fn postgres(url: &str) -> Vec<String> {
     }
     connection.close().await.unwrap();
     faults
+}
+
+/// Fills a store that is thrown away: without a log, and with the indexes of facts built at the end.
+async fn fill_postgres(connection: &mut PgConnection) {
+    let mut run = async |sql: String| -> Vec<PgRow> {
+        let error = |error| panic!("{error}\n{sql}");
+        sqlx::raw_sql(AssertSqlSafe(sql.clone())).fetch_all(&mut *connection).await.unwrap_or_else(error)
+    };
+    let mut indexes = Vec::new();
+    for table in FACTS {
+        run(format!("ALTER TABLE {table} SET UNLOGGED")).await;
+        let of_no_key = format!(
+            "SELECT indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = '{table}' \
+             AND indexname NOT IN (SELECT conname FROM pg_constraint)"
+        );
+        for row in run(of_no_key).await {
+            run(format!("DROP INDEX {}", row.get::<String, _>(0))).await;
+            indexes.push(row.get::<String, _>(1));
+        }
+    }
+    let mut statements = statements(Engine::Postgres);
+    let analyze = statements.pop().unwrap();
+    for sql in statements.into_iter().chain(["SET maintenance_work_mem = '512MB'".to_owned()]).chain(indexes).chain([analyze]) {
+        run(sql).await;
+    }
 }
 
 /// What the steps of a plan have read.

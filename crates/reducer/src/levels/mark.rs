@@ -1,10 +1,14 @@
-//! The mark of a market at an hour's end: the best kind of price that is not too old.
+//! The mark of a market at an hour's end: the best kind of its own prices that is not too old, else what its asset is worth
+//! on other venues.
 
 use perpdex_core::{Decimal, PriceKind};
 
-use super::{HOUR_MS, MarkPoint};
+use super::{HOUR_MS, MarkPoint, MedianMark};
 
-/// Kinds from best to last resort. An execution older than an hour is none: the configured age bounds all alike.
+/// Source of a mark that is the asset's median over venues.
+pub const MEDIAN: &str = "median";
+
+/// Kinds of a market's own prices from best to last resort. An execution older than an hour is none: the configured age bounds all alike.
 const LADDER: [(Option<PriceKind>, &str); 5] = [
     (Some(PriceKind::Mark), "mark"),
     (Some(PriceKind::Oracle), "oracle"),
@@ -25,12 +29,13 @@ pub(super) struct Mark {
 pub(super) struct Ladder<'a> {
     points: std::iter::Peekable<std::slice::Iter<'a, MarkPoint>>,
     newest: [Option<&'a MarkPoint>; LADDER.len()],
+    medians: std::iter::Peekable<std::slice::Iter<'a, MedianMark>>,
     age_ms_max: i64,
 }
 
 impl<'a> Ladder<'a> {
-    pub(super) fn new(points: &'a [MarkPoint], age_ms_max: i64) -> Ladder<'a> {
-        Ladder { points: points.iter().peekable(), newest: [None; LADDER.len()], age_ms_max }
+    pub(super) fn new(points: &'a [MarkPoint], medians: &'a [MedianMark], age_ms_max: i64) -> Ladder<'a> {
+        Ladder { points: points.iter().peekable(), newest: [None; LADDER.len()], medians: medians.iter().peekable(), age_ms_max }
     }
 
     /// The mark at the end of an hour; hours must ascend.
@@ -41,10 +46,17 @@ impl<'a> Ladder<'a> {
             }
         }
         let end_ms = (hour_id + 1) * HOUR_MS;
-        LADDER.iter().zip(self.newest).find_map(|((_, source), point)| {
+        let own = LADDER.iter().zip(self.newest).find_map(|((_, source), point)| {
             let point = point?;
             let age_ms = end_ms - point.ts_ms;
             (age_ms <= self.age_ms_max).then_some(Mark { price: point.price, source, age_ms })
-        })
+        });
+        own.or_else(|| self.median_at(hour_id))
+    }
+
+    fn median_at(&mut self, hour_id: i64) -> Option<Mark> {
+        while self.medians.next_if(|median| median.hour_id < hour_id).is_some() {}
+        let median = self.medians.peek().filter(|median| median.hour_id == hour_id)?;
+        Some(Mark { price: median.price, source: MEDIAN, age_ms: median.age_ms })
     }
 }

@@ -28,6 +28,7 @@ fn history(hours: i64) -> MarketHistory {
         deltas: Vec::new(),
         bases: Vec::new(),
         marks: Vec::new(),
+        medians: Vec::new(),
         rates: Vec::new(),
         mark_age_ms_max: HOUR_MS,
     }
@@ -35,6 +36,29 @@ fn history(hours: i64) -> MarketHistory {
 
 fn longs(history: &MarketHistory) -> Vec<Option<i64>> {
     levels(history).levels.iter().map(|level| level.long_q).collect()
+}
+
+#[test]
+fn the_median_over_venues_is_the_last_resort() {
+    let price = |number: i64| Decimal::from(number);
+    let market = MarketHistory {
+        deltas: vec![delta(0, 4, 2)],
+        marks: vec![MarkPoint { hour_id: H + 1, ts_ms: at(1, 30), kind: None, price: price(100) }],
+        medians: vec![
+            MedianMark { hour_id: H + 1, price: price(7), age_ms: 5 },
+            MedianMark { hour_id: H + 3, price: price(90), age_ms: 1_000 },
+        ],
+        ..history(4)
+    };
+    let rows = levels(&market).levels;
+    let marks: Vec<_> = rows.iter().map(|row| (row.mark_source, row.mark_age_ms, row.one_mark_usd_e6)).collect();
+    let wanted = [
+        (None, None, None),
+        (Some("execution"), Some(1_800_000), Some(300_000_000)),
+        (None, None, None),
+        (Some("median"), Some(1_000), Some(270_000_000)),
+    ];
+    assert_eq!(marks, wanted);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod signals;
 pub use cascade::{CascadeParams, CascadeSide, CascadeSpan, FoundCascades, LiqMinute, cascades};
 pub use extremes::{ExtremeParams, FundingExtreme, extremes};
 pub use shares::{
-    AssetHour, Concentration, Divergence, MarketMark, VenueHour, asset_hours, concentration, divergences, holding_ms, relative_ppm,
+    AssetHour, AssetMark, Concentration, Divergence, MarketMark, OwnMark, VenueHour, asset_hours, asset_marks, concentration, divergences,
+    holding_ms, relative_ppm,
 };
 pub use signals::{Signal, SignalParams, SignalPoint, signals};

@@ -21,7 +21,7 @@ pub struct VenueHour {
     pub level: Option<(i64, i64)>,
     /// One-sided open interest at mark at its end, micro-dollars.
     pub one_mark_usd_e6: Option<i64>,
-    /// Mark at its end.
+    /// Mark of its own prices at its end.
     pub mark: Option<Decimal>,
     /// Taker volume, liquidated longs, liquidated shorts; read only where the hour is known in whole, `None` where no record tells
     /// them.
@@ -165,6 +165,46 @@ fn median(mut prices: Vec<Decimal>) -> Option<Decimal> {
     }
     let sum = middle.add(prices.get(prices.len() / 2 - 1)?).ok()?;
     sum.div(&Decimal::from(2), sum.scale.saturating_add(1)).ok()
+}
+
+/// A market of an asset at an hour's end, with the mark of its own prices if it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnMark {
+    /// Hour.
+    pub hour_id: i64,
+    /// Venue.
+    pub venue_id: i64,
+    /// Quote per canonical unit, and its age at the hour's end, milliseconds.
+    pub mark: Option<(Decimal, i64)>,
+}
+
+/// What an asset was worth at the end of an hour in which one of its markets had no mark of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssetMark {
+    /// Hour.
+    pub hour_id: i64,
+    /// Median over venues, of which each is the median of its markets'.
+    pub mark: Decimal,
+    /// Age of the oldest of the marks, milliseconds.
+    pub age_ms: i64,
+    /// Venues with a mark.
+    pub venues: i64,
+}
+
+/// The asset's median mark in each hour in which a market needs it and another has one. `markets` ascend by hour.
+pub fn asset_marks(markets: &[OwnMark]) -> Vec<AssetMark> {
+    let of_hour = |hour: &[OwnMark]| {
+        let mut venues: BTreeMap<i64, Vec<Decimal>> = BTreeMap::new();
+        for (venue_id, (mark, _)) in hour.iter().filter_map(|market| Some((market.venue_id, market.mark?))) {
+            venues.entry(venue_id).or_default().push(mark);
+        }
+        let is_needed = hour.iter().any(|market| market.mark.is_none());
+        let age_ms = hour.iter().filter_map(|market| market.mark).map(|(_, age_ms)| age_ms).max().filter(|_| is_needed)?;
+        let medians: Vec<Decimal> = venues.into_values().filter_map(median).collect();
+        let venues = i64::try_from(medians.len()).ok()?;
+        Some(AssetMark { hour_id: hour[0].hour_id, mark: median(medians)?, age_ms, venues })
+    };
+    markets.chunk_by(|a, b| a.hour_id == b.hour_id).filter_map(of_hour).collect()
 }
 
 /// A market's mark at an hour's end.

@@ -12,7 +12,7 @@ const RATES: [Column; 4] = [
     number("rate_1h_pct", "per hour %", 5),
     number("rate_8h_pct", "per 8 h %", 4),
     number("apr_pct", "per year %", 2),
-    number("oi_covered_share", "OI with a rate", 3),
+    number("oi_covered_share", "share of OI with a rate", 3),
 ];
 const PAID: [Column; 3] = [
     number("funding_charged_usd", "funding paid USD", 0),

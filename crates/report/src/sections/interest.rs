@@ -34,6 +34,9 @@ pub(super) fn section(input: &Input) -> Result<Section, AmountError> {
         title: "Open interest",
         conventions: vec![
             "one-sided, (long + short) / 2, at mark, at the end of the window; sites that add both sides show twice as much".to_owned(),
+            "mark: the market's own mark, oracle, index or mid price or its last execution, none older than the store's limit (an hour); \
+             where it has none, the median of the asset's marks over the other venues"
+                .to_owned(),
             "change: against the end of the hour before the window; by quantity = each market's change of quantity at its mark before, \
              by price = the rest, so that both add up to the change"
                 .to_owned(),

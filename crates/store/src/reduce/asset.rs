@@ -8,9 +8,9 @@ use perpdex_reducer::{
     extremes, holding_ms, signals,
 };
 
-use super::cascade;
 use super::params::Params;
 use super::replace::replace;
+use super::{asset_mark, cascade};
 use crate::dirty::{Touched, mark_assets};
 use crate::sql::{Bulk, Param, Record, Result, Tx};
 
@@ -18,6 +18,8 @@ use crate::sql::{Bulk, Param, Record, Result, Tx};
 pub(super) async fn reduce(tx: &mut Tx, params: &Params, asset_id: i64, hours: (i64, i64)) -> Result<()> {
     let symbols = tx.rows("SELECT symbol FROM assets WHERE asset_id = $1", vec![asset_id.into()]).await?;
     let symbol = symbols.first().map_or(Ok(String::new()), |row| row.string(0))?;
+    // Commits between two transactions may have changed a mark since the markets took the medians.
+    asset_mark::write(tx, asset_id, hours).await?;
     write_hours(tx, asset_id, hours).await?;
     write_extremes(tx, params, asset_id, &symbol, hours).await?;
     write_signals(tx, params, asset_id, &symbol, hours).await?;
@@ -51,7 +53,8 @@ fn opt_decimal(r: &Record, at: usize) -> Result<Option<Decimal>> {
 
 /// `asset_hour` and `price_divergence`.
 async fn write_hours(tx: &mut Tx, asset_id: i64, (from, to): (i64, i64)) -> Result<()> {
-    let sql = "SELECT k.hour_id, m.venue_id, k.market_id, k.fills_ppm, k.long_q, k.short_q, k.one_mark_usd_e6, k.mark, a.volume_usd_e6, \
+    // A market that goes by the median says nothing of its own.
+    let sql = "SELECT k.hour_id, m.venue_id, k.market_id, k.fills_ppm, k.long_q, k.short_q, k.one_mark_usd_e6, CASE WHEN k.mark_source <> 'median' THEN k.mark END, a.volume_usd_e6, \
                a.liq_long_usd_e6, a.liq_short_usd_e6, f.weight_usd_e6, f.weighted_usd_e9, \
                CASE WHEN v.liquidation_feed = 'complete' AND COALESCE(k.liquidations_ppm, k.fills_ppm) = 1000000 THEN 1 ELSE 0 END \
                FROM markets m JOIN venues v ON v.venue_id = m.venue_id JOIN market_hour k ON k.market_id = m.market_id \

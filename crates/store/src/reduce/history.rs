@@ -2,8 +2,8 @@
 
 use perpdex_core::{BlockRange, CHAINS, ChainId, ChainKind, Decimal, Family, IndexBasis, LiquidationFeed, Period, PriceKind, VenueSlug};
 use perpdex_reducer::{
-    CoveredTime, HOUR_MS, HourDelta, Level, MarkPoint, MarketHistory, Moment, RatePoint, RateValue, STATED_LATE_MS_MAX, StatedLevel,
-    hour_id,
+    CoveredTime, HOUR_MS, HourDelta, Level, MarkPoint, MarketHistory, MedianMark, Moment, RatePoint, RateValue, STATED_LATE_MS_MAX,
+    StatedLevel, hour_id,
 };
 
 use super::bases;
@@ -84,13 +84,17 @@ pub(super) async fn load(
     let states_levels = market.chain.info().is_some_and(|info| info.kind == ChainKind::OffChain);
     let before = before.filter(|_| !states_levels);
     let starts_at_zero = !states_levels && starts_at_zero(market, &fills);
-    // A stretch in which the level is known already begins at no anchor.
+    // A stretch in which the level is known already begins at no anchor; one in which it could not go on does not begin again.
     let is_known = before.is_some() || (starts_at_zero && from_hour == first_hour);
+    let failed_ms = last_failed_hour(tx, market.id, from_hour).await?.map(|hour| (hour + 1) * HOUR_MS);
+    let is_spent = |stretch: &CoveredTime| is_known || failed_ms.is_some_and(|failed_ms| stretch.from_ms < failed_ms);
     let known_at_ms = if from_hour == first_hour { market.first_ms } else { from_ms };
     let wanting: Vec<CoveredTime> = fills
         .iter()
         .filter(|stretch| {
-            !states_levels && stretch.to_ms >= from_ms && !(is_known && stretch.from_ms <= known_at_ms && known_at_ms <= stretch.to_ms)
+            !states_levels
+                && stretch.to_ms >= from_ms
+                && !(is_spent(stretch) && stretch.from_ms <= known_at_ms && known_at_ms <= stretch.to_ms)
         })
         .copied()
         .collect();
@@ -108,6 +112,7 @@ pub(super) async fn load(
         stated: if states_levels { stated(tx, market.id, from_hour).await? } else { Vec::new() },
         deltas: deltas(tx, market.id, from_hour).await?,
         marks: marks(tx, market, from_ms - mark_age_ms_max).await?,
+        medians: medians(tx, market.asset_id, from_hour).await?,
         rates: rates(tx, market.id, from_ms).await?,
         mark_age_ms_max,
     }))
@@ -123,6 +128,12 @@ async fn stated(tx: &mut Tx, market_id: i64, from_hour: i64) -> Result<Vec<State
     );
     let rows = tx.rows(&sql, vec![market_id.into(), (from_hour * HOUR_MS).into()]).await?;
     rows.iter().map(|r| Ok(StatedLevel { hour_id: r.int(0)?, ts_ms: r.int(1)?, long_q: r.int(2)?, short_q: r.int(3)? })).collect()
+}
+
+/// The last hour before another in which the level could not be.
+async fn last_failed_hour(tx: &mut Tx, market_id: i64, hour: i64) -> Result<Option<i64>> {
+    let sql = "SELECT MAX(hour_id) FROM reduce_failures WHERE market_id = $1 AND column_name = 'long_q' AND hour_id < $2";
+    tx.rows(sql, vec![market_id.into(), hour.into()]).await?.first().map_or(Ok(None), |row| row.opt_int(0))
 }
 
 async fn level_before(tx: &mut Tx, market_id: i64, hour: i64) -> Result<Option<Level>> {
@@ -245,6 +256,13 @@ async fn marks(tx: &mut Tx, market: &Market, from_ms: i64) -> Result<Vec<MarkPoi
     }
     marks.sort_by_key(|mark| (mark.hour_id, mark.kind));
     Ok(marks)
+}
+
+/// The asset's medians over venues, as the last look at its markets' own marks left them.
+async fn medians(tx: &mut Tx, asset_id: i64, from_hour: i64) -> Result<Vec<MedianMark>> {
+    let sql = "SELECT hour_id, mark, age_ms FROM asset_mark WHERE asset_id = $1 AND hour_id >= $2 ORDER BY hour_id";
+    let median = |r: &Record| Ok(MedianMark { hour_id: r.int(0)?, price: read_decimal(r, 1)?, age_ms: r.int(2)? });
+    tx.rows(sql, vec![asset_id.into(), from_hour.into()]).await?.iter().map(median).collect()
 }
 
 /// The earliest hour that rates from an hour on speak of: an interval begins at its own start, or where its line's last

@@ -1,9 +1,11 @@
 //! Levels and windows: what is dirty is computed from the tables and written where it differs.
 //!
 //! A market is computed from its earliest dirty hour on, with the level stored before it. The hours that changed make the
-//! windows of its asset dirty; these are computed when all markets are done.
+//! windows of its asset dirty; these are computed when all markets are done, a second time where the median that a market
+//! without prices goes by has changed.
 
 mod asset;
+mod asset_mark;
 mod bases;
 mod cascade;
 mod history;
@@ -40,6 +42,17 @@ type Dirty = (i64, i64, i64);
 
 /// Recomputes every market and asset that is dirty when its turn comes.
 pub(crate) async fn reduce(db: &Db, mark_age_ms_max: i64) -> Result<ReduceStats> {
+    let mut stats = reduce_markets(db, mark_age_ms_max).await?;
+    if write_asset_marks(db).await? {
+        stats.market_hours += reduce_markets(db, mark_age_ms_max).await?.market_hours;
+    }
+    reduce_assets(db).await?;
+    let failures = db.rows("SELECT COUNT(*) FROM reduce_failures", Vec::new()).await?;
+    stats.failures = u64::try_from(first_int(&failures)?).unwrap_or_default();
+    Ok(stats)
+}
+
+async fn reduce_markets(db: &Db, mark_age_ms_max: i64) -> Result<ReduceStats> {
     let mut stats = ReduceStats::default();
     let mut after = i64::MIN;
     loop {
@@ -54,10 +67,23 @@ pub(crate) async fn reduce(db: &Db, mark_age_ms_max: i64) -> Result<ReduceStats>
         }
         tx.commit().await?;
     }
-    reduce_assets(db).await?;
-    let failures = db.rows("SELECT COUNT(*) FROM reduce_failures", Vec::new()).await?;
-    stats.failures = u64::try_from(first_int(&failures)?).unwrap_or_default();
     Ok(stats)
+}
+
+/// Makes the medians over venues anew where the markets of an asset have changed; tells whether one did.
+async fn write_asset_marks(db: &Db) -> Result<bool> {
+    let (mut after, mut has_changed) = (0, false);
+    loop {
+        let mut tx = db.begin().await?;
+        let assets = dirty_rows(&mut tx, "dirty_assets", "asset_id", after, ASSETS_PER_TRANSACTION).await?;
+        let Some((last, ..)) = assets.last() else { break };
+        after = *last;
+        for (asset_id, from_hour, to_hour) in assets {
+            has_changed |= asset_mark::write(&mut tx, asset_id, (from_hour, to_hour)).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(has_changed)
 }
 
 /// Recomputes the windows of assets, and those over all assets (id 0) when the others are done.

@@ -1,5 +1,6 @@
 -- A store of {rows} fills over {days} days, the same text on both engines: statements divided by empty lines.
--- 40 markets of 4 venues and 20 assets; fills in the order of time, one liquidation in 50 of them, one payment in 5.
+-- 40 markets of 4 venues and 20 assets; fills in the order of time, one liquidation in 50 of them, one payment in 5;
+-- payments, prices and raw records of one height in {thin}.
 
 CREATE TABLE plan_low (n BIGINT PRIMARY KEY);
 
@@ -29,10 +30,10 @@ INSERT INTO liquidations (chain_id, height, rec, sub, market_id, ts_ms, tx_id, a
 SELECT chain_id, height, rec, sub, market_id, ts_ms, tx_id, account, position_key, 'long', 'market', trade_key, 1, qty_q, price, price_f, exec_notional_usd_e6, notional_usd_e6 FROM fills WHERE forced = 'liq';
 
 INSERT INTO funding_payments (chain_id, height, rec, sub, market_id, ts_ms, hour_id, tx_id, account, position_key, kind, amount_usd_e6, amount_native, token)
-SELECT chain_id, height, rec, 1, market_id, ts_ms, ts_ms / 3600000, tx_id, account, position_key, 'funding', 1, 1, 'USDC' FROM fills WHERE rec % 5 = 0;
+SELECT chain_id, height, rec, 1, market_id, ts_ms, ts_ms / 3600000, tx_id, account, position_key, 'funding', 1, 1, 'USDC' FROM fills WHERE rec % 5 = 0 AND height % {thin} = 0;
 
 INSERT INTO raw_events (chain_id, height, rec, ord, venue_id, part, version, tx_id, ts_ms, kind, emitter, payload)
-SELECT f.chain_id, f.height, f.rec, f.ord, m.venue_id, '', 1, f.tx_id, f.ts_ms, 'evm_log', '0xplan', {payload} FROM fills f JOIN markets m ON m.market_id = f.market_id WHERE f.rec % 4 = 0;
+SELECT f.chain_id, f.height, f.rec, f.ord, m.venue_id, '', 1, f.tx_id, f.ts_ms, 'evm_log', '0xplan', {payload} FROM fills f JOIN markets m ON m.market_id = f.market_id WHERE f.rec % 4 = 0 AND f.height % {thin} = 0;
 
 INSERT INTO decode_failures (chain_id, height, rec, part, venue_id, version, kind, error) SELECT chain_id, height, rec, '', venue_id, 1, 'malformed', 'plan' FROM raw_events WHERE height % 1000 = 0;
 
@@ -40,7 +41,7 @@ INSERT INTO funding_rates (chain_id, height, rec, sub, ord, market_id, kind, sta
 SELECT m.chain_id, h.n, m.market_id, 2, 0, m.market_id, 'funding', 1728000000000 + h.n * 3600000, 1728003600000 + h.n * 3600000, 12500000, -12500000 FROM plan_hours h CROSS JOIN markets m;
 
 INSERT INTO prices (chain_id, height, rec, sub, ord, market_id, ts_ms, kind, price, price_f)
-SELECT chain_id, height, rec, 3, ord, market_id, ts_ms, 'mark', price, price_f FROM fills WHERE rec % 8 = 0;
+SELECT chain_id, height, rec, 3, ord, market_id, ts_ms, 'mark', price, price_f FROM fills WHERE rec % 8 = 0 AND height % {thin} = 0;
 
 INSERT INTO collateral_flow_hour (venue_id, chain_id, token, scope, hour_id, deposits, withdrawals, deposits_native, withdrawals_native, deposits_f, withdrawals_f, deposits_usd_e6, withdrawals_usd_e6)
 SELECT m.venue_id, m.chain_id, 'T' || m.market_id, 'margin', 480000 + h.n, 1, 1, 1, 1, 1.0, 1.0, 1, 1 FROM plan_hours h CROSS JOIN markets m;

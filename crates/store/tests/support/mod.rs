@@ -1,6 +1,7 @@
 //! Databases to test on, and a small history to fill them with.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod book;
 pub(crate) mod history;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -82,3 +82,29 @@ impl Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bytes::Asset;
+    use super::*;
+
+    /// One trader who buys ten lots in two markets in one stream: the sizes agree, the markets tell them apart.
+    #[test]
+    fn a_change_takes_the_pnl_of_its_own_market() {
+        let trader: Key = [7; 32];
+        let of = |id, base_lots_before, realized_pnl| PnL {
+            trader,
+            asset: Asset { id, symbol: format!("M{id}") },
+            realized_pnl,
+            funding_payment: 0,
+            base_lots_before,
+            base_lots_after: base_lots_before + 10,
+        };
+        let (first, second) = (of(1, 0, 100), of(2, -40, 200));
+        let mut positions = Positions { waiting: vec![&first, &second], changed: BTreeMap::new() };
+        let change = |before, after, realized_pnl| Some(Change { before, after, realized_pnl: Some(realized_pnl) });
+        assert_eq!(positions.change(trader, 2, 10, None), change(-40, -30, 200));
+        assert_eq!(positions.change(trader, 2, 10, None), None, "what is left belongs to the other market");
+        assert_eq!(positions.change(trader, 1, 10, None), change(0, 10, 100));
+    }
+}

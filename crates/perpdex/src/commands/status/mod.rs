@@ -43,6 +43,13 @@ pub(crate) async fn run(common: &CommonArgs, args: StatusArgs) -> CommandResult 
             }
             write_gaps(&mut out, &status)?;
             write_differences(&mut out, &status)?;
+            if status.reduce_failures > 0 {
+                writeln!(
+                    out,
+                    "\n{} numbers could not be computed: perpdex query \"SELECT * FROM v_reduce_failures\"",
+                    status.reduce_failures
+                )?;
+            }
             writeln!(out, "\n{}", sentence(verdict))?;
         }
     }
@@ -61,7 +68,8 @@ enum State {
     Complete,
     /// Only the newest heights are missing.
     Behind,
-    /// A gap, a hole, a record that could not be decoded, or one that verification found to differ.
+    /// A gap, a hole, a record that could not be decoded, one that verification found to differ, or a number that could not
+    /// be computed.
     Incomplete,
     /// Nothing was ever wanted.
     Empty,
@@ -78,7 +86,8 @@ struct Answer<'a> {
 
 fn verdict(status: &Status, lag_blocks_max: u64) -> State {
     let wanted: Vec<&StreamStatus> = status.streams.iter().filter(|stream| stream.target.is_some()).collect();
-    let failed = !status.differences.is_empty() || status.chains.iter().any(|chain| chain.decode_failures > 0);
+    let failed =
+        !status.differences.is_empty() || status.reduce_failures > 0 || status.chains.iter().any(|chain| chain.decode_failures > 0);
     let worst = |stream: &&StreamStatus| match () {
         () if !stream.holes.is_empty() || stream.wanted_to.is_none() => State::Incomplete,
         () if stream.missing.is_empty() => State::Complete,

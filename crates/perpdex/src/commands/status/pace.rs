@@ -157,7 +157,14 @@ mod tests {
             reorgs: 0,
             unresolved: 0,
         };
-        let status = Status { streams: vec![], chains: vec![chain.clone()], unresolved: vec![], differences: vec![], runs: vec![run] };
+        let status = Status {
+            streams: vec![],
+            chains: vec![chain.clone()],
+            unresolved: vec![],
+            reduce_failures: 0,
+            differences: vec![],
+            runs: vec![run],
+        };
         (status, chain)
     }
 
