@@ -36,7 +36,7 @@ pub async fn latency(bench: &Bench, blocks: usize) -> Result<Vec<f64>> {
         bench.command(folder.path(), &args).env("PERPDEX_SYNC_HEAD_POLL_MS", HEAD_POLL_MS).stdin(std::process::Stdio::null()).spawn()?;
     let _child = Ended(child);
     let mut look = Look { url: place.url(), connection: None };
-    let shown = with_logs.iter().copied().filter(|number| *number <= start).next_back().context("blocks with logs")?;
+    let shown = with_logs.iter().copied().rfind(|number| *number <= start).context("blocks with logs")?;
     look.until(shown).await?;
     let mut times = Vec::with_capacity(blocks);
     for number in with_logs.into_iter().filter(|number| start < *number).take(blocks) {

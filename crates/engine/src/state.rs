@@ -46,7 +46,7 @@ async fn with_state(mut batch: Batch, wanted: &[Wanted], endpoints: &Endpoints) 
         let StateCall { address, calldata, at } = &wanted.call;
         let when = if *at == StateAt::Height { format!("at height {}", wanted.height) } else { "now".to_owned() };
         let detail = format!("contract {address:#x} cannot be asked {} {when}: {why}", hex::encode_prefixed(calldata));
-        Hole { range: perpdex_core::BlockRange::single(wanted.height), reason, detail }
+        Hole { range: perpdex_core::BlockRange::single(wanted.height), reason, detail, streams: Vec::new() }
     };
     let mut holes = Vec::new();
     match endpoints.state(&calls).await {
