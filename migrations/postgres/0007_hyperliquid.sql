@@ -27,6 +27,6 @@ SELECT to_char(to_timestamp((k.ts_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"
   CAST(k.stated_long_q AS DOUBLE PRECISION) / n.qty_unit AS stated_long, CAST(k.stated_short_q AS DOUBLE PRECISION) / n.qty_unit AS stated_short,
   CAST(k.difference_long_q AS DOUBLE PRECISION) / n.qty_unit AS difference_long, CAST(k.difference_short_q AS DOUBLE PRECISION) / n.qty_unit AS difference_short,
   CAST(k.difference_long_native AS TEXT) AS difference_long_native, CAST(k.difference_short_native AS TEXT) AS difference_short_native,
-  CASE WHEN CASE WHEN k.difference_long_native IS NULL THEN COALESCE(k.difference_long_q, 0) = 0 ELSE k.difference_long_native = 0 END
-    AND CASE WHEN k.difference_short_native IS NULL THEN COALESCE(k.difference_short_q, 0) = 0 ELSE k.difference_short_native = 0 END THEN 1 ELSE 0 END AS equal
+  CASE WHEN CASE WHEN k.difference_long_native IS NULL THEN COALESCE(k.difference_long_q, 0) = 0 ELSE CAST(k.difference_long_native AS TEXT) = '0' END
+    AND CASE WHEN k.difference_short_native IS NULL THEN COALESCE(k.difference_short_q, 0) = 0 ELSE CAST(k.difference_short_native AS TEXT) = '0' END THEN 1 ELSE 0 END AS equal
 FROM oi_checks k JOIN h_names n ON n.market_id = k.market_id JOIN chains c ON c.chain_id = k.chain_id;

@@ -92,7 +92,7 @@ fn time_ms(text: &str) -> i64 {
 fn place(venue: &str) -> (ChainId, VenueSlug) {
     match venue {
         "hyperliquid" => (ChainId::HYPERLIQUID, VenueSlug::known("hyperliquid")),
-        "aster_pro" => (ChainId::OFFCHAIN_ASTER, VenueSlug::known("aster_pro")),
+        "phoenix_eternal" => (ChainId::SOLANA, VenueSlug::known("phoenix_eternal")),
         "gmx_v2" => (ChainId::ARBITRUM, VenueSlug::known("gmx_v2")),
         other => panic!("{other}: no venue of the examples"),
     }

@@ -53,7 +53,17 @@ fn a_sale_of_spcx_in_dollars() {
         EventBody::Price(price) if price.kind == PriceKind::Mark => Some(price.price),
         _ => None,
     });
-    assert_eq!(number(&mark.unwrap()).to_string(), "156.61");
+    let mark = number(&mark.unwrap());
+    assert_eq!(mark.to_string(), "156.61");
+    // The best price touched is told in ticks alone; what a tick is worth, the mark of the same transaction shows.
+    let ticks = |event: &str, field: &str| {
+        let mut all = published(&samples[0].1);
+        let told = all.find(|one| text(&one["name"]) == event).unwrap_or_else(|| panic!("no {event}"));
+        Decimal::new(native(&told["fields"][field]), 0)
+    };
+    let tick = Decimal::parse("0.01").unwrap();
+    assert_eq!(ticks("PricesUpdated", "new_mark_price").mul(&tick).unwrap(), mark);
+    assert_eq!(ticks("SplineFilled", "price").mul(&tick).unwrap().to_string(), "156.51");
     let event = decoded.events.iter().find(|event| matches!(event.body, EventBody::Fill(_))).unwrap();
     assert_eq!((event.market.as_deref(), event.time_ms), (Some("41:SPCX"), 1_782_492_410_000));
 }
