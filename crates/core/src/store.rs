@@ -133,6 +133,14 @@ pub enum StoreError {
         /// What it said.
         message: String,
     },
+    /// The database is away or busy, or undid the transaction for another's sake: the same call may succeed later.
+    #[error("{database}: {message}")]
+    Unavailable {
+        /// Kind and place without password.
+        database: String,
+        /// What it said.
+        message: String,
+    },
     /// The database was made by a newer perpdex.
     #[error("{database}: schema version {found} is newer than this program's {known}: use a newer perpdex or another database")]
     Newer {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perpdex_core::{
-    BlockRange, ChainId, Evidence, Headers, Heads, Hole, HoleReason, RangeSet, SourceError, SourceErrorKind, Store, Target,
+    BlockRange, ChainId, Evidence, Headers, Heads, Hole, HoleReason, RangeSet, SourceError, SourceErrorKind, Store, StoreError, Target,
 };
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ use crate::plan::{self, Planned};
 use crate::progress::{Phase, Progress};
 use crate::quiet::Quiet;
 use crate::report::{ChainOutcome, ChainReport};
+use crate::retry::Pauses;
 
 /// What all chains of a run share.
 #[derive(Clone)]
@@ -57,6 +58,9 @@ pub(crate) struct ChainRun {
     quiet: Vec<Quiet>,
     failed_in_a_row: u32,
     contradictions_in_a_row: u32,
+    /// Rounds since the last commit that ended since the database was not available.
+    store_failures: u32,
+    store_pauses: Pauses,
     /// The final height that the stored tail was compared at.
     final_height: Option<u64>,
     /// When the run's state was last kept in the store.
@@ -71,6 +75,8 @@ enum RoundEnd {
     Again,
     /// Range after range fails.
     Stuck(ChainError),
+    /// The database is away or busy; whether the last transaction was written is read from it.
+    Unavailable(StoreError),
 }
 
 impl ChainRun {
@@ -82,6 +88,8 @@ impl ChainRun {
             committer: Committer::new(chain, shared.store.clone()),
             ledger: Ledger::new(chain, &context.streams, shared.progress.clone()),
             quiet: vec![Quiet::default(); context.streams.len()],
+            store_failures: 0,
+            store_pauses: Pauses::new(&shared.options),
             shared,
             context: Arc::new(context),
             until: job.until,
@@ -142,6 +150,7 @@ impl ChainRun {
             let end = match self.round(&heads, last).await {
                 // A run that follows forever outlives a network that goes away in the middle of a round.
                 Err(ChainStop::Failed(error @ ChainError::GaveUp { .. })) if self.until == Until::Forever => RoundEnd::Stuck(error),
+                Err(ChainStop::Failed(ChainError::Store(error @ StoreError::Unavailable { .. }))) => RoundEnd::Unavailable(error),
                 end => end?,
             };
             let end = match end {
@@ -157,6 +166,7 @@ impl ChainRun {
                 }
                 RoundEnd::Again => {}
                 RoundEnd::Stuck(error) => self.rest(&error).await?,
+                RoundEnd::Unavailable(error) => self.wait_for_store(error).await?,
             }
             heads = self.look().await?;
         }
@@ -164,14 +174,27 @@ impl ChainRun {
 
     /// The next look at the head. A run that follows forever outlives a network that is away for a while.
     async fn look(&mut self) -> Result<Heads, ChainStop> {
+        let context = self.context.clone();
+        self.unless_cancelled(context.endpoints.compare_heads()).await?;
         loop {
-            let context = self.context.clone();
             match self.unless_cancelled(context.endpoints.heads()).await? {
                 Ok(heads) => return Ok(heads),
                 Err(error @ ChainError::GaveUp { .. }) if self.until == Until::Forever => self.rest(&error).await?,
                 Err(error) => return Err(ChainStop::Failed(error)),
             }
         }
+    }
+
+    /// Pauses until the database may be back; what it holds by then decides what is left to do. A run that ends somewhere gives
+    /// up after some tries without a commit in between.
+    async fn wait_for_store(&mut self, error: StoreError) -> Result<(), ChainStop> {
+        self.store_failures += 1;
+        if self.shared.options.store_retries_max < self.store_failures && self.until != Until::Forever {
+            return Err(ChainStop::from(error));
+        }
+        self.ledger.note(&format!("the database is not available, what was in hand is fetched again: {error}"));
+        let pause = self.store_pauses.next();
+        self.pause(pause).await
     }
 
     async fn rest(&mut self, error: &ChainError) -> Result<(), ChainStop> {
@@ -252,7 +275,13 @@ impl ChainRun {
         if is_due || at_once {
             self.kept = Some(Instant::now());
             let state = self.ledger.state(&self.context.endpoints.tally, None);
-            self.shared.store.record_run(&state).await?;
+            match self.shared.store.record_run(&state).await {
+                // Whoever looks from outside sees an older state for a while.
+                Err(error @ StoreError::Unavailable { .. }) => {
+                    warn!(chain = %self.chain(), %error, "the state of the run could not be kept")
+                }
+                kept => kept?,
+            }
         }
         Ok(())
     }

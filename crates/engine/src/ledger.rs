@@ -166,8 +166,8 @@ impl Ledger {
         let (calls, errors) = context.endpoints.tally.report();
         let mut traffic = Traffic::default();
         context.endpoints.sources().iter().for_each(|source| traffic.add(&source.traffic()));
-        let (proof, dropped) = (context.proof_report(), context.endpoints.dropped());
-        ChainReport { outcome, calls, traffic, proof, errors, dropped, elapsed_ms: elapsed.as_millis() as u64, ..self.report }
+        let (proof, routing, dropped) = (context.proof_report(), context.endpoints.tally.routing(), context.endpoints.dropped());
+        ChainReport { outcome, calls, traffic, proof, routing, errors, dropped, elapsed_ms: elapsed.as_millis() as u64, ..self.report }
     }
 }
 

@@ -48,6 +48,8 @@ pub use job::{ChainJob, JobStream, Until};
 pub use options::EngineOptions;
 pub use progress::{ChainProgress, Phase, Progress, Silent};
 pub use redecode::{RedecodeJob, RedecodeReport, RefusedRange, redecode};
-pub use report::{ChainOutcome, ChainReport, DroppedEndpoint, ErrorGroup, HOLES_LISTED_MAX, HoleReport, ProofReport, RunReport, Verdict};
+pub use report::{
+    ChainOutcome, ChainReport, DroppedEndpoint, ErrorGroup, HOLES_LISTED_MAX, HoleReport, ProofReport, RoutingReport, RunReport, Verdict,
+};
 pub use run::run;
 pub use verify::{ChainVerifyReport, DIFFERENCES_LISTED_MAX, UnprovenReport, VerifyJob, VerifyReport, verify};

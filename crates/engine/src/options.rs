@@ -29,6 +29,10 @@ pub struct EngineOptions {
     pub hedge_percentile: u32,
     /// No request is asked twice within this time.
     pub hedge_after_min_ms: u64,
+    /// An endpoint whose newest block is older than another's by more than this is asked after the others; 0: never.
+    pub head_lag_max_ms: u64,
+    /// Time between two comparisons of the endpoints' heads while a run follows.
+    pub head_compare_ms: u64,
     /// Chooses the blocks and ranges that are looked at by chance.
     pub probe_seed: u64,
     /// Blocks that are probed at most where nothing is suspicious, in millionths of all blocks; the ends of ranges are read
@@ -45,6 +49,8 @@ pub struct EngineOptions {
     pub probe_miss_max_ppm: u64,
     /// Share of ranges that are asked of a second endpoint, in millionths; suspicious ones always are.
     pub second_endpoint_ppm: u64,
+    /// Times in a row that a chain which ends somewhere waits for its database, see [`perpdex_core::StoreError::Unavailable`].
+    pub store_retries_max: u32,
     /// Failed tries of one request before its range is given up.
     pub retries_max: u32,
     /// Refusals for too many requests that one request waits out before its range is given up.
@@ -90,6 +96,8 @@ impl Default for EngineOptions {
             requests_per_s_start: 100,
             hedge_percentile: 95,
             hedge_after_min_ms: 1_000,
+            head_lag_max_ms: 30_000,
+            head_compare_ms: 15_000,
             probe_seed: 0,
             probe_budget_ppm: 20_000,
             probe_blocks_min: 3,
@@ -97,6 +105,7 @@ impl Default for EngineOptions {
             quiet_odds_max_ppm: 1_000,
             probe_miss_max_ppm: 1_000,
             second_endpoint_ppm: 10_000,
+            store_retries_max: 8,
             retries_max: 8,
             rate_waits_max: 60,
             narrowings_max: 64,

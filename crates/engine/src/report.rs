@@ -62,6 +62,8 @@ pub struct ChainReport {
     pub calls: u64,
     /// What the endpoints counted of it: requests, calls by method, headers by purpose; all endpoints together.
     pub traffic: Traffic,
+    /// How often another endpoint was taken, or one left alone.
+    pub routing: RoutingReport,
     /// How often answers were looked at twice.
     pub proof: ProofReport,
     /// Failed calls, grouped by endpoint and kind.
@@ -152,6 +154,19 @@ pub struct ProofReport {
     pub ranges_proved: u64,
 }
 
+/// How often another endpoint was taken, or one left alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RoutingReport {
+    /// Requests that were asked of a second endpoint too, since the first took unusually long.
+    pub hedged: u64,
+    /// Of these, answered by the second endpoint first.
+    pub hedges_won: u64,
+    /// Times an endpoint was left alone by all tasks after a failure that may last (circuit breaker).
+    pub breaks: u64,
+    /// Times an endpoint was put behind the others, since its head lagged.
+    pub put_behind: u64,
+}
+
 /// An endpoint that is no longer asked some kind of question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DroppedEndpoint {
@@ -215,6 +230,7 @@ impl ChainReport {
             reorgs: 0,
             calls: 0,
             traffic: Traffic::default(),
+            routing: RoutingReport::default(),
             proof: ProofReport::default(),
             errors: Vec::new(),
             dropped: Vec::new(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use perpdex_core::{ChainId, Store};
-use tokio::time::{Instant, interval_at};
+use perpdex_core::{ChainId, Store, StoreError};
+use tokio::time::{Instant, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -15,6 +15,7 @@ use crate::job::ChainJob;
 use crate::options::EngineOptions;
 use crate::progress::Progress;
 use crate::report::{ChainOutcome, ChainReport, RunReport};
+use crate::retry::Pauses;
 
 /// Does the jobs and tells what was done.
 ///
@@ -43,7 +44,7 @@ pub async fn run(
     match all_accepted(greetings) {
         Ok(greetings) => {
             report.chains = drive_all(&chains, runs, greetings, &shared).await;
-            report.reduce_error = shared.store.reduce().await.err().map(|error| error.to_string());
+            report.reduce_error = reduce_at_last(&shared).await.err().map(|error| error.to_string());
         }
         Err(outcomes) => {
             report.chains = chains.iter().zip(outcomes).map(|(chain, outcome)| ChainReport::new(*chain, outcome)).collect();
@@ -101,6 +102,22 @@ async fn drive_all(chains: &[ChainId], runs: Vec<ChainRun>, greetings: Vec<Greet
         })
     };
     chains.iter().zip(results).map(report).collect()
+}
+
+/// The last reduction, within the tries that a database gets which is not available.
+async fn reduce_at_last(shared: &Shared) -> Result<(), StoreError> {
+    let mut pauses = Pauses::new(&shared.options);
+    let mut failures = 0;
+    loop {
+        match shared.store.reduce().await {
+            Err(error @ StoreError::Unavailable { .. }) if failures < shared.options.store_retries_max => {
+                warn!(%error, "the last reduction failed, will be done again");
+                failures += 1;
+                sleep(pauses.next()).await;
+            }
+            reduced => return reduced.map(|_| ()),
+        }
+    }
 }
 
 async fn reduce_now_and_then(store: Arc<dyn Store>, every_ms: u64, ended: CancellationToken) {

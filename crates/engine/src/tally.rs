@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use perpdex_core::SourceError;
 
-use crate::report::ErrorGroup;
+use crate::report::{ErrorGroup, RoutingReport};
 
 /// Calls and failures so far.
 #[derive(Debug, Default)]
@@ -15,12 +15,38 @@ pub(crate) struct Tally(Mutex<Counts>);
 struct Counts {
     calls: u64,
     errors: BTreeMap<(String, &'static str), (u64, String)>,
+    routing: RoutingReport,
 }
 
 impl Tally {
     /// Counts a call.
     pub(crate) fn call(&self) {
         self.counts().calls += 1;
+    }
+
+    /// Counts a request that was asked of a second endpoint too.
+    pub(crate) fn hedged(&self) {
+        self.counts().routing.hedged += 1;
+    }
+
+    /// Counts a second request that was answered before the first.
+    pub(crate) fn hedge_won(&self) {
+        self.counts().routing.hedges_won += 1;
+    }
+
+    /// Counts a pause of an endpoint after a failure that may last.
+    pub(crate) fn broke(&self) {
+        self.counts().routing.breaks += 1;
+    }
+
+    /// Counts an endpoint that fell behind the others.
+    pub(crate) fn put_behind(&self) {
+        self.counts().routing.put_behind += 1;
+    }
+
+    /// What was counted of the choice of endpoints.
+    pub(crate) fn routing(&self) -> RoutingReport {
+        self.counts().routing.clone()
     }
 
     /// Counts a failed call and keeps its message until the next of its group.

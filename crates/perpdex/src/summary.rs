@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use perpdex_core::ChainId;
-use perpdex_engine::{ChainError, ChainOutcome, ChainReport, RunReport, Verdict};
+use perpdex_engine::{ChainError, ChainOutcome, ChainReport, RoutingReport, RunReport, Verdict};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -133,6 +133,14 @@ impl Summary {
                 out,
                 "proof: {slug} {} blocks probed ({} unsettled), {} suspicious stretches, {} ranges from a second endpoint, {} read block by block",
                 proof.blocks_probed, proof.blocks_unsettled, proof.stretches_suspicious, proof.ranges_second, proof.ranges_proved
+            )?;
+        }
+        for chain in self.report.chains.iter().filter(|chain| chain.routing != RoutingReport::default()) {
+            let routing = &chain.routing;
+            writeln!(
+                out,
+                "endpoints: {} {} requests hedged ({} won by the second), {} pauses after failures, {} times put behind for lag",
+                chain.chain, routing.hedged, routing.hedges_won, routing.breaks, routing.put_behind
             )?;
         }
         for chain in &self.report.chains {

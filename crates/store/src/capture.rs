@@ -63,6 +63,7 @@ impl<'a> RawCaptures<'a> {
     pub async fn next(&mut self) -> std::result::Result<Option<RawCapture>, StoreError> {
         self.read_next().await.map_err(|fault| match fault {
             Fault::Sql(message) => StoreError::Database { database: self.place.to_string(), message },
+            Fault::Unavailable(message) => StoreError::Unavailable { database: self.place.to_string(), message },
             Fault::Corrupt(message) => StoreError::Corrupt { database: self.place.to_string(), message },
             Fault::Store(error) => error,
         })

@@ -244,6 +244,7 @@ const TARGETS: &[&str] = &[
 fn told(place: &Place, fault: Fault) -> StoreError {
     match fault {
         Fault::Sql(message) => StoreError::Database { database: place.to_string(), message },
+        Fault::Unavailable(message) => StoreError::Unavailable { database: place.to_string(), message },
         Fault::Corrupt(message) => StoreError::Corrupt { database: place.to_string(), message },
         Fault::Store(error) => error,
     }

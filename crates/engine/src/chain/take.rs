@@ -90,6 +90,8 @@ impl ChainRun {
         };
         self.failed_in_a_row = 0;
         self.contradictions_in_a_row = 0;
+        self.store_failures = 0;
+        self.store_pauses.reset();
         self.ledger.brought(&Brought { range, committed, unknown, malformed });
         self.ledger.missed(&streams, &holes);
         self.keep_state(false).await?;

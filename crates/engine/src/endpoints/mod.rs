@@ -1,11 +1,12 @@
 //! The endpoints of a chain: whom to ask next, how fast, how long to leave one alone, whom to drop.
 //!
-//! One endpoint is asked until it fails: the first of the user's order that is neither dropped, paused, slow beyond reason
-//! nor caught leaving records out. So head and records come from the same endpoint as long as it is well. A failed call
+//! One endpoint is asked until it fails: the first of the user's order that is neither dropped, paused, slow beyond reason,
+//! behind the others nor caught leaving records out. So head and records come from the same endpoint as long as it is well. A failed call
 //! pauses its endpoint for all tasks, and after the pause one call alone tries it. An endpoint that will never answer one
 //! kind of question is dropped for that kind; one that serves another chain is dropped altogether.
 
 mod breaker;
+mod lag;
 mod latency;
 mod pace;
 mod permit;
@@ -40,6 +41,8 @@ pub(crate) struct Endpoints {
     states: Mutex<Vec<State>>,
     /// Told when a call ends: a paused endpoint may be open again.
     changed: Notify,
+    /// When the heads of all endpoints were last held against one another.
+    compared_at: Mutex<Instant>,
 }
 
 /// Kinds of questions. An endpoint that refuses one for good may still answer the others.
@@ -99,7 +102,8 @@ impl GaveUp {
 impl Endpoints {
     pub(crate) fn new(chain: ChainId, sources: Vec<Arc<dyn Source>>, options: Arc<EngineOptions>) -> Endpoints {
         let states = Mutex::new(sources.iter().map(|source| State::new(&options, source.fetch_heights())).collect());
-        Endpoints { chain, tally: Tally::default(), options, sources, states, changed: Notify::new() }
+        let tally = Tally::default();
+        Endpoints { chain, tally, options, sources, states, changed: Notify::new(), compared_at: Mutex::new(Instant::now()) }
     }
 
     /// Asks until an endpoint answers, within the limits of tries.
@@ -293,6 +297,7 @@ impl Endpoints {
             // Nothing is wrong with the endpoint as such, only with this answer or this range.
             SourceErrorKind::Range { .. } | SourceErrorKind::Density | SourceErrorKind::Pruned | SourceErrorKind::Omitted => Duration::ZERO,
             SourceErrorKind::Transient | SourceErrorKind::Unreachable => {
+                self.tally.broke();
                 state.breaker.doubt();
                 state.breaker.next_pause()
             }

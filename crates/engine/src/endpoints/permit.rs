@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::breaker::Opening;
 use super::{Ask, Endpoints, GaveUp, state};
 
-/// Longest wait for a call that tries a paused endpoint, before the endpoints are looked at again.
+/// Longest wait for a call that tries a paused endpoint, or keeps one busy, before the endpoints are looked at again.
 const TRIAL_LOOK: Duration = Duration::from_millis(500);
 
 /// Leave to make one call to one endpoint. Dropping it without a word counts as no answer at all.
@@ -98,6 +98,11 @@ impl Endpoints {
         Some(usual.max(Duration::from_millis(self.options.hedge_after_min_ms)))
     }
 
+    /// Another endpoint answered first: this one takes so long at least.
+    pub(crate) fn outrun(&self, endpoint: usize, ask: Ask, took: Duration) {
+        self.with(endpoint, |state| state.took(ask, took));
+    }
+
     /// Leave to ask another endpoint than those in `avoid`, if one is open and has nothing to do.
     pub(crate) fn idle(&self, ask: Ask, avoid: &[usize]) -> Option<Permit<'_>> {
         let endpoint = {
@@ -106,6 +111,22 @@ impl Endpoints {
             state::order(&states, ask).into_iter().find(is_idle)?
         };
         Some(self.permit_at(endpoint, ask))
+    }
+
+    /// Waits until another endpoint than those in `avoid` is open and has nothing to do, of those that `fits`; may never return.
+    pub(crate) async fn idle_in_time(&self, ask: Ask, avoid: &[usize], fits: impl Fn(usize) -> bool) -> Permit<'_> {
+        loop {
+            // Registered before the look, so that no change is missed in between.
+            let changed = self.changed.notified();
+            let unfit = self.live(ask).into_iter().filter(|endpoint| avoid.contains(endpoint) || !fits(*endpoint));
+            if let Some(permit) = self.idle(ask, &unfit.collect::<Vec<_>>()) {
+                return permit;
+            }
+            tokio::select! {
+                () = changed => {}
+                () = sleep(TRIAL_LOOK) => {}
+            }
+        }
     }
 
     fn choose(&self, ask: Ask, avoid: &[usize]) -> Choice {

@@ -16,7 +16,7 @@ impl Endpoints {
     pub(crate) async fn greet(&self) -> Vec<Result<Heads, SourceError>> {
         let limit = self.options.unreachable_after();
         let live = self.live(Ask::Heads);
-        join_all(live.iter().map(|endpoint| async move {
+        let answers = join_all(live.iter().map(|endpoint| async move {
             let permit = self.permit_at(*endpoint, Ask::Heads);
             let source = self.source(*endpoint);
             let silent = || SourceError {
@@ -34,7 +34,10 @@ impl Endpoints {
             }
             answer
         }))
-        .await
+        .await;
+        let heads = live.iter().zip(&answers).filter_map(|(endpoint, answer)| Some((*endpoint, *answer.as_ref().ok()?)));
+        self.judge_lag(&heads.collect::<Vec<_>>());
+        answers
     }
 
     /// The heads as the endpoint gives them that sees furthest, tried until one answers or the start's limits are reached.

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) earliest: Option<Option<u64>>,
     /// Answers that lacked records.
     pub(super) omissions: u64,
+    /// Whether another endpoint is ahead of it by more than the options allow.
+    pub(super) is_behind: bool,
     latency: BTreeMap<Ask, Latency>,
     under_way: usize,
     /// Requests for which turns were taken.
@@ -43,6 +45,7 @@ impl State {
             sizer: RangeSizer::new(options, own),
             earliest: None,
             omissions: 0,
+            is_behind: false,
             latency: BTreeMap::new(),
             under_way: 0,
             paid: 0,
@@ -60,6 +63,11 @@ impl State {
     pub(super) fn succeeded(&mut self, ask: Ask, took: Duration) {
         self.breaker.succeeded();
         self.pace.succeeded();
+        self.took(ask, took);
+    }
+
+    /// What an answer took, or is known to take at least.
+    pub(super) fn took(&mut self, ask: Ask, took: Duration) {
         self.latency.entry(ask).or_default().add(took);
     }
 
@@ -80,9 +88,14 @@ impl State {
         }
     }
 
+    /// Whether the endpoint may be asked at once.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.breaker.opening(), Opening::Now)
+    }
+
     /// Whether the endpoint is open and has nothing to do.
     pub(super) fn is_idle(&self) -> bool {
-        self.under_way == 0 && matches!(self.breaker.opening(), Opening::Now)
+        self.under_way == 0 && self.is_open()
     }
 
     pub(super) fn percentile(&self, ask: Ask, percent: u32) -> Option<Duration> {
@@ -90,10 +103,12 @@ impl State {
     }
 }
 
-/// Endpoints to ask, the best first: the user's order, but those last that were caught leaving records out, and before them
-/// those that a later one outruns by far. Who cannot give records is no good witness of the head either.
+/// Endpoints to ask, the best first: the user's order, but those last that were caught leaving records out, before them
+/// those that are behind, and before these those that another one outruns by far. Who cannot give records, or gives them
+/// slowly, is no good witness of the head either: both come from one endpoint.
 pub(super) fn order(states: &[State], ask: Ask) -> Vec<usize> {
-    let median = |endpoint: usize| states[endpoint].percentile(ask, 50);
+    let judged = if ask == Ask::Heads { Ask::Records } else { ask };
+    let median = |endpoint: usize| states[endpoint].percentile(judged, 50);
     let mut live: Vec<usize> = (0..states.len()).filter(|endpoint| !states[*endpoint].dropped.contains_key(&ask)).collect();
     let fastest = live.iter().filter_map(|endpoint| median(*endpoint)).min();
     let is_slow = |endpoint: usize| match (median(endpoint), fastest) {
@@ -102,7 +117,7 @@ pub(super) fn order(states: &[State], ask: Ask) -> Vec<usize> {
     };
     live.sort_by_key(|endpoint| {
         let state = &states[*endpoint];
-        (0 < state.omissions, state.dropped.contains_key(&Ask::Records), is_slow(*endpoint), *endpoint)
+        (0 < state.omissions, state.dropped.contains_key(&Ask::Records), state.is_behind, is_slow(*endpoint), *endpoint)
     });
     live
 }

@@ -1,7 +1,7 @@
 //! Asks for a range until an endpoint gives a good answer: elsewhere, later, narrower, or not at all.
 
 use perpdex_core::{Batch, BlockRange, Filter, Headers, SourceError, SourceErrorKind};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{FetchContext, Refusal, held_bytes};
 use crate::check::check;
@@ -117,21 +117,31 @@ impl FetchContext {
         streams: &[&JobStream],
         filter: &Filter,
     ) -> (usize, Result<Batch, SourceError>) {
-        let first = permit.endpoint;
+        let (first, started) = (permit.endpoint, Instant::now());
         let mut one = std::pin::pin!(self.fetch_noted(permit, asked, streams, filter));
         let Some(patience) = self.endpoints.patience(first, Ask::Records) else { return (first, one.await) };
-        tokio::select! {
+        let takes = |endpoint: usize| asked.blocks() <= self.blocks_for(endpoint, filter.headers);
+        let other = async {
+            sleep(patience).await;
+            self.endpoints.idle_in_time(Ask::Records, &[first], takes).await
+        };
+        let other = tokio::select! {
             answer = &mut one => return (first, answer),
-            () = sleep(patience) => {}
-        }
-        let other =
-            self.endpoints.idle(Ask::Records, &[first]).filter(|other| asked.blocks() <= self.blocks_for(other.endpoint, filter.headers));
-        let Some(other) = other else { return (first, one.await) };
+            other = other => other,
+        };
+        self.endpoints.tally.hedged();
         let second = other.endpoint;
         let mut two = std::pin::pin!(self.fetch_noted(other, asked, streams, filter));
         tokio::select! {
             answer = &mut one => if answer.is_ok() { (first, answer) } else { (second, two.await) },
-            answer = &mut two => if answer.is_ok() { (second, answer) } else { (first, one.await) },
+            answer = &mut two => match answer {
+                Ok(_) => {
+                    self.endpoints.tally.hedge_won();
+                    self.endpoints.outrun(first, Ask::Records, started.elapsed());
+                    (second, answer)
+                }
+                Err(_) => (first, one.await),
+            },
         }
     }
 

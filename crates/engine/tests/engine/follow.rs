@@ -115,3 +115,62 @@ async fn near_the_head_nothing_is_given_up() {
     assert_eq!((report.holes, setup.store.state().holes.len()), (0, 0), "{report:#?}");
     assert_eq!(setup.store.covered(STREAM_A), RangeSet::from_ranges([range(1, 20)]));
 }
+
+/// Where the first endpoint stays at block 30 while the second one goes on; what is covered after an hour.
+async fn followed_past_a_laggard(change: impl FnOnce(&mut perpdex_engine::EngineOptions)) -> (perpdex_engine::ChainReport, RangeSet) {
+    let mut setup = Setup::new(30, 20);
+    setup.until = Until::Forever;
+    setup.add_endpoint("two", |_| {});
+    change(&mut setup.options);
+    *setup.endpoints[0].head.lock().unwrap() = Some(30);
+    let (world, started, cancel) = (setup.world.clone(), tokio::time::Instant::now(), setup.cancel.clone());
+    let report = follow(&setup, move |time| {
+        world.grow(30 + 40 * (time as u64).min(5), 20);
+        !cancel.is_cancelled() && started.elapsed().as_secs() < 3_600
+    })
+    .await;
+    (report, setup.store.covered(STREAM_A))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_begins_to_lag_is_put_behind() {
+    let (report, covered) = followed_past_a_laggard(|_| {}).await;
+    assert_eq!(covered, RangeSet::from_ranges([range(1, 230)]), "{report:#?}");
+    assert_eq!((report.routing.put_behind, report.reorgs, report.holes), (1, 0, 0));
+    let told: Vec<_> = report.errors.iter().map(|group| (group.label.as_str(), group.kind, group.count)).collect();
+    assert_eq!(told, [("one", "lagging", 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_setting_a_laggard_is_followed_for_ever() {
+    for lag_max_ms in [0, 86_400_000] {
+        let (report, covered) = followed_past_a_laggard(|options| options.head_lag_max_ms = lag_max_ms).await;
+        assert_eq!(covered, RangeSet::from_ranges([range(1, 30)]), "{report:#?}");
+    }
+    let (report, covered) = followed_past_a_laggard(|options| options.head_compare_ms = 86_400_000).await;
+    assert_eq!(covered, RangeSet::from_ranges([range(1, 30)]), "{report:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_catches_up_is_asked_first_again() {
+    let mut setup = Setup::new(30, 20);
+    setup.until = Until::Forever;
+    setup.options.head_compare_ms = 5_000;
+    setup.add_endpoint("two", |_| {});
+    *setup.endpoints[0].head.lock().unwrap() = Some(30);
+    let (world, one, two) = (setup.world.clone(), setup.endpoints[0].clone(), setup.endpoints[1].clone());
+    let before = Arc::new(std::sync::Mutex::new(0));
+    let seen = before.clone();
+    let report = follow(&setup, move |time| {
+        world.grow(30 + 40 * time as u64, 20);
+        if time == 20 {
+            *one.head.lock().unwrap() = None;
+            *seen.lock().unwrap() = one.ranges().len();
+            assert!(0 < two.ranges().len(), "the second one was asked meanwhile");
+        }
+        time < 40
+    })
+    .await;
+    assert_eq!(report.routing.put_behind, 1, "{report:#?}");
+    assert!(*before.lock().unwrap() < setup.endpoints[0].ranges().len(), "the first one is asked again");
+}

@@ -175,6 +175,40 @@ async fn a_store_that_refuses_ends_the_chain() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_is_waited_for() {
+    let whole = Setup::new(100, 100);
+    whole.run_clean().await;
+    let setup = Setup::new(100, 100);
+    // Some of the commits are written before the connection is lost: what is covered is asked of the store, not remembered.
+    setup.store.change(|state| state.unavailable = 7);
+    setup.run_clean().await;
+    assert_eq!(setup.store.dump(), whole.store.dump());
+    let commits = setup.store.state().commits;
+    assert_eq!(commits.iter().map(|range| range.blocks()).sum::<u64>(), 100, "what was written is not written again: {commits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_away_ends_a_run_that_ends_but_not_one_that_follows() {
+    let mut setup = Setup::new(100, 100);
+    setup.options.store_retries_max = 3;
+    setup.store.change(|state| state.unavailable = 1_000);
+    let report = setup.run().await;
+    assert_eq!(first_error(&report), "memory: connection lost");
+    assert_eq!(setup.store.state().unavailable, 1_000 - 4, "tried as often as the option says");
+    setup.store.change(|state| state.unavailable = 50);
+    setup.until = Until::Forever;
+    let (store, cancel) = (setup.store.clone(), setup.cancel.clone());
+    *setup.notes.on_update.lock().unwrap() = Some(Box::new(move |_| {
+        if store.covered(STREAM_A).blocks() == 100 {
+            cancel.cancel();
+        }
+    }));
+    let report = setup.run().await;
+    assert_eq!(report.outcome, ChainOutcome::Interrupted);
+    assert_eq!(setup.store.covered(STREAM_A), RangeSet::from_ranges([range(1, 100)]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn targets_are_written_first() {
     let mut setup = Setup::new(100, 100);
     setup.until = Until::Height(50);

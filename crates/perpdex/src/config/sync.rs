@@ -60,6 +60,8 @@ sync_options! {
     bytes_in_flight_max: 1_048_576..=17_179_869_184;
     /// Tries of one request after the first.
     retries_max: 0..=100;
+    /// Times in a row that a chain waits for a database that is away or busy; a run that follows the head waits on.
+    store_retries_max: 0..=1_000;
     /// First wait between tries, in milliseconds.
     backoff_initial_ms: 1..=60_000;
     /// Longest wait between tries, in milliseconds.
@@ -70,6 +72,10 @@ sync_options! {
     hedge_percentile: 0..=100;
     /// No request is asked twice within this time, in milliseconds.
     hedge_after_min_ms: 0..=600_000;
+    /// An endpoint whose newest block is older than another's by more milliseconds is asked after the others; 0: never.
+    head_lag_max_ms: 0..=86_400_000;
+    /// Time between comparisons of the endpoints' heads, in milliseconds.
+    head_compare_ms: 10..=3_600_000;
     /// Time between looks at the head, in milliseconds.
     head_poll_ms: 10..=600_000;
     /// Time between recomputations of levels and windows, in milliseconds.

@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) runs: Vec<RunState>,
     /// Error of every commit of a range that starts at this height or above.
     pub(crate) broken_from: Option<u64>,
+    /// So many commits to come find the database away; every second one of them is written all the same.
+    pub(crate) unavailable: usize,
 }
 
 impl MemoryStore {
@@ -91,6 +93,12 @@ impl Store for MemoryStore {
         if state.broken_from.is_some_and(|from| from <= commit.range.from()) {
             return Err(StoreError::Database { database: "memory".to_owned(), message: "disk full".to_owned() });
         }
+        let is_away = 0 < state.unavailable;
+        state.unavailable = state.unavailable.saturating_sub(1);
+        let away = || Err(StoreError::Unavailable { database: "memory".to_owned(), message: "connection lost".to_owned() });
+        if is_away && state.unavailable.is_multiple_of(2) {
+            return away();
+        }
         for block in &commit.blocks {
             let stored = state.blocks.get(&block.height).and_then(BlockRef::hash);
             if let (Some(stored), Some(found)) = (stored, block.hash())
@@ -125,7 +133,7 @@ impl Store for MemoryStore {
         {
             cancel.cancel();
         }
-        Ok(done)
+        if is_away { away() } else { Ok(done) }
     }
 
     async fn revert(&self, _chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Result<Reverted, StoreError> {

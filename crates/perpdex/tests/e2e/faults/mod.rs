@@ -1,6 +1,7 @@
 //! Every fault of `tests/scenario/faults`: what the built binary makes of it over real sockets, and whether it recovers by
 //! itself once the fault has ended. The table in `docs/reliability.md` is written from what was seen.
 
+mod database;
 mod run;
 mod scenario;
 
@@ -11,6 +12,7 @@ use tokio::runtime::Handle;
 
 use self::run::Stage;
 use self::scenario::Scenario;
+use crate::support::Engine;
 use crate::table;
 
 /// Scenarios at once; most of their time is waiting.
@@ -24,13 +26,16 @@ fn root() -> PathBuf {
 async fn every_fault_ends_in_correct_rows_or_a_visible_gap() {
     let scenarios = Scenario::read_all(&root().join("tests/scenario/faults"));
     assert!(35 <= scenarios.len(), "only {} scenarios found", scenarios.len());
-    let stage = Arc::new(Stage::new());
+    let engines = Engine::all("every_fault_ends_in_correct_rows_or_a_visible_gap");
+    let is_whole = 1 < engines.len();
+    let (stage, engines) = (Arc::new(Stage::new()), Arc::new(engines));
+    let scenarios: Vec<_> = scenarios.into_iter().filter(|scenario| is_whole || !scenario.is_postgres).collect();
     let (mut lines, mut failed) = (Vec::new(), Vec::new());
     for part in scenarios.chunks(AT_ONCE) {
         let play = |scenario: &Arc<Scenario>| {
-            let (stage, scenario, runtime) = (stage.clone(), scenario.clone(), Handle::current());
+            let (stage, scenario, engines, runtime) = (stage.clone(), scenario.clone(), engines.clone(), Handle::current());
             // On threads of their own: they wait for child processes, which the runtime's nodes have to answer.
-            tokio::task::spawn_blocking(move || runtime.block_on(stage.play(&scenario)))
+            tokio::task::spawn_blocking(move || runtime.block_on(stage.play(&scenario, &engines[usize::from(scenario.is_postgres)])))
         };
         let playing: Vec<_> = part.iter().map(|scenario| (scenario, play(scenario))).collect();
         for (scenario, played) in playing {
@@ -41,6 +46,10 @@ async fn every_fault_ends_in_correct_rows_or_a_visible_gap() {
         }
     }
     assert!(failed.is_empty(), "{failed:?} ended otherwise than expected: see above");
+    if !is_whole {
+        // The table tells of both engines.
+        return;
+    }
     let head = "| fault | outcome | once it has ended |\n| --- | --- | --- |\n";
     table::check(&root().join("docs/reliability.md"), "faults", &format!("{head}{}", lines.concat()));
 }

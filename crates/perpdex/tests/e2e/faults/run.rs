@@ -1,8 +1,9 @@
 //! Plays scenarios: nodes on loopback, the built binary, and a look into its database.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ use perpdex_simnet::world::{World, WorldOptions};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::database::{Trouble, Way};
 use super::scenario::{Node, Scenario, Step};
-use crate::support::{Engine, Guarded, command, dump, folder, perpdex, perpdex_ok, query};
+use crate::reorg_simnet::stored_hash;
+use crate::support::{Engine, Guarded, command, dump, folder, interrupt, perpdex_ok, query, until};
 
 /// Blocks of the simulated BNB chain.
 const BLOCKS: usize = 3_000;
@@ -59,14 +62,19 @@ struct Play<'a> {
     stage: &'a Stage,
     scenario: &'a Scenario,
     folder: tempfile::TempDir,
+    /// The database itself, past whatever stands in the program's way there.
     url: String,
-    config: String,
+    way: Way,
     nodes: Vec<EvmNode>,
     truth: EvmChain,
     reorgs: u64,
     /// How many of the newest blocks the last `sync` left out as not final.
     left_out: u64,
     summary: Value,
+    /// What happens to the database during the next `sync`, after how many answers.
+    troubles: Vec<(u64, Trouble)>,
+    file_kib: Option<u64>,
+    follower: Option<Guarded>,
 }
 
 impl Stage {
@@ -78,32 +86,36 @@ impl Stage {
     }
 
     /// Plays a scenario; what the first run came to, and what came after.
-    pub(super) async fn play(&self, scenario: &Scenario) -> (String, String) {
+    pub(super) async fn play(&self, scenario: &Scenario, engine: &Engine) -> (String, String) {
         let folder = folder();
-        let url = Engine::Sqlite.database(folder.path(), "faults");
+        let url = engine.database(folder.path(), "faults");
+        let way = Way::new(url.clone()).await;
         let nodes: Vec<EvmNode> = scenario.nodes.iter().map(|node| self.serve(node)).collect();
-        let config = config(&url, scenario, &nodes);
+        std::fs::write(folder.path().join("perpdex.toml"), config(&way.url(), scenario, &nodes)).expect("the configuration can be written");
         let mut play = Play {
             stage: self,
             scenario,
             folder,
             url,
-            config,
+            way,
             nodes,
             truth: self.chain.clone(),
             reorgs: 0,
             left_out: 0,
             summary: Value::Null,
+            troubles: Vec::new(),
+            file_kib: None,
+            follower: None,
         };
-        std::fs::write(play.folder.path().join("perpdex.toml"), &play.config).expect("the configuration can be written");
         let mut outcomes: Vec<Vec<String>> = Vec::new();
         for step in &scenario.steps {
             let words = play.step(step).await;
             match step {
-                Step::Sync { .. } => outcomes.push(words),
+                Step::Sync { .. } | Step::Stop { .. } => outcomes.push(words),
                 _ => outcomes.last_mut().into_iter().for_each(|outcome| outcome.extend(words.iter().cloned())),
             }
         }
+        engine.drop_database(&play.url);
         let mut outcomes = outcomes.into_iter().map(|words| words.join(", "));
         (outcomes.next().unwrap_or_default(), outcomes.next_back().unwrap_or_else(|| "-".to_owned()))
     }
@@ -144,7 +156,7 @@ impl Play<'_> {
     /// Does a step; words for the table.
     async fn step(&mut self, step: &Step) -> Vec<String> {
         match step {
-            Step::Sync { latest, exit } => self.sync(*latest, *exit),
+            Step::Sync { latest, exit } => self.sync(*latest, *exit).await,
             Step::Rows { all } => self.rows(*all).await,
             Step::Gaps(wanted) => self.gaps(wanted),
             Step::GapsWithin { from, to, reason } => self.gaps_within(*from, *to, reason),
@@ -156,6 +168,23 @@ impl Play<'_> {
             }
             Step::Reorg { depth } => self.reorg(*depth),
             Step::Kill { calls } => self.kill(*calls).await,
+            Step::During { calls, trouble } => {
+                self.troubles.push((*calls, *trouble));
+                Vec::new()
+            }
+            Step::FileKib(kib) => {
+                self.file_kib = Some(*kib);
+                Vec::new()
+            }
+            Step::Sql(statements) => {
+                self.way.execute(statements).await;
+                Vec::new()
+            }
+            Step::Says(text) => self.says(text),
+            Step::Counted(name) => self.counted(name),
+            Step::Follow => self.follow(),
+            Step::Reaches { at } => self.reaches(*at).await,
+            Step::Stop { exit } => self.stop(*exit),
         }
     }
 
@@ -164,14 +193,70 @@ impl Play<'_> {
         ["sync", once, "--chain", "bnb", "--json", "--from", &from].map(str::to_owned).to_vec()
     }
 
-    fn sync(&mut self, latest: bool, exit: i32) -> Vec<String> {
+    async fn sync(&mut self, latest: bool, exit: i32) -> Vec<String> {
         let args = self.args(if latest { "--once=latest" } else { "--once" });
-        let run = perpdex(self.folder.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
-        let name = &self.scenario.name;
-        assert_eq!(run.code, Some(exit), "{name}: {}\n{}", run.stdout, run.stderr);
-        self.summary = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{name}: no summary: {error}: {}", run.stdout));
+        let mut child = self.spawn(&args);
+        for (calls, trouble) in std::mem::take(&mut self.troubles) {
+            self.answers(calls).await;
+            self.way.make(trouble).await;
+        }
+        let code = child.0.wait().expect("the binary ends").code();
+        self.ended(code, exit);
         self.left_out = if latest { 0 } else { self.scenario.nodes[0].final_depth };
         vec![format!("exit {exit}")]
+    }
+
+    /// Starts the binary; what it says goes into files.
+    fn spawn(&mut self, args: &[String]) -> Guarded {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut sync = command(self.folder.path(), &args);
+        if let Some(kib) = self.file_kib.take() {
+            sync = limited(&sync, kib);
+        }
+        let file = |name: &str| File::create(self.folder.path().join(name)).expect("a file for what the binary says");
+        Guarded(sync.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("the binary starts"))
+    }
+
+    /// Reads the summary of a run that has ended.
+    fn ended(&mut self, code: Option<i32>, exit: i32) {
+        let said = |name: &str| std::fs::read_to_string(self.folder.path().join(name)).expect("what the binary said");
+        let (name, stdout) = (&self.scenario.name, said("stdout"));
+        assert_eq!(code, Some(exit), "{name}: {stdout}\n{}", said("stderr"));
+        self.summary = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{name}: no summary: {error}: {stdout}"));
+    }
+
+    fn follow(&mut self) -> Vec<String> {
+        let from = format!("bnb={}", self.first());
+        let args = ["sync", "--chain", "bnb", "--json", "--from", &from].map(str::to_owned);
+        self.follower = Some(self.spawn(&args));
+        Vec::new()
+    }
+
+    async fn reaches(&self, at: u64) -> Vec<String> {
+        let (url, height) = (self.url.clone(), self.first() + at);
+        let is_stored = || async { stored_hash(&url, height).await.is_some() };
+        until(&format!("{}: reaching block {at}", self.scenario.name), is_stored).await;
+        Vec::new()
+    }
+
+    fn stop(&mut self, exit: i32) -> Vec<String> {
+        let follower = self.follower.take().expect("a run follows");
+        let code = interrupt(follower);
+        self.ended(code, exit);
+        self.left_out = 0;
+        vec![format!("interrupted at the head, exit {exit}")]
+    }
+
+    fn says(&self, text: &str) -> Vec<String> {
+        let error = self.summary["chains"][0]["error"].as_str().unwrap_or_default();
+        assert!(error.contains(text), "{}: {text:?} is not in {error:?}", self.scenario.name);
+        vec![format!("an error that says \"{text}\"")]
+    }
+
+    fn counted(&self, name: &str) -> Vec<String> {
+        let routing = &self.summary["chains"][0]["routing"];
+        assert!(routing[name].as_u64().is_some_and(|count| 0 < count), "{}: no {name} in {routing}", self.scenario.name);
+        Vec::new()
     }
 
     /// Every row of a run without faults; or, where not all of them are there, all that lie outside of the gaps, and nothing
@@ -265,8 +350,15 @@ impl Play<'_> {
 
     async fn kill(&mut self, calls: u64) -> Vec<String> {
         let args = self.args("--once");
-        let mut sync = command(self.folder.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
-        let child = Guarded(sync.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts"));
+        let child = self.spawn(&args);
+        self.answers(calls).await;
+        // Dropping it sends SIGKILL and waits.
+        drop(child);
+        Vec::new()
+    }
+
+    /// Waits until the nodes have answered eth_getLogs so many times.
+    async fn answers(&self, calls: u64) {
         let asked = || self.nodes.iter().map(|node| node.calls().get("eth_getLogs").copied().unwrap_or(0)).sum::<u64>();
         let wait = async {
             while asked() < calls {
@@ -274,9 +366,6 @@ impl Play<'_> {
             }
         };
         tokio::time::timeout(CALLS_WAIT, wait).await.unwrap_or_else(|_| panic!("{}: {calls} calls never came", self.scenario.name));
-        // Dropping it sends SIGKILL and waits.
-        drop(child);
-        Vec::new()
     }
 
     fn node(&self, label: &str) -> &EvmNode {
@@ -287,6 +376,23 @@ impl Play<'_> {
     fn first(&self) -> u64 {
         self.stage.chain.blocks[0].number
     }
+}
+
+/// The same command under a limit on the size of files; a write beyond it fails instead of ending the program.
+fn limited(command: &Command, kib: u64) -> Command {
+    let mut shell = Command::new("bash");
+    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+    shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 /// The configuration of a scenario: labels for its nodes, short pauses, and what it sets itself.

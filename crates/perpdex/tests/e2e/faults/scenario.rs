@@ -3,6 +3,7 @@
 //! ```text
 //! # What goes wrong, as the table tells it.
 //! set retries_max 2                     an option of [sync]
+//! database postgres                     the store is of this engine instead of SQLite
 //! endpoint one head=+100                a node, in order of preference; see `Node` for its options
 //!   on eth_getLogs * from=+10 to=+20 empty      a fault of it, as simnet reads them; `+N` is the N-th block
 //! sync 1                                runs `sync --once` (`sync latest 1`: up to the tip) and requires this exit code
@@ -16,15 +17,27 @@
 //! head one +90                          the node shows the chain up to here
 //! reorg 8                               the last eight blocks of every node are replaced
 //! kill 3                                runs `sync` and kills it after the third answer to eth_getLogs
+//! during 3 terminate                    while the next `sync` runs, after the third answer to eth_getLogs: the database's server
+//!                                       ends all connections; `away 500`: it cannot be reached for 500 ms; `locked 500`: another
+//!                                       program holds the lock for writing
+//! file_kib 500                          the next `sync` can write no file beyond this size
+//! sql STATEMENTS                        runs them on the database, behind the program's back
+//! says TEXT                             the chain ended with an error that has this text
+//! counted hedges_won                    the summary counts at least one of these in `routing`
+//! follow                                runs `sync` that follows the head, until `stop 130`, which interrupts it and requires the code
+//! reaches +90                           waits until the block is stored
 //! ```
 
 use std::path::Path;
 use std::sync::Arc;
 
+use super::database::Trouble;
+
 /// One scenario.
 pub(super) struct Scenario {
     pub(super) name: String,
     pub(super) about: String,
+    pub(super) is_postgres: bool,
     pub(super) settings: Vec<(String, String)>,
     pub(super) nodes: Vec<Node>,
     pub(super) steps: Vec<Step>,
@@ -55,6 +68,14 @@ pub(super) enum Step {
     Head { label: String, at: u64 },
     Reorg { depth: usize },
     Kill { calls: u64 },
+    During { calls: u64, trouble: Trouble },
+    FileKib(u64),
+    Sql(String),
+    Says(String),
+    Counted(String),
+    Follow,
+    Reaches { at: u64 },
+    Stop { exit: i32 },
 }
 
 impl Scenario {
@@ -71,7 +92,7 @@ impl Scenario {
         let text = std::fs::read_to_string(path).expect("the scenario can be read");
         let (about, rest) = text.split_once('\n').expect("a first line");
         let about = about.strip_prefix("# ").unwrap_or_else(|| panic!("{name}: the first line tells what goes wrong")).to_owned();
-        let mut scenario = Scenario { name, about, settings: Vec::new(), nodes: Vec::new(), steps: Vec::new() };
+        let mut scenario = Scenario { name, about, is_postgres: false, settings: Vec::new(), nodes: Vec::new(), steps: Vec::new() };
         rest.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).for_each(|line| scenario.line(line));
         assert!(!scenario.nodes.is_empty() && !scenario.steps.is_empty(), "{}: no endpoint or no step", scenario.name);
         scenario
@@ -82,6 +103,7 @@ impl Scenario {
         let number = |word: &str| word.trim_start_matches('+').parse::<u64>().unwrap_or_else(|_| panic!("{line:?}: {word:?} is no number"));
         let step = match words[..] {
             ["set", name, value] => return self.settings.push((name.to_owned(), value.to_owned())),
+            ["database", "postgres"] => return self.is_postgres = true,
             ["endpoint", label, ref options @ ..] => return self.nodes.push(node(label, options)),
             ["on", ..] => {
                 let node = self.nodes.last_mut().unwrap_or_else(|| panic!("{line:?} stands before any endpoint"));
@@ -107,6 +129,22 @@ impl Scenario {
             ["head", label, at] => Step::Head { label: label.to_owned(), at: number(at) },
             ["reorg", depth] => Step::Reorg { depth: number(depth) as usize },
             ["kill", calls] => Step::Kill { calls: number(calls) },
+            ["during", calls, ref what @ ..] => {
+                let trouble = match what {
+                    ["terminate"] => Trouble::Terminate,
+                    ["away", ms] => Trouble::Away { ms: number(ms) },
+                    ["locked", ms] => Trouble::Locked { ms: number(ms) },
+                    _ => panic!("{}: unknown trouble {line:?}", self.name),
+                };
+                Step::During { calls: number(calls), trouble }
+            }
+            ["file_kib", kib] => Step::FileKib(number(kib)),
+            ["sql", ref words @ ..] => Step::Sql(words.join(" ")),
+            ["says", ref words @ ..] => Step::Says(words.join(" ")),
+            ["counted", name] => Step::Counted(name.to_owned()),
+            ["follow"] => Step::Follow,
+            ["reaches", at] => Step::Reaches { at: number(at) },
+            ["stop", exit] => Step::Stop { exit: exit.parse().expect("an exit code") },
             _ => panic!("{}: unknown line {line:?}", self.name),
         };
         self.steps.push(step);
