@@ -602,6 +602,8 @@ pub enum FlowScope {
     Transfer,
     /// A leg of a bridge.
     Bridge,
+    /// A token transfer to or from a custody contract that none of its events explains: money that the venue credits, or its own.
+    Plain,
 }
 
 impl FlowScope {
@@ -612,6 +614,7 @@ impl FlowScope {
             FlowScope::Pool => "pool",
             FlowScope::Transfer => "transfer",
             FlowScope::Bridge => "bridge",
+            FlowScope::Plain => "plain",
         }
     }
 }

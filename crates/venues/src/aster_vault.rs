@@ -1,21 +1,22 @@
 //! Aster treasury vaults: deposits and withdrawals of Aster Pro's traders. The chain shows nothing of what they trade.
 //!
 //! Two generations of `Deposit` and `Withdraw` stand side by side, told apart by their selectors. The selectors are shared
-//! with other protocols, so streams always name the vault's address. Plain token transfers to a vault leave no event of
-//! it and are not seen here. On Solana a program holds the treasury, with events of its own.
+//! with other protocols, so streams always name the vault's address. Plain token transfers are flows of their own, less those
+//! that a deposit or withdrawal explains. On Solana a program holds the treasury, with events of its own.
 
+mod transfer;
 mod treasury;
 
-use alloy_primitives::{B256, I256, b256};
+use alloy_primitives::{Address, B256, I256, b256};
 use perpdex_core::{
-    Carrier, ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EventSpec, EvmLog, FlowDirection, FlowScope,
-    StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+    Carrier, ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EventSpec, EvmFilter, EvmLog, FlowDirection,
+    FlowScope, RawRecord, StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug, Watch,
 };
 
 use crate::{
     abi::{self, Reader, hex, indexed},
     anchor,
-    emit::{DecodeError, Emitter, EvmEvent, event, evm_streams, specs},
+    emit::{DecodeError, Emitter, EvmEvent, event, specs},
 };
 
 /// The decoder.
@@ -39,11 +40,11 @@ static INFO: VenueInfo = VenueInfo {
         deployment(ChainId::SOLANA, treasury::PROGRAM),
     ],
     layout: "abi/aster_vault/vault.json",
-    events: &joined(specs(LAYOUT), anchor::specs(treasury::LAYOUT)),
+    events: &joined(specs(LAYOUT), specs(transfer::LAYOUT), anchor::specs(treasury::LAYOUT)),
     gives: &["flows"],
     unverified: &[
         "whether the amount of a five-word withdrawal includes its fee is not established: both are stored",
-        "plain token transfers to the vault are credited too and leave no event of it: inflow is a lower bound",
+        "plain token transfers are credited too, says the venue; which are a trader's money and which the venue's own is not told: they are of scope plain, and of listed tokens alone",
         "the event of depositFor is not established",
         "creation blocks are not known",
         "on Solana the layouts are those of the source of 2024, checked against no record; the account is a deposit's signer and a withdrawal's receiver",
@@ -54,12 +55,17 @@ const fn deployment(chain: ChainId, address: &'static str) -> Deployment {
     Deployment { chain, address, first_height: None, source: "docs.asterdex.com, overview/what-is-aster/our-smart-contracts" }
 }
 
-/// Events of the vaults, then those of the treasury program.
-const fn joined(vaults: [EventSpec; 9], program: [EventSpec; 6]) -> [EventSpec; 15] {
-    let mut out = [vaults[0]; 15];
+/// Events of the vaults, of the tokens they hold, and of the treasury program.
+const fn joined(vaults: [EventSpec; 9], tokens: [EventSpec; 1], program: [EventSpec; 6]) -> [EventSpec; 16] {
+    let mut out = [tokens[0]; 16];
     let mut i = 0;
-    while i < out.len() {
-        out[i] = if i < vaults.len() { vaults[i] } else { program[i - vaults.len()] };
+    while i < vaults.len() {
+        out[i] = vaults[i];
+        i += 1;
+    }
+    let mut i = 0;
+    while i < program.len() {
+        out[vaults.len() + 1 + i] = program[i];
         i += 1;
     }
     out
@@ -103,7 +109,10 @@ impl Venue for AsterVault {
         if chain == ChainId::SOLANA {
             return anchor::streams(&INFO, chain, Carrier::Log, treasury::PROGRAM);
         }
-        evm_streams(&INFO, chain, Default::default())
+        let Some(vault) = vault(chain) else { return Vec::new() };
+        let of_vault = EvmFilter { addresses: vec![vault], topics: Default::default() };
+        let filters = std::iter::once(of_vault).chain(transfer::filters(chain, vault)).collect();
+        vec![StreamSpec { part: "", version: 2, watch: Watch::Evm(filters), first_height: None, sees_unknown: true }]
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
@@ -111,23 +120,40 @@ impl Venue for AsterVault {
             return treasury::decode(unit, SLUG);
         }
         let mut emitter = Emitter::new(unit, SLUG);
-        for record in unit.records {
-            let Some((log, topic0)) = emitter.log(record) else { continue };
-            let Some(known) = LAYOUT.iter().find(|event| event.topic0 == topic0) else {
-                emitter.unknown(record, format!("topic {topic0} is not in {}", INFO.layout));
-                continue;
-            };
-            match flow(log, topic0) {
-                Ok(Some(flow)) => emitter.event(record, None, EventBody::CollateralFlow(flow)),
-                Ok(None) => {}
-                Err(error) => emitter.failure(record, known.spec.name, error),
+        let mut flows: Vec<Option<CollateralFlow>> = unit.records.iter().map(|record| read(&mut emitter, unit.chain, record)).collect();
+        transfer::match_off(&mut flows);
+        for (record, flow) in unit.records.iter().zip(flows) {
+            if let Some(flow) = flow {
+                emitter.event(record, None, EventBody::CollateralFlow(flow));
             }
         }
         emitter.finish()
     }
 }
 
-/// The flow of a log, `None` for events that move no trader's money.
+/// The vault of an EVM chain.
+fn vault(chain: ChainId) -> Option<Address> {
+    let deployed = INFO.deployments.iter().find(|deployment| deployment.chain == chain)?;
+    deployed.address.parse().ok()
+}
+
+/// What one record says by itself, `None` for what moves no money or was refused.
+fn read(emitter: &mut Emitter<'_>, chain: ChainId, record: &RawRecord) -> Option<CollateralFlow> {
+    let (log, topic0) = emitter.log(record)?;
+    let vault = vault(chain)?;
+    let layout: &[EvmEvent] = if log.address == vault { LAYOUT } else { transfer::LAYOUT };
+    let Some(known) = layout.iter().find(|event| event.topic0 == topic0) else {
+        emitter.unknown(record, format!("topic {topic0} of {} is not in {}", log.address, INFO.layout));
+        return None;
+    };
+    let read = if log.address == vault { flow(log, topic0) } else { transfer::flow(log, vault) };
+    read.unwrap_or_else(|error| {
+        emitter.failure(record, known.spec.name, error);
+        None
+    })
+}
+
+/// The flow of a vault's log, `None` for events that move no trader's money.
 fn flow(log: &EvmLog, topic0: B256) -> Result<Option<CollateralFlow>, DecodeError> {
     let mut data = Reader::new(&log.data);
     let (direction, account, currency, amount, fee_native) = match topic0 {
@@ -174,5 +200,7 @@ mod tests {
     fn selectors_are_those_of_the_abi() {
         let layout: Vec<_> = LAYOUT.iter().map(|event| (event.spec.name, event.topic0)).collect();
         crate::testing::assert_selectors(&layout, include_str!("../../../abi/aster_vault/vault.json"));
+        let tokens: Vec<_> = transfer::LAYOUT.iter().map(|event| (event.spec.name, event.topic0)).collect();
+        crate::testing::assert_selectors(&tokens, include_str!("../../../abi/aster_vault/token.json"));
     }
 }

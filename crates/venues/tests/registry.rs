@@ -69,11 +69,13 @@ fn streams_stand_where_deployments_are() {
                         | (Watch::Api(_), ChainKind::OffChain)
                 );
                 assert!(fits, "{}: a stream of {} watches another kind of chain", info.slug, chain.slug);
-                if let Watch::Evm(filters) = &stream.watch {
-                    let addresses: Vec<String> =
-                        filters.iter().flat_map(|filter| &filter.addresses).map(|address| format!("{address:#x}")).collect();
-                    let named = |address: &String| info.deployments.iter().any(|deployment| deployment.address == address);
-                    assert!(!addresses.is_empty() && addresses.iter().all(named), "{}: {addresses:?}", info.slug);
+                let Watch::Evm(filters) = &stream.watch else { continue };
+                let deployed = |word: &str| info.deployments.iter().any(|deployment| word.ends_with(&deployment.address[2..]));
+                for filter in filters {
+                    // Other contracts are watched for what names one of the venue's own.
+                    let is_about_own = filter.topics[1..].iter().flatten().any(|topic| deployed(&topic.to_string()));
+                    let are_own = filter.addresses.iter().all(|address| deployed(&format!("{address:#x}")));
+                    assert!(!filter.addresses.is_empty() && (are_own || is_about_own), "{}: {filter:?}", info.slug);
                 }
             }
         }
@@ -137,7 +139,8 @@ fn every_venue_has_a_page_that_names_every_event() {
 }
 
 /// Names in the layout file: an ABI, or an object with `events` and, where the chain numbers more of them than we know
-/// the fields of, `variants`. Files beside it list more: selectors without an ABI, a program's events on another chain.
+/// the fields of, `variants`. Files beside it list more: selectors without an ABI, tokens' events, a
+/// program's events on another chain.
 fn layout_names(info: &VenueInfo) -> BTreeSet<String> {
     let path = root().join(info.layout);
     let read = |path: &std::path::Path| -> Value {
@@ -145,10 +148,11 @@ fn layout_names(info: &VenueInfo) -> BTreeSet<String> {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
     let layout = read(&path);
-    let mut names = if layout.is_array() { abi_names(&layout) } else { listed_names(&layout) };
-    for other in ["selectors_only.json", "treasury.json"].map(|name| path.with_file_name(name)) {
+    let names_in = |layout: &Value| if layout.is_array() { abi_names(layout) } else { listed_names(layout) };
+    let mut names = names_in(&layout);
+    for other in ["selectors_only.json", "token.json", "treasury.json"].map(|name| path.with_file_name(name)) {
         if other.exists() {
-            names.extend(listed_names(&read(&other)));
+            names.extend(names_in(&read(&other)));
         }
     }
     names

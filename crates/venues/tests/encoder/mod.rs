@@ -56,6 +56,8 @@ struct LogText {
     tx: u32,
     /// Emitting contract, where it is not the one of the case.
     address: Option<Address>,
+    /// Its ABI file, where it is not the one of the case.
+    abi: Option<String>,
     /// Log index; one more than the log's before where it is missing.
     index: Option<i64>,
     /// Fields by name.
@@ -80,14 +82,18 @@ struct LogText {
 
 /// The raw records of the logs. Hashes are derived from the case's name.
 pub(crate) fn encode(logs: &Logs, chain: ChainId, case: &str) -> Vec<RawRecord> {
-    let path = super::common::root().join(&logs.abi);
-    let abi: JsonAbi = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let read_abi = |file: &str| -> JsonAbi {
+        let text = fs::read_to_string(super::common::root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let abi = read_abi(&logs.abi);
     // The last part of the path, so that the place of the repository does not matter.
     let case = case.rsplit('/').next().unwrap();
     let hash = |what: &str| keccak256(format!("{chain}/{}/{case}/{what}", logs.address));
     let mut next_index = 0;
     let record = |log: &LogText| {
-        let (topics, data) = encode_log(&abi, log);
+        let own_abi = log.abi.as_deref().map(read_abi);
+        let (topics, data) = encode_log(own_abi.as_ref().unwrap_or(&abi), log);
         let index = log.index.unwrap_or(next_index);
         next_index = index + 1;
         let block_hash = hash("block");
