@@ -48,6 +48,12 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// The height from which on it has heard what is told only as it happens, where that may lie above its head; known once heads
+    /// were asked for.
+    fn hears_from(&self) -> Option<u64> {
+        None
+    }
+
     /// Waits until the endpoint hints that there is a new block, where it gives hints; never returns where it gives none. A
     /// hint is no fact: it may come late, twice or not at all.
     async fn new_head(&self) {

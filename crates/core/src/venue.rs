@@ -273,10 +273,10 @@ pub enum StreamStart {
     Configured,
     /// From its first height in any case: other streams cannot be read without it.
     First,
-    /// From the head of the first run on, or this many heights above it: nothing earlier can be had, or only at a cost that
-    /// nobody means by a start in the past.
+    /// From what the first run hears on ([`crate::Source::hears_from`], else its head), or this many heights above that: nothing
+    /// earlier can be had, or only at a cost that nobody means by a start in the past.
     Head {
-        /// Heights above the head at which it starts.
+        /// Heights above it at which the stream starts.
         after: u64,
     },
 }

@@ -67,8 +67,7 @@ impl Socket {
         };
         let mut socket = Socket { endpoint, stream };
         for message in hello {
-            let sent = socket.stream.send(Message::text(message.clone())).await;
-            sent.map_err(|cause| socket.error(format!("a subscription cannot be sent: {cause}")))?;
+            socket.send(message.clone()).await?;
         }
         Ok(socket)
     }
@@ -88,6 +87,11 @@ impl Socket {
                 Err(_) => return Err(self.error(format!("silent for {} ms", silence_max.as_millis()))),
             }
         }
+    }
+
+    /// Sends one more message. After an error the connection is of no more use.
+    pub async fn send(&mut self, message: String) -> Result<(), SocketError> {
+        self.stream.send(Message::text(message)).await.map_err(|cause| self.error(format!("a message cannot be sent: {cause}")))
     }
 
     fn error(&self, message: String) -> SocketError {

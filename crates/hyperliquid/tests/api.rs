@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,7 +27,8 @@ fn now_ms() -> u64 {
 fn source(server: &InfoServer, trades: bool) -> ApiSource {
     let endpoint =
         ApiEndpoint { url: server.url.clone(), label: "info".to_owned(), timeout: Duration::from_secs(20), response_bytes_max: 16 << 20 };
-    let options = ApiOptions { trades, contexts_every: Duration::from_millis(1), lag: Duration::ZERO, ..ApiOptions::new(endpoint) };
+    let lag = if trades { Duration::from_secs(60) } else { Duration::ZERO };
+    let options = ApiOptions { trades, contexts_every: Duration::from_millis(1), lag, ..ApiOptions::new(endpoint) };
     ApiSource::new(options).unwrap()
 }
 
@@ -142,11 +144,11 @@ async fn a_refused_or_cut_answer_is_an_error_and_what_was_read_is_not_asked_agai
     source.heads().await.unwrap();
     let wanted = range(FROM * HOUR_MS, (FROM + 3) * HOUR_MS);
     let filter = filter(HyperliquidStream::ApiFunding);
-    server.fail_next(&[Fault::Cut]);
+    server.fail_next("fundingHistory", &[Fault::Cut]);
     assert_eq!(source.fetch(wanted, &filter).await.unwrap_err().kind, SourceErrorKind::Transient);
-    server.fail_next(&[Fault::Broken]);
+    server.fail_next("fundingHistory", &[Fault::Broken]);
     assert_eq!(source.fetch(wanted, &filter).await.unwrap_err().kind, SourceErrorKind::Transient);
-    server.fail_next(&[Fault::TooMany(0)]);
+    server.fail_next("fundingHistory", &[Fault::TooMany(0)]);
     let refused = source.fetch(wanted, &filter).await.unwrap_err();
     assert_eq!(refused.kind, SourceErrorKind::Rate { retry_after: Some(Duration::ZERO) });
     assert!(!refused.to_string().contains(&server.url), "no address in {refused}");
@@ -204,8 +206,8 @@ async fn trades_come_once_over_lost_connections_and_repeated_first_frames() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let batch = seen(start).await;
     assert_eq!(tids(&batch), [1, 2, 1], "in order of market and id");
-    assert!(batch.holes.iter().all(|hole| hole.range.to() < one), "only the time before subscribing is a hole: {:?}", batch.holes);
-    assert_eq!(batch.holes.len(), 1);
+    assert!(batch.holes.iter().any(|hole| hole.range.contains(start)), "before subscribing nobody listened: {:?}", batch.holes);
+    assert!(!batch.holes.iter().any(|hole| hole.range.contains(one)), "what was heard is no hole: {:?}", batch.holes);
     assert!(bodies(&batch).iter().all(|body| matches!(body, EventBody::Fill(fill) if fill.account == "0xa" && fill.liquidation.is_none())));
     let given_to = batch.range.to();
 
@@ -234,4 +236,45 @@ async fn trades_come_once_over_lost_connections_and_repeated_first_frames() {
     let late = seen(batch.range.to() + 1).await;
     assert_eq!((tids(&late).len(), late.malformed.len()), (0, 1));
     assert!(late.malformed[0].text.contains("\"tid\":9"), "{:?}", late.malformed);
+}
+
+#[tokio::test]
+async fn a_market_that_is_listed_later_is_listened_to_and_the_time_until_then_is_a_hole() {
+    let is_listed = Arc::new(AtomicBool::new(false));
+    let listed = is_listed.clone();
+    let contexts = move |dex: &str| match dex {
+        "" if listed.load(Ordering::Relaxed) => {
+            json!([{"universe": [{"name": "BTC"}, {"name": "NEW"}]}, [{"openInterest": "1.0"}, {"openInterest": "0.0"}]])
+        }
+        "" => {
+            json!([{"universe": [{"name": "BTC"}, {"name": "OLD", "isDelisted": true}]}, [{"openInterest": "1.0"}, {"openInterest": "0.0"}]])
+        }
+        _ => json!([{"universe": []}, []]),
+    };
+    let server = InfoServer::start(contexts, Rates::new(), no_frame()).await;
+    let source = source(&server, true);
+    let filter = filter(HyperliquidStream::ApiTrades);
+    source.heads().await.unwrap();
+    until("one market is subscribed, and none that is delisted", async || server.subscribed() == 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let given_to = now_ms();
+    let batch = source.fetch(range(given_to - 50, given_to), &filter).await.unwrap();
+    assert!(batch.records.is_empty());
+    is_listed.store(true, Ordering::Relaxed);
+    let unheard = now_ms() + 1;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    until("the new market is subscribed, too", async || {
+        source.heads().await.unwrap();
+        server.subscribed() == 2
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let heard = now_ms();
+    server.push(Push::Text(frame(&[trade("NEW", 1, heard), trade("BTC", 2, heard)])));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let batch = source.fetch(range(given_to + 1, now_ms()), &filter).await.unwrap();
+    assert_eq!(tids(&batch), [2, 1]);
+    let hole = batch.holes.iter().find(|hole| hole.range.contains(unheard)).expect("what was not heard is a hole");
+    assert!(hole.detail.contains("listed meanwhile: NEW"), "{hole:?}");
+    assert!(!batch.holes.iter().any(|hole| hole.range.contains(heard)), "{:?}", batch.holes);
 }

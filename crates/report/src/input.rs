@@ -74,6 +74,10 @@ pub struct Market {
     pub qty_scale: u8,
     /// Whether the venue counts closes at entry price.
     pub is_entry_volume: bool,
+    /// Whether the venue tells only some of its liquidations: no sum of them is one.
+    pub is_liquidation_sample: bool,
+    /// Whether the venue tells what accounts did: fees, for one.
+    pub tells_accounts: bool,
     /// Hour of its first event.
     pub first_hour: i64,
     /// Hour of its listing, where that was seen.

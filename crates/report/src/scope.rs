@@ -1,5 +1,6 @@
 //! Sums over the markets of a row: exact where every hour is known, else a reason.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use perpdex_core::{AmountError, Decimal};
@@ -21,22 +22,34 @@ pub(crate) struct Measure {
     pick: fn(&Hour) -> Option<i64>,
     covered: fn(&Hour) -> i64,
     scale: u8,
+    /// Why a venue does not tell it at all.
+    untold: fn(&Market) -> Option<&'static str>,
 }
 
 impl Measure {
     /// Dollars of fills.
     pub(crate) const fn fills_usd(pick: fn(&Hour) -> Option<i64>) -> Measure {
-        Measure { pick, covered: |hour| hour.fills_ppm, scale: 6 }
+        Measure { pick, covered: |hour| hour.fills_ppm, scale: 6, untold: |_| None }
     }
 
     /// A number of fills.
     pub(crate) const fn fills(pick: fn(&Hour) -> Option<i64>) -> Measure {
-        Measure { pick, covered: |hour| hour.fills_ppm, scale: 0 }
+        Measure { scale: 0, ..Measure::fills_usd(pick) }
     }
 
     /// Dollars of funding records.
     pub(crate) const fn funding_usd(pick: fn(&Hour) -> Option<i64>) -> Measure {
-        Measure { pick, covered: |hour| hour.funding_ppm, scale: 6 }
+        Measure { covered: |hour| hour.funding_ppm, ..Measure::fills_usd(pick) }
+    }
+
+    /// The same of liquidations, which some venues tell a sample of.
+    pub(crate) const fn of_liquidations(self) -> Measure {
+        Measure { untold: |market| market.is_liquidation_sample.then_some("tells a sample of liquidations only"), ..self }
+    }
+
+    /// The same of accounts, which some venues do not tell of.
+    pub(crate) const fn of_accounts(self) -> Measure {
+        Measure { untold: |market| (!market.tells_accounts).then_some("tells nothing of accounts"), ..self }
     }
 }
 
@@ -52,7 +65,12 @@ impl<'a> Scope<'a> {
     /// The sum of a column over hours; a market counts from its first hour on.
     pub(crate) fn sum(&self, hours: Range<i64>, measure: &Measure) -> Result<Sum, AmountError> {
         let (mut total, mut unknown, mut expected) = (Decimal::ZERO, 0_u64, 0_u64);
+        let mut untold = BTreeSet::new();
         for market in &self.markets {
+            if let Some(why) = (measure.untold)(market) {
+                untold.insert(format!("{} {why}", market.venue));
+                continue;
+            }
             for hour_id in hours.start.max(market.first_hour)..hours.end {
                 expected += 1;
                 let hour = market.hours.get(&hour_id);
@@ -62,10 +80,14 @@ impl<'a> Scope<'a> {
                 unknown += u64::from(!is_whole);
             }
         }
-        Ok(match (expected, unknown) {
+        let mut why: Vec<String> = untold.into_iter().collect();
+        if unknown > 0 {
+            why.push(format!("not covered: {unknown} of {expected} market hours are not fully indexed"));
+        }
+        Ok(match (expected, why.is_empty()) {
+            (_, false) => Err(why.join("; ")),
             (0, _) => Err("no market existed yet".to_owned()),
-            (_, 0) => Ok(total),
-            _ => Err(format!("not covered: {unknown} of {expected} market hours are not fully indexed")),
+            _ => Ok(total),
         })
     }
 

@@ -51,6 +51,8 @@ fn market(venue: &str, chain: &str, hours: impl Iterator<Item = (i64, Hour)>) ->
         asset: "ABC".to_owned(),
         qty_scale: 2,
         is_entry_volume: venue == "gmx_v2",
+        is_liquidation_sample: false,
+        tells_accounts: true,
         first_hour: FIRST - 100,
         listed_hour: None,
         hours: hours.collect::<BTreeMap<i64, Hour>>(),
@@ -281,4 +283,29 @@ fn html_stands_alone_and_trusts_no_text() {
     }
     assert_eq!(page.matches("<svg").count(), 4);
     assert!(page.contains("0x&lt;script&gt;"));
+}
+
+#[test]
+fn a_sample_of_liquidations_is_named_as_the_reason() {
+    let mut input = input();
+    input.markets.retain(|market| market.venue != "aster_1001x");
+    let sampled = input.markets.iter_mut().find(|market| market.venue == "gmx_v2").unwrap();
+    (sampled.is_liquidation_sample, sampled.tells_accounts) = (true, false);
+    let document: serde_json::Value = serde_json::from_str(&json(&report(&input).unwrap())).unwrap();
+    for (section, column, want) in [
+        ("liquidations", "liq_usd", "gmx_v2 tells a sample of liquidations only"),
+        ("liquidations", "liq_volume_pct", "gmx_v2 tells a sample of liquidations only"),
+        ("volume", "organic_usd", "gmx_v2 tells a sample of liquidations only"),
+        ("volume", "fees_usd", "gmx_v2 tells nothing of accounts"),
+    ] {
+        for venue in ["gmx_v2", "ALL"] {
+            let rows = document[section]["by_venue_and_chain"].as_array().unwrap();
+            let row = rows.iter().find(|row| row["venue"] == venue).unwrap();
+            assert_eq!(
+                (&row[column], row["missing"][column].as_str()),
+                (&serde_json::Value::Null, Some(want)),
+                "{section}.{column} of {venue}"
+            );
+        }
+    }
 }

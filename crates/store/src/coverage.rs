@@ -228,6 +228,7 @@ pub(crate) async fn add_holes(tx: &mut Tx, stream: &StreamId, holes: &[Hole], co
         taken = RangeSet::from_ranges(taken.ranges().iter().copied().chain([hole.range]));
     }
     next.sort_by_key(|hole| hole.range);
+    let next = join_holes(next);
     if next == stored {
         return Ok(());
     }
@@ -240,6 +241,23 @@ pub(crate) async fn add_holes(tx: &mut Tx, stream: &StreamId, holes: &[Hole], co
         bulk.cells.extend([Param::Name(hole.reason.as_str()), hole.detail.into()]);
     }
     tx.bulk(bulk).await
+}
+
+/// Holes that meet and have the same cause are one: the head of a chain of times moves on in small steps while nothing is heard.
+fn join_holes(sorted: Vec<Hole>) -> Vec<Hole> {
+    let mut out: Vec<Hole> = Vec::with_capacity(sorted.len());
+    for hole in sorted {
+        match out.last_mut() {
+            Some(last)
+                if last.range.to().checked_add(1) == Some(hole.range.from())
+                    && (last.reason, &last.detail) == (hole.reason, &hole.detail) =>
+            {
+                last.range = BlockRange::new(last.range.from(), hole.range.to()).expect("a union is not empty");
+            }
+            _ => out.push(hole),
+        }
+    }
+    out
 }
 
 async fn load_holes(tx: &mut Tx, stream: &StreamId) -> Result<Vec<Hole>> {

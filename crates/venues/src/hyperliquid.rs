@@ -7,6 +7,7 @@
 //! in one block, and a block is one unit, so the class of a trade is known on both.
 
 mod contexts;
+mod dexes;
 mod fills;
 mod ledger;
 mod lines;
@@ -72,7 +73,7 @@ static INFO: VenueInfo = VenueInfo {
         "rows of asset_ctxs are unseen: the columns are those of the archive's description",
         "one liquidator vault is known by address; others are told by a backstop liquidation in the same block alone",
         "fills named Net Child Vaults are taken as moves between vaults, not as volume: no source says so in words",
-        "funding of builder-deployed markets is taken as USDC; node lines do not name the token",
+        "the collateral of builder-deployed dexes is a list of early 2026, node lines do not name it; payments of a dex that is not listed have no dollars",
         "deposit and withdraw ledger updates are read as the venue's API documents them; no node line was at hand",
         "whether a withdrawal's fee is inside its amount",
     ],
@@ -124,10 +125,8 @@ const fn spec(name: &'static str, disposition: Disposition) -> EventSpec {
     EventSpec { name, disposition }
 }
 
-/// The public interface's head stays this far behind the clock, and what it tells of the present begins with the clock.
-const API_LAG_MS: u64 = 120_000;
-/// Time to subscribe to every market.
-const SUBSCRIBE_MS: u64 = 60_000;
+/// Time to subscribe to every market of the public interface.
+const SUBSCRIBE_MS: u64 = 10_000;
 
 impl Venue for Hyperliquid {
     fn info(&self) -> &'static VenueInfo {
@@ -153,8 +152,8 @@ impl Venue for Hyperliquid {
 
     fn stream_start(&self, part: &str) -> StreamStart {
         match part {
-            "contexts" => StreamStart::Head { after: API_LAG_MS },
-            "trades" => StreamStart::Head { after: API_LAG_MS + SUBSCRIBE_MS },
+            "contexts" => StreamStart::Head { after: 0 },
+            "trades" => StreamStart::Head { after: SUBSCRIBE_MS },
             _ => StreamStart::Configured,
         }
     }

@@ -10,8 +10,8 @@ use serde::de::IgnoredAny;
 
 use super::{INFO, INFO_WEIGHT, Lines, now_ms, one_line};
 
-/// Looks kept for a fetch that is asked again.
-const LOOKS_MAX: usize = 512;
+/// Looks kept for a fetch that comes late or is asked again: five hours of them, some 100 kB each.
+const LOOKS_MAX: usize = 64;
 /// A moment is known if a look at everything lies at most this many intervals before it: one may be late.
 const INTERVALS_MAX: u64 = 2;
 
@@ -22,7 +22,10 @@ pub(super) struct Contexts {
     answers: VecDeque<(u64, String)>,
     /// Moments at which all dexes had answered.
     looks: VecDeque<u64>,
+    /// Markets heard of, delisted ones too: they have a past.
     coins: BTreeSet<String>,
+    /// Markets that the last look named, without delisted ones.
+    listed: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,14 +43,17 @@ struct Meta {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Listing {
     name: String,
+    #[serde(default)]
+    is_delisted: bool,
 }
 
 impl Contexts {
     pub(super) fn new(every: Duration) -> Contexts {
         let every_ms = (every.as_millis() as u64).max(1);
-        Contexts { every_ms, answers: VecDeque::new(), looks: VecDeque::new(), coins: BTreeSet::new() }
+        Contexts { every_ms, answers: VecDeque::new(), looks: VecDeque::new(), coins: BTreeSet::new(), listed: BTreeSet::new() }
     }
 
     /// Asks for everything, if the time has come.
@@ -55,7 +61,7 @@ impl Contexts {
         if self.looks.back().is_some_and(|last| now_ms() < last + self.every_ms) {
             return Ok(());
         }
-        let mut answers = Vec::new();
+        let (mut answers, mut listed) = (Vec::new(), BTreeSet::new());
         for dex in dexes(client).await? {
             let what = format!("metaAndAssetCtxs of dex {dex:?}");
             let body = match dex.as_str() {
@@ -64,6 +70,7 @@ impl Contexts {
             };
             let text = client.post(INFO, &what, body.to_string(), INFO_WEIGHT).await?;
             let Answer(meta, _) = client.read(&what, &text)?;
+            listed.extend(meta.universe.iter().filter(|listing| !listing.is_delisted).map(|listing| listing.name.clone()));
             self.coins.extend(meta.universe.into_iter().map(|listing| listing.name));
             let heard_ms = now_ms();
             let dex = serde_json::Value::from(dex);
@@ -72,6 +79,7 @@ impl Contexts {
         // Only a look at everything counts: half of one would show markets of other dexes as quiet.
         self.looks.extend(answers.last().map(|(heard_ms, _)| *heard_ms));
         self.answers.extend(answers);
+        self.listed = listed;
         while LOOKS_MAX < self.looks.len() {
             let oldest = self.looks.pop_front().unwrap_or_default();
             while self.answers.front().is_some_and(|(heard_ms, _)| *heard_ms <= oldest) {
@@ -79,6 +87,16 @@ impl Contexts {
             }
         }
         Ok(())
+    }
+
+    /// When the oldest answer that is kept was heard, unix milliseconds.
+    pub(super) fn first_ms(&self) -> Option<u64> {
+        self.answers.front().map(|(heard_ms, _)| *heard_ms)
+    }
+
+    /// Markets that trade, as the last look named them.
+    pub(super) fn listed(&self) -> &BTreeSet<String> {
+        &self.listed
     }
 
     /// All markets heard of, delisted ones too: they have a past.

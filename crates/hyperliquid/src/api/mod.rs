@@ -12,7 +12,7 @@ mod funding;
 mod trades;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -46,7 +46,8 @@ pub struct ApiOptions {
     pub trades: bool,
     /// Time between two looks at all levels and prices.
     pub contexts_every: Duration,
-    /// How far the head stays behind the clock: what is older has been published, and has arrived.
+    /// How far the head stays behind the clock: what is older has been published, and has arrived. A connection that is silent for as
+    /// long counts as lost, so that no time is passed in which nothing could be heard.
     pub lag: Duration,
 }
 
@@ -62,13 +63,11 @@ pub struct ApiSource {
     options: ApiOptions,
     client: ApiClient,
     trades: Option<Trades>,
-    state: Mutex<State>,
-}
-
-/// What is kept between calls.
-struct State {
-    contexts: Contexts,
-    funding: Funding,
+    contexts: Mutex<Contexts>,
+    /// Not under one lock with the contexts: rates of the past take minutes of weight, and the present does not wait.
+    funding: Mutex<Funding>,
+    /// When the first of all levels and prices was heard, unix milliseconds.
+    heard_from: OnceLock<u64>,
 }
 
 /// Lines of one stream with their moments, in order of time.
@@ -83,9 +82,9 @@ impl ApiSource {
     pub fn new(options: ApiOptions) -> Result<ApiSource, SourceError> {
         let budget = Arc::new(WeightBudget::new(WEIGHT_MAX, WEIGHT_WINDOW));
         let client = ApiClient::new(options.endpoint.clone(), budget, None)?;
-        let trades = options.trades.then(|| Trades::new(&options.endpoint)).transpose()?;
-        let state = State { contexts: Contexts::new(options.contexts_every), funding: Funding::default() };
-        Ok(ApiSource { options, client, trades, state: Mutex::new(state) })
+        let trades = options.trades.then(|| Trades::new(&options.endpoint, options.lag)).transpose()?;
+        let contexts = Mutex::new(Contexts::new(options.contexts_every));
+        Ok(ApiSource { options, client, trades, contexts, funding: Mutex::default(), heard_from: OnceLock::new() })
     }
 
     /// The newest height: the clock less the lag.
@@ -96,11 +95,10 @@ impl ApiSource {
     async fn lines(&self, range: BlockRange, id: &StreamId, stream: HyperliquidStream) -> Result<Lines, SourceError> {
         let nothing = || Lines { lines: Vec::new(), holes: Vec::new(), malformed: Vec::new() };
         match stream {
-            HyperliquidStream::ApiContexts => Ok(self.state.lock().await.contexts.lines(range)),
+            HyperliquidStream::ApiContexts => Ok(self.contexts.lock().await.lines(range)),
             HyperliquidStream::ApiFunding => {
-                let mut state = self.state.lock().await;
-                let coins = state.contexts.coins(&self.client).await?;
-                let lines = state.funding.lines(&self.client, range, &coins).await?;
+                let coins = self.contexts.lock().await.coins(&self.client).await?;
+                let lines = self.funding.lock().await.lines(&self.client, range, &coins).await?;
                 Ok(Lines { lines, ..nothing() })
             }
             HyperliquidStream::ApiTrades => match &self.trades {
@@ -123,11 +121,13 @@ impl Source for ApiSource {
     }
 
     async fn heads(&self) -> Result<Heads, SourceError> {
-        let mut state = self.state.lock().await;
-        state.contexts.look(&self.client).await?;
+        let mut contexts = self.contexts.lock().await;
+        contexts.look(&self.client).await?;
+        if let Some(heard_ms) = contexts.first_ms() {
+            self.heard_from.get_or_init(|| heard_ms);
+        }
         if let Some(trades) = &self.trades {
-            let coins = state.contexts.coins(&self.client).await?;
-            trades.listen(&coins).await;
+            trades.listen(contexts.listed()).await;
         }
         let height = self.latest();
         Ok(Heads { earliest: None, latest: block(height), finalized: height })
@@ -173,6 +173,10 @@ impl Source for ApiSource {
 
     fn fetch_heights(&self) -> Option<FetchHeights> {
         Some(HEIGHTS)
+    }
+
+    fn hears_from(&self) -> Option<u64> {
+        self.heard_from.get().copied()
     }
 }
 

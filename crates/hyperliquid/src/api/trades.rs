@@ -1,6 +1,6 @@
 //! Trades of all markets over a WebSocket: what came, from when to when it was listened to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -8,13 +8,15 @@ use perpdex_core::{BlockRange, Hole, HoleReason, MalformedRecord, RangeSet, Sour
 use perpdex_feeds::{ApiEndpoint, Socket, SocketEndpoint};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Lines, now_ms, one_line};
 
 /// Subscriptions of one address at most (the interface's documentation).
 const SUBSCRIPTIONS_MAX: usize = 1_000;
-/// Longest silence before a connection counts as dead: some market always trades.
+/// Bounds of the silence before a connection counts as dead: some market always trades.
+const SILENCE_MIN: Duration = Duration::from_secs(1);
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Bytes of one message at most.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -25,7 +27,21 @@ const REMEMBERED_MS: u64 = 3_600_000;
 pub(super) struct Trades {
     endpoint: SocketEndpoint,
     heard: Arc<Mutex<Heard>>,
-    listening: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    connection: tokio::sync::Mutex<Option<Connection>>,
+}
+
+/// A connection that was opened; it may have ended since.
+struct Connection {
+    task: JoinHandle<()>,
+    subscribed: BTreeSet<String>,
+    /// Messages to be sent.
+    outbox: mpsc::UnboundedSender<String>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// A trade's name: moment, market, id.
@@ -37,16 +53,17 @@ struct Heard {
     trades: BTreeMap<Key, String>,
     /// Names of trades that were handed out, or came late.
     known: HashSet<Key>,
-    /// Times that were listened to, the newest last; its end moves with every message.
+    /// Times that were listened to, the newest last. Its end is when the last message came, never later: what a connection does not
+    /// bring is not known to be nothing. A living one brings something within the head's lag.
     spans: Vec<BlockRange>,
-    /// Whether the connection is open, so that the newest span goes on to now. It is found dead sooner than the head's lag is long.
-    is_open: bool,
-    /// Subscriptions that are not confirmed yet.
+    /// There are more markets than may be subscribed to.
+    is_partial: bool,
+    /// Subscriptions that are not confirmed yet; the newest span goes on only where there are none.
     unconfirmed: usize,
     /// What lies at or before was handed out.
     given_to: u64,
-    /// Trades that came after their time was handed out.
-    late: Vec<String>,
+    /// What came and cannot be put in, with the reason.
+    refused: Vec<(&'static str, String)>,
     /// Why the last connection ended.
     broke: Option<String>,
 }
@@ -56,7 +73,7 @@ struct Message<'a> {
     #[serde(borrow)]
     channel: &'a str,
     #[serde(borrow)]
-    data: &'a RawValue,
+    data: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +85,7 @@ struct TradeKey {
 
 impl Trades {
     /// Connects to nothing yet.
-    pub(super) fn new(endpoint: &ApiEndpoint) -> Result<Trades, SourceError> {
+    pub(super) fn new(endpoint: &ApiEndpoint, lag: Duration) -> Result<Trades, SourceError> {
         let refuse = || SourceError {
             label: endpoint.label.clone(),
             kind: SourceErrorKind::Permanent,
@@ -84,40 +101,60 @@ impl Trades {
             url,
             label: endpoint.label.clone(),
             connect_timeout: endpoint.timeout,
-            silence_max: SILENCE_MAX,
+            silence_max: lag.clamp(SILENCE_MIN, SILENCE_MAX),
             message_bytes_max: MESSAGE_BYTES_MAX,
         };
-        Ok(Trades { endpoint, heard: Arc::default(), listening: tokio::sync::Mutex::new(None) })
+        Ok(Trades { endpoint, heard: Arc::default(), connection: tokio::sync::Mutex::new(None) })
     }
 
     /// Sees to it that trades of these markets are listened to. A connection that cannot be opened leaves a hole, nothing else: levels
     /// and rates go on without it.
-    pub(super) async fn listen(&self, coins: &[String]) {
-        let mut listening = self.listening.lock().await;
-        if listening.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
+    pub(super) async fn listen(&self, coins: &BTreeSet<String>) {
+        let mut connection = self.connection.lock().await;
+        let mut open = connection.take().filter(|open| !open.task.is_finished());
+        let subscribed = open.as_ref().map_or(0, |open| open.subscribed.len());
+        let is_new = |coin: &&String| open.as_ref().is_none_or(|open| !open.subscribed.contains(*coin));
+        let new: Vec<String> = coins.iter().filter(is_new).take(SUBSCRIPTIONS_MAX.saturating_sub(subscribed)).cloned().collect();
+        lock(&self.heard).is_partial = SUBSCRIPTIONS_MAX < coins.len();
+        match &mut open {
+            Some(_) if new.is_empty() => {}
+            Some(open) => {
+                lock(&self.heard).expect_more(&new);
+                // An outbox that is closed is that of a connection which has just ended.
+                new.iter().for_each(|coin| drop(open.outbox.send(subscription(coin))));
+                open.subscribed.extend(new);
+            }
+            None => open = self.connect(new).await,
         }
-        let coins = &coins[..coins.len().min(SUBSCRIPTIONS_MAX)];
-        let subscribe = |coin: &String| serde_json::json!({"method": "subscribe", "subscription": {"type": "trades", "coin": coin}});
-        let hello: Vec<String> = coins.iter().map(|coin| subscribe(coin).to_string()).collect();
-        {
-            let mut heard = lock(&self.heard);
-            (heard.unconfirmed, heard.is_open) = (hello.len(), false);
-        }
+        *connection = open;
+    }
+
+    async fn connect(&self, coins: Vec<String>) -> Option<Connection> {
+        let hello: Vec<String> = coins.iter().map(subscription).collect();
+        lock(&self.heard).unconfirmed = hello.len();
         match Socket::connect(self.endpoint.clone(), &hello).await {
-            Ok(socket) => *listening = Some(tokio::spawn(listen_on(socket, self.heard.clone()))),
-            Err(error) => lock(&self.heard).broke = Some(error.message),
+            Ok(socket) => {
+                let (outbox, messages) = mpsc::unbounded_channel();
+                let task = tokio::spawn(listen_on(socket, messages, self.heard.clone()));
+                Some(Connection { task, subscribed: coins.into_iter().collect(), outbox })
+            }
+            Err(error) => {
+                lock(&self.heard).broke = Some(error.message);
+                None
+            }
         }
     }
 
     /// The trades of a range; times in which nobody listened are holes.
     pub(super) fn lines(&self, range: BlockRange, id: &StreamId) -> Lines {
         let mut heard = lock(&self.heard);
-        if heard.is_open {
-            heard.prolong();
-        }
-        let missing = RangeSet::from_ranges(heard.spans.iter().copied()).missing(range);
-        let why = heard.broke.clone().unwrap_or_else(|| "not subscribed yet".to_owned());
+        let whole = heard.spans.iter().copied().filter(|_| !heard.is_partial);
+        let missing = RangeSet::from_ranges(whole).missing(range);
+        let why = match &heard.broke {
+            _ if heard.is_partial => format!("more markets than the {SUBSCRIPTIONS_MAX} that may be subscribed to"),
+            Some(why) => why.clone(),
+            None => "not subscribed yet".to_owned(),
+        };
         let hole = |range: &BlockRange| Hole {
             range: *range,
             reason: HoleReason::Missing,
@@ -127,72 +164,88 @@ impl Trades {
         let holes = missing.ranges().iter().map(hole).collect();
         let inside = heard.trades.range((range.from(), String::new(), 0)..=(range.to(), String::from(char::MAX), u64::MAX));
         let lines: Vec<(Key, String)> = inside.map(|(key, line)| (key.clone(), line.clone())).collect();
-        let late = std::mem::take(&mut heard.late).into_iter().map(|text| MalformedRecord {
+        let malformed = std::mem::take(&mut heard.refused).into_iter().map(|(error, text)| MalformedRecord {
             stream: id.clone(),
             height: range.from(),
-            error: "a trade came after its time had been handed out".to_owned(),
+            error: error.to_owned(),
             text,
         });
         heard.given_to = heard.given_to.max(range.to());
         heard.known.extend(lines.iter().map(|(key, _)| key.clone()));
         heard.forget();
-        Lines { lines: lines.into_iter().map(|((time, ..), line)| (time, line)).collect(), holes, malformed: late.collect() }
+        Lines { lines: lines.into_iter().map(|((time, ..), line)| (time, line)).collect(), holes, malformed: malformed.collect() }
     }
 }
 
-impl Drop for Trades {
-    fn drop(&mut self) {
-        if let Some(task) = self.listening.get_mut() {
-            task.abort();
-        }
-    }
+fn subscription(coin: &String) -> String {
+    serde_json::json!({"method": "subscribe", "subscription": {"type": "trades", "coin": coin}}).to_string()
 }
 
-async fn listen_on(mut socket: Socket, heard: Arc<Mutex<Heard>>) {
+async fn listen_on(mut socket: Socket, mut messages: mpsc::UnboundedReceiver<String>, heard: Arc<Mutex<Heard>>) {
     loop {
-        match socket.next().await {
-            Ok(text) => lock(&heard).message(&text),
-            Err(error) => {
-                let mut heard = lock(&heard);
-                (heard.broke, heard.is_open) = (Some(error.message), false);
-                return;
-            }
+        let done = tokio::select! {
+            text = socket.next() => text.map(|text| lock(&heard).message(&text)),
+            Some(message) = messages.recv() => socket.send(message).await,
+        };
+        if let Err(error) = done {
+            lock(&heard).broke = Some(error.message);
+            return;
         }
     }
 }
 
 impl Heard {
+    /// Markets were listed, who knows when since the last look: what was not handed out yet is not known to be whole until they are
+    /// subscribed to.
+    fn expect_more(&mut self, coins: &[String]) {
+        self.unconfirmed += coins.len();
+        self.broke = Some(format!("listed meanwhile: {}", coins.join(", ")));
+        let given_to = self.given_to;
+        self.spans.retain(|span| span.from() <= given_to);
+        if let Some(span) = self.spans.last_mut() {
+            *span = BlockRange::new(span.from(), span.to().min(given_to)).expect("the span begins at or before its end");
+        }
+    }
+
     /// Takes one message in.
     fn message(&mut self, text: &str) {
-        let Ok(message) = serde_json::from_str::<Message<'_>>(text) else { return self.late.push(one_line(text)) };
-        match message.channel {
+        let Ok(Message { channel, data }) = serde_json::from_str(text) else { return self.refuse("no message of the venue", text) };
+        let data = data.map_or("", RawValue::get);
+        match channel {
             "subscriptionResponse" => {
                 self.unconfirmed = self.unconfirmed.saturating_sub(1);
                 if self.unconfirmed == 0 {
                     // From here on every market is listened to.
                     self.spans.push(BlockRange::single(now_ms()));
-                    self.is_open = true;
                 }
             }
             "trades" => {
-                let trades: Vec<&RawValue> = serde_json::from_str(message.data.get()).unwrap_or_default();
-                trades.into_iter().for_each(|trade| self.trade(trade.get()));
+                match serde_json::from_str::<Vec<&RawValue>>(data) {
+                    Ok(trades) => trades.into_iter().for_each(|trade| self.trade(trade.get())),
+                    Err(_) => self.refuse("no list of trades", text),
+                }
                 self.prolong();
             }
+            // A subscription that was refused stays unconfirmed: nothing counts as heard, and this is why.
+            "error" => self.broke = Some(format!("the venue refused: {}", one_line(data))),
             _ => self.prolong(),
         }
     }
 
     fn trade(&mut self, text: &str) {
-        let Ok(TradeKey { coin, time, tid }) = serde_json::from_str(text) else { return self.late.push(one_line(text)) };
+        let Ok(TradeKey { coin, time, tid }) = serde_json::from_str(text) else { return self.refuse("no trade", text) };
         let key = (time, coin, tid);
         let was_listened = self.spans.iter().any(|span| span.contains(time));
         if time > self.given_to {
             self.trades.insert(key, one_line(text));
         } else if was_listened && time + REMEMBERED_MS > self.given_to && self.known.insert(key) {
-            self.late.push(one_line(text));
+            self.refuse("a trade came after its time had been handed out", text);
         }
         // Else it is told again after subscribing, or of a time that is a hole.
+    }
+
+    fn refuse(&mut self, why: &'static str, text: &str) {
+        self.refused.push((why, one_line(text)));
     }
 
     /// The connection is alive now.

@@ -1,7 +1,8 @@
 //! A server that speaks the public interface over loopback: info requests and the WebSocket on one port, with faults on demand.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ use tokio_tungstenite::tungstenite::Message;
 pub(crate) enum Fault {
     /// Too many requests, to be asked again after this many seconds.
     TooMany(u64),
+    /// Banned for asking on, for this many seconds.
+    Banned(u64),
     /// The body breaks off.
     Cut,
     /// The server fails.
@@ -33,10 +36,18 @@ pub(crate) enum Push {
 /// Rows of `fundingHistory`: market and time, with a rate.
 pub(crate) type Rates = Vec<(String, u64, String)>;
 
+/// What goes wrong with the next answers to a type of request; [`SOCKET`] for the connection of a listener.
+type Faults = BTreeMap<String, VecDeque<Fault>>;
+
+/// Stands for the WebSocket among the types of requests.
+pub(crate) const SOCKET: &str = "ws";
+/// Time between two messages of the server to its listeners: on the real one some market always trades.
+const HEARTBEAT: Duration = Duration::from_millis(100);
+
 /// A running server; it ends with the test's runtime.
 pub(crate) struct InfoServer {
     pub(crate) url: String,
-    faults: Arc<Mutex<VecDeque<Fault>>>,
+    faults: Arc<Mutex<Faults>>,
     requests: Arc<Mutex<Vec<Value>>>,
     push: broadcast::Sender<Push>,
     subscribed: Arc<Mutex<usize>>,
@@ -47,7 +58,7 @@ struct Shared {
     contexts: Arc<dyn Fn(&str) -> Value + Send + Sync>,
     rates: Arc<Rates>,
     first_frame: Arc<Mutex<String>>,
-    faults: Arc<Mutex<VecDeque<Fault>>>,
+    faults: Arc<Mutex<Faults>>,
     requests: Arc<Mutex<Vec<Value>>>,
     push: broadcast::Sender<Push>,
     subscribed: Arc<Mutex<usize>>,
@@ -87,8 +98,14 @@ impl InfoServer {
         server
     }
 
-    pub(crate) fn fail_next(&self, faults: &[Fault]) {
-        self.faults.lock().unwrap().extend(faults);
+    /// Lets the next answers to a type of request go wrong, one after the other.
+    pub(crate) fn fail_next(&self, kind: &str, faults: &[Fault]) {
+        self.faults.lock().unwrap().entry(kind.to_owned()).or_default().extend(faults);
+    }
+
+    /// From now on answers to a type of request are right.
+    pub(crate) fn heal(&self, kind: &str) {
+        self.faults.lock().unwrap().remove(kind);
     }
 
     /// Bodies of the requests so far, of one type.
@@ -107,20 +124,30 @@ impl InfoServer {
     }
 }
 
+impl Shared {
+    fn next_fault(&self, kind: &str) -> Option<Fault> {
+        self.faults.lock().unwrap().get_mut(kind)?.pop_front()
+    }
+}
+
 async fn serve(mut stream: TcpStream, shared: Shared) {
     let mut start = [0; 8];
     if stream.peek(&mut start).await.is_err() {
         return;
     }
     if start.starts_with(b"GET /ws") {
-        return listen(stream, shared).await;
+        return match shared.next_fault(SOCKET) {
+            Some(_) => drop(stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await),
+            None => listen(stream, shared).await,
+        };
     }
     while let Some(body) = request(&mut stream).await {
-        let fault = shared.faults.lock().unwrap().pop_front();
+        let fault = shared.next_fault(body["type"].as_str().unwrap_or_default());
         shared.requests.lock().unwrap().push(body.clone());
         let answer = answer(&body, &shared).to_string();
         let (head, body) = match fault {
             Some(Fault::TooMany(seconds)) => (format!("429 Too Many Requests\r\nretry-after: {seconds}"), "null".to_owned()),
+            Some(Fault::Banned(seconds)) => (format!("418 I'm a teapot\r\nretry-after: {seconds}"), "null".to_owned()),
             Some(Fault::Broken) => ("500 Internal Server Error".to_owned(), "null".to_owned()),
             Some(Fault::Cut) | None => ("200 OK".to_owned(), answer),
         };
@@ -168,6 +195,7 @@ fn answer(body: &Value, shared: &Shared) -> Value {
 async fn listen(stream: TcpStream, shared: Shared) {
     let mut pushed = shared.push.subscribe();
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {
         let text = tokio::select! {
             message = socket.next() => match message {
@@ -182,6 +210,10 @@ async fn listen(stream: TcpStream, shared: Shared) {
                 }
                 _ => return,
             },
+            _ = heartbeat.tick() => {
+                if socket.send(Message::text(r#"{"channel":"pong"}"#)).await.is_err() { return }
+                continue;
+            }
         };
         let request: Value = serde_json::from_str(text.as_str()).unwrap();
         let confirmation = json!({"channel": "subscriptionResponse", "data": request});

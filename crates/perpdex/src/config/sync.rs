@@ -102,6 +102,10 @@ sync_options! {
     second_endpoint_ppm: 0..=1_000_000;
     /// Requests at once to one Solana endpoint.
     solana_requests_max: 1..=256;
+    /// Time between two looks at all levels and prices of Hyperliquid's public interface, in milliseconds.
+    hyperliquid_look_ms: 50..=3_600_000;
+    /// How far the head of Hyperliquid's public interface stays behind the clock, in milliseconds.
+    hyperliquid_lag_ms: 1_000..=600_000;
     /// Request weight to use of each minute at Aster's public API; the venue allows 2,400 an address.
     aster_weight_per_minute: 50..=2_400;
     /// How long after a moment Aster's public API is asked about it, in milliseconds.

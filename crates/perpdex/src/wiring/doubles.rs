@@ -55,3 +55,62 @@ pub(crate) fn refuse_apart<'a>(chains: impl Iterator<Item = &'a ChainConfig> + C
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use perpdex_core::{Evidence, VenueSlug};
+
+    use super::*;
+
+    fn stream(chain: ChainId, part: &str) -> StreamId {
+        StreamId { chain, venue: VenueSlug::known("hyperliquid"), part: part.to_owned(), version: 1 }
+    }
+
+    fn blocks() -> StreamId {
+        stream(ChainId::HYPERLIQUID, "fills")
+    }
+
+    fn lines(part: &str) -> StreamId {
+        stream(ChainId::HYPERLIQUID_FILES, part)
+    }
+
+    fn public() -> StreamId {
+        stream(ChainId::HYPERLIQUID_API, "trades")
+    }
+
+    fn target(stream: StreamId) -> Target {
+        Target { stream, from: 1, to: None, first_height: None, evidence_min: Evidence::Witnessed, sees_unknown: true }
+    }
+
+    #[test]
+    fn what_tells_of_the_same_trades_is_refused_unless_it_is_read_together() {
+        let misc = stream(ChainId::HYPERLIQUID, "misc");
+        // What the database knows, what the run reads, whether it may.
+        let cases = [
+            (vec![], vec![blocks(), lines("node_fills"), lines("node_trades")], true),
+            (vec![blocks()], vec![blocks()], true),
+            (vec![blocks()], vec![misc.clone(), lines("asset_ctxs"), stream(ChainId::HYPERLIQUID_API, "contexts")], true),
+            (vec![blocks()], vec![lines("node_fills")], false),
+            (vec![lines("node_trades")], vec![blocks()], false),
+            (vec![lines("node_fills")], vec![blocks(), lines("node_fills")], true),
+            (vec![blocks()], vec![public()], false),
+            (vec![public()], vec![blocks(), misc], false),
+            (vec![public()], vec![public()], true),
+        ];
+        for (known, read, may) in cases {
+            let known: Vec<Target> = known.into_iter().map(target).collect();
+            let refused = refuse_doubles(&known, read.iter()).err().map(|error| error.to_string());
+            assert_eq!(refused.is_none(), may, "{known:?} and {read:?}: {refused:?}");
+        }
+        let error = refuse_doubles(&[target(blocks())], [lines("node_fills")].iter()).unwrap_err().to_string();
+        assert!(error.contains("node_fills") && error.contains("use a database of its own"), "{error}");
+    }
+
+    #[test]
+    fn only_files_of_trades_silence_the_public_ones() {
+        let has = |known: &[Target], read: &[StreamId]| has_files(known, read.iter());
+        assert!(has(&[], &[blocks()]) && has(&[target(lines("node_trades"))], &[public()]));
+        assert!(!has(&[target(public())], &[public(), lines("asset_ctxs"), stream(ChainId::HYPERLIQUID, "misc")]));
+        assert!(is_public(&public()) && !is_public(&stream(ChainId::HYPERLIQUID_API, "contexts")) && !is_public(&blocks()));
+    }
+}

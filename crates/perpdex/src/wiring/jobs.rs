@@ -154,7 +154,11 @@ pub(crate) async fn ready_job(
                 let height = match (before, head) {
                     (Some(before), _) => before,
                     (None, Some(head)) => head + after,
-                    (None, None) => *head.insert(resolve(HeightOrTime::BelowLatest(0), Bound::AtOrAfter).await?) + after,
+                    (None, None) => {
+                        let latest = resolve(HeightOrTime::BelowLatest(0), Bound::AtOrAfter).await?;
+                        let heard = sources.iter().filter_map(|source| source.hears_from()).min();
+                        *head.insert(heard.unwrap_or(latest)) + after
+                    }
                 };
                 // What a start in the past asks for cannot be had; one in the future is meant.
                 stream.from = height.max(fixed.filter(|_| before.is_none()).unwrap_or(0));

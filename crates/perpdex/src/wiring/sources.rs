@@ -87,7 +87,9 @@ fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOpt
         }
         Some(ChainKind::OffChain) if config.chain == ChainId::HYPERLIQUID_API => {
             let endpoint = ApiEndpoint { url, label, timeout, response_bytes_max };
-            Ok(Arc::new(ApiSource::new(ApiOptions { trades: listens, ..ApiOptions::new(endpoint) })?))
+            let contexts_every = Duration::from_millis(sync.hyperliquid_look_ms.value);
+            let lag = Duration::from_millis(sync.hyperliquid_lag_ms.value);
+            Ok(Arc::new(ApiSource::new(ApiOptions { trades: listens, contexts_every, lag, ..ApiOptions::new(endpoint) })?))
         }
         Some(ChainKind::OffChain) => {
             let api = ApiEndpoint { url, label, timeout, response_bytes_max };

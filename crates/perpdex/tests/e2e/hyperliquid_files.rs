@@ -5,11 +5,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use lz4_flex::frame::FrameEncoder;
 use serde_json::{Value, json};
 
-use crate::support::{Guarded, command, folder, interrupt, perpdex, perpdex_ok, query, reference, until};
+use crate::replay_real::{EXPECTED, every_figure};
+use crate::support::{Engine, Guarded, command, folder, interrupt, open, perpdex, perpdex_ok, query, reference, until};
 
 const PART_1: &str = "hyperliquid/samples/node_fills_by_block_20251027_17_part1.jsonl";
 const PART_2: &str = "hyperliquid/samples/node_fills_by_block_20251027_17_part2.jsonl";
@@ -34,9 +36,11 @@ fn database(folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn every_form_of_the_real_blocks_gives_the_same_rows() {
-    let test = "every_form_of_the_real_blocks_gives_the_same_rows";
+fn every_form_of_the_real_blocks_gives_the_same_rows_and_every_expected_figure() {
+    let test = "every_form_of_the_real_blocks_gives_the_same_rows_and_every_expected_figure";
     let (Some(part_1), Some(part_2)) = (reference(test, PART_1), reference(test, PART_2)) else { return };
+    let Some(expected) = reference(test, EXPECTED) else { return };
+    let expected: Value = serde_json::from_str(&fs::read_to_string(expected).unwrap()).unwrap();
     let folder = folder();
     let root = folder.path();
     let text = [&part_1, &part_2].map(|path| fs::read_to_string(path).unwrap());
@@ -67,6 +71,7 @@ fn every_form_of_the_real_blocks_gives_the_same_rows() {
         let url = database(root, name);
         perpdex_ok(root, &["replay", path, "--database", &url]);
         assert!(facts(root, &url) == want, "{name}: rows differ from those of the plain files");
+        every_figure(&|sql| query(root, &url, sql), &expected);
     }
 
     // In ten runs, each a little further.
@@ -77,6 +82,7 @@ fn every_form_of_the_real_blocks_gives_the_same_rows() {
         perpdex_ok(root, &["sync", "--chain", "hyperliquid", "--endpoint", &endpoint, "--to", &to, "--database", &url]);
     }
     assert!(facts(root, &url) == want, "ten runs give other rows than one");
+    every_figure(&|sql| query(root, &url, sql), &expected);
 }
 
 /// A block without fills behind `height`: without it the newest block of a streaming file may still go on.
@@ -270,4 +276,47 @@ async fn a_node_is_followed_over_hours_days_and_files_written_anew() {
     assert_eq!(interrupt(child), Some(130));
     assert_eq!(query(&root, &url, "SELECT * FROM v_gaps"), Vec::<Value>::new());
     assert_eq!(query(&root, &url, "SELECT * FROM v_decode_failures"), Vec::<Value>::new());
+}
+
+/// Lines whose way is measured.
+const LINES: u64 = 20;
+
+/// Prints how long a line of a node's file takes to be a row; a figure of this machine and build, so that nothing is asserted of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_becomes_a_row_and_the_time_it_takes_is_told() {
+    for engine in Engine::all("every_line_becomes_a_row_and_the_time_it_takes_is_told") {
+        let folder = folder();
+        let root = folder.path();
+        let url = engine.database(root, "latency");
+        let path = root.join("hl/node_fills_by_block/hourly/20260101/0");
+        let line = |number: u64| block(number, number, &legs(number, second(number).1, number as i64));
+        write(&path, &line(1));
+        let child = follow(root, &url);
+        until("the first block", || async {
+            let run = perpdex(root, &["query", "SELECT 1 AS n FROM fills LIMIT 1", "--database", &url, "--format", "json"]);
+            run.code == Some(0) && run.stdout.contains('1')
+        })
+        .await;
+        let store = open(&url).await;
+        let mut times = Vec::new();
+        for number in 2..2 + LINES {
+            let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+            let written = Instant::now();
+            file.write_all(line(number).as_bytes()).unwrap();
+            let sql = format!("SELECT height FROM fills WHERE height = {number}");
+            while store.query(&sql, 2).await.unwrap().rows.is_empty() {
+                assert!(written.elapsed() < Duration::from_secs(60), "block {number} never came");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            times.push(written.elapsed());
+        }
+        assert_eq!(interrupt(child), Some(130));
+        times.sort_unstable();
+        let name = if url.starts_with("sqlite") { "SQLite" } else { "PostgreSQL" };
+        println!(
+            "from line to row on {name}: median {} ms, longest {} ms",
+            times[times.len() / 2].as_millis(),
+            times[times.len() - 1].as_millis()
+        );
+    }
 }

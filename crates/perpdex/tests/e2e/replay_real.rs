@@ -9,7 +9,7 @@ use crate::support::{Engine, folder, perpdex_ok, query, reference};
 
 const PART_1: &str = "hyperliquid/samples/node_fills_by_block_20251027_17_part1.jsonl";
 const PART_2: &str = "hyperliquid/samples/node_fills_by_block_20251027_17_part2.jsonl";
-const EXPECTED: &str = "hyperliquid/samples/node_fills_by_block_20251027_17_part1and2.expected.json";
+pub(crate) const EXPECTED: &str = "hyperliquid/samples/node_fills_by_block_20251027_17_part1and2.expected.json";
 
 /// Sums of one coin: trades, fills, accounts, quantity, taker buys and sells in micro-dollars, changes of open interest.
 type Coin = (i64, i64, i64, String, i64, i64, String, String);
@@ -26,16 +26,22 @@ fn five_hundred_real_blocks_give_exactly_the_expected_figures() {
         let parts = [part_1.to_str().unwrap(), part_2.to_str().unwrap()];
         perpdex_ok(folder.path(), &["replay", parts[0], parts[1], "--database", &url]);
         let ask = |sql: &str| query(folder.path(), &url, sql);
-        assert_eq!(coins(&ask), expected_coins(&expected));
-        totals(&ask, &expected["totals"]);
-        minutes(&ask, &expected["minutes_volume_usd_e6"]);
-        the_liquidation(&ask, &expected["liquidations"][0]);
+        every_figure(&ask, &expected);
         let gaps = ask("SELECT * FROM v_gaps");
         assert!(gaps.is_empty(), "complete files leave no gap: {gaps:?}");
         let before = ask("SELECT COUNT(*) AS n FROM fills");
         perpdex_ok(folder.path(), &["replay", parts[0], parts[1], "--database", &url]);
         assert_eq!(ask("SELECT COUNT(*) AS n FROM fills"), before, "a second replay changes nothing");
     }
+}
+
+/// Holds what is stored against what was computed from the two files.
+#[track_caller]
+pub(crate) fn every_figure(ask: &dyn Fn(&str) -> Vec<Value>, expected: &Value) {
+    assert_eq!(coins(ask), expected_coins(expected));
+    totals(ask, &expected["totals"]);
+    minutes(ask, &expected["minutes_volume_usd_e6"]);
+    the_liquidation(ask, &expected["liquidations"][0]);
 }
 
 fn coins(ask: &dyn Fn(&str) -> Vec<Value>) -> BTreeMap<String, Coin> {

@@ -18,11 +18,11 @@ const FIGURES: [Column; 7] = [
     number("adl_usd", "ADL USD", 0),
 ];
 
-const ROWS: Measure = Measure::fills(|hour| hour.liq_rows);
-const LONGS: Measure = Measure::fills_usd(|hour| hour.liq_long_usd_e6);
-const SHORTS: Measure = Measure::fills_usd(|hour| hour.liq_short_usd_e6);
-const OF_VOLUME: Measure = Measure::fills_usd(|hour| hour.liq_volume_usd_e6);
-const DELEVERAGED: Measure = Measure::fills_usd(|hour| hour.adl_usd_e6);
+const ROWS: Measure = Measure::fills(|hour| hour.liq_rows).of_liquidations();
+const LONGS: Measure = Measure::fills_usd(|hour| hour.liq_long_usd_e6).of_liquidations();
+const SHORTS: Measure = Measure::fills_usd(|hour| hour.liq_short_usd_e6).of_liquidations();
+const OF_VOLUME: Measure = Measure::fills_usd(|hour| hour.liq_volume_usd_e6).of_liquidations();
+const DELEVERAGED: Measure = Measure::fills_usd(|hour| hour.adl_usd_e6).of_liquidations();
 
 pub(super) fn section(input: &Input) -> Result<Section, AmountError> {
     let mut rows = Vec::new();

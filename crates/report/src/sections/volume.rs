@@ -21,11 +21,11 @@ const FIGURES: [Column; 9] = [
 ];
 
 const TRADES: Measure = Measure::fills(|hour| hour.trades);
-const LIQUIDATED: Measure = Measure::fills_usd(|hour| hour.liq_volume_usd_e6);
-const DELEVERAGED: Measure = Measure::fills_usd(|hour| hour.adl_volume_usd_e6);
+const LIQUIDATED: Measure = Measure::fills_usd(|hour| hour.liq_volume_usd_e6).of_liquidations();
+const DELEVERAGED: Measure = Measure::fills_usd(|hour| hour.adl_volume_usd_e6).of_liquidations();
 const BOUGHT: Measure = Measure::fills_usd(|hour| hour.taker_buy_usd_e6);
 const SOLD: Measure = Measure::fills_usd(|hour| hour.taker_sell_usd_e6);
-const FEES: Measure = Measure::fills_usd(|hour| hour.fees_usd_e6);
+const FEES: Measure = Measure::fills_usd(|hour| hour.fees_usd_e6).of_accounts();
 
 pub(super) fn section(input: &Input) -> Result<Section, AmountError> {
     let mut by_place = Vec::new();

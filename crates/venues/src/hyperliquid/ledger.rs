@@ -6,8 +6,9 @@ use perpdex_core::{CollateralFlow, EventBody, FlowDirection, FlowScope, TokenAmo
 use serde::Deserialize;
 
 use super::EVENTS;
+use super::dexes::QUOTE_TOKEN;
 use super::lines::{self, Trouble, lower};
-use super::misc::{MiscBlock, QUOTE_TOKEN, token_units};
+use super::misc::{MiscBlock, token_units};
 
 #[derive(Deserialize)]
 struct LedgerUpdate<'a> {

@@ -10,15 +10,13 @@ use perpdex_core::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::dexes::collateral;
 use super::ledger::ledger_update;
 use super::lines::{Trouble, decimal, events, failure, lower, name};
 use super::{EVENTS, SLUG, STREAM_ORD, TOKEN_DECIMALS};
 
 /// Funding is settled every hour, some milliseconds past it.
 const FUNDING_INTERVAL_MS: i64 = 3_600_000;
-
-/// The token that funding and transfers are counted in.
-pub(super) const QUOTE_TOKEN: &str = "USDC";
 
 /// An event: one variant with its fields. Time and hash are those of the block and of no use here.
 #[derive(Deserialize)]
@@ -148,7 +146,7 @@ impl MiscBlock<'_> {
             position_key: format!("{user}/{}", delta.coin),
             side,
             kind: FundingKind::Funding,
-            amount: TokenAmount { native, token: QUOTE_TOKEN.to_owned() },
+            amount: TokenAmount { native, token: collateral(&delta.coin).into_owned() },
             token_price_usd: None,
             size: Some(Amount::decimals(size.value, size.scale)),
             interval_end_ms: Some(self.interval_end_ms()),

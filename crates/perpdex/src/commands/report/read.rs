@@ -76,7 +76,7 @@ pub(super) async fn input(store: &SqlStore, window: Window, filter: &Filter) -> 
 }
 
 async fn markets(store: &SqlStore, filter: &Filter) -> Result<BTreeMap<i64, Market>> {
-    let sql = "SELECT m.market_id, n.chain, n.venue, n.symbol, n.asset, a.qty_scale, n.volume_basis, n.first_hour, m.listed_ms \
+    let sql = "SELECT m.market_id, n.chain, n.venue, n.symbol, n.asset, a.qty_scale, n.volume_basis, n.first_hour, m.listed_ms, n.liquidation_feed, n.tells_accounts \
                FROM markets m JOIN h_names n ON n.market_id = m.market_id JOIN assets a ON a.asset_id = m.asset_id";
     let mut out = BTreeMap::new();
     for row in rows(store, sql).await? {
@@ -87,6 +87,8 @@ async fn markets(store: &SqlStore, filter: &Filter) -> Result<BTreeMap<i64, Mark
             asset: row.text(4)?,
             qty_scale: u8::try_from(row.int(5)?)?,
             is_entry_volume: row.text(6)? == "entry",
+            is_liquidation_sample: row.text(9)? != "complete",
+            tells_accounts: row.int(10)? == 1,
             first_hour: row.int(7)?,
             listed_hour: row.opt_int(8)?.map(|listed_ms| listed_ms.div_euclid(HOUR_MS)),
             hours: BTreeMap::new(),
