@@ -5,7 +5,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
-    BlockRange, BlockRef, ChainId, Covered, Event, Evidence, Failure, Hole, MalformedRecord, RawRecord, RunState, StreamId, Target,
+    BlockRange, BlockRef, ChainId, Covered, Event, Evidence, Failure, Hole, MalformedRecord, RangeSet, RawRecord, RunState, StreamId,
+    Target,
 };
 
 /// The store: rows and coverage move in one transaction, and every aggregate equals a recomputation from rows.
@@ -38,6 +39,9 @@ pub trait Store: Send + Sync {
 
     /// Takes back that a stream is covered there: its records turned out to be incomplete. What is stored of it stays.
     async fn uncover(&self, stream: &StreamId, range: BlockRange) -> Result<(), StoreError>;
+
+    /// Heights of a chain, of any stream, whose records an earlier look left in doubt: holes that were left out or unproven.
+    async fn doubted(&self, chain: ChainId) -> Result<RangeSet, StoreError>;
 
     /// Records that a range could not be had, without covering anything.
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Result<(), StoreError>;

@@ -6,6 +6,7 @@ mod silence;
 mod take;
 mod unwind;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub(crate) struct ChainRun {
     ledger: Ledger,
     /// Silences of the streams over the ranges that were committed.
     quiet: Vec<Quiet>,
+    /// Silences in which records were left out, by stream, until they are taken back.
+    lied: BTreeMap<usize, BlockRange>,
     failed_in_a_row: u32,
     contradictions_in_a_row: u32,
     /// Rounds since the last commit that ended since the database was not available.
@@ -88,6 +91,7 @@ impl ChainRun {
             committer: Committer::new(chain, shared.store.clone()),
             ledger: Ledger::new(chain, &context.streams, shared.progress.clone()),
             quiet: vec![Quiet::default(); context.streams.len()],
+            lied: BTreeMap::new(),
             store_failures: 0,
             store_pauses: Pauses::new(&shared.options),
             shared,
@@ -240,6 +244,7 @@ impl ChainRun {
             self.ledger.forget_after(retry);
         }
         let coverage = self.shared.store.coverage(self.chain()).await?;
+        *self.context.doubted.lock().expect("no one panics while looking at doubts") = self.shared.store.doubted(self.chain()).await?;
         let missing_of = |(index, stream): (usize, &JobStream)| {
             let Some(wanted) = BlockRange::new(stream.start(), to) else { return RangeSet::default() };
             plan::missing(&stream.id, wanted, &coverage, self.evidence_min, finalized).without(&self.ledger.given_up(index))

@@ -30,6 +30,8 @@ pub(crate) struct FetchContext {
     pub(crate) options: Arc<EngineOptions>,
     pub(crate) evidences: Mutex<Evidences>,
     pub(crate) room: Arc<Room>,
+    /// Heights whose records earlier looks left in doubt.
+    pub(crate) doubted: Mutex<RangeSet>,
 }
 
 /// What became of the first part of a planned range.
@@ -83,7 +85,7 @@ impl FetchContext {
     ) -> FetchContext {
         let evidences = Mutex::new(Evidences::new(streams.len()));
         let room = Arc::new(Room::new(options.bytes_in_flight_max));
-        FetchContext { chain, streams, venues, endpoints, options, evidences, room }
+        FetchContext { chain, streams, venues, endpoints, options, evidences, room, doubted: Mutex::default() }
     }
 
     /// Fetches the first part of `planned`, as much of it as an endpoint gives in one answer; `slot` is its place in line.

@@ -47,6 +47,10 @@ pub struct EngineOptions {
     /// So many blocks of a suspicious stretch are probed that records left out of all of it would be missed with this
     /// probability at most, in millionths.
     pub probe_miss_max_ppm: u64,
+    /// Blocks of one suspicious stretch that are probed at most. Where that settles nothing, the stretch is a hole.
+    pub suspect_blocks_max: u64,
+    /// Blocks that are taken back at most of what an endpoint said to be silent, when it is caught leaving out something else.
+    pub taken_back_blocks_max: u64,
     /// Share of ranges that are asked of a second endpoint, in millionths; suspicious ones always are.
     pub second_endpoint_ppm: u64,
     /// Times in a row that a chain which ends somewhere waits for its database, see [`perpdex_core::StoreError::Unavailable`].
@@ -104,6 +108,8 @@ impl Default for EngineOptions {
             probe_chance_ppm: 1_000,
             quiet_odds_max_ppm: 1_000,
             probe_miss_max_ppm: 1_000,
+            suspect_blocks_max: 30_000,
+            taken_back_blocks_max: 100_000,
             second_endpoint_ppm: 10_000,
             store_retries_max: 8,
             retries_max: 8,

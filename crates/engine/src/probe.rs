@@ -18,9 +18,6 @@ const MILLION: f64 = 1_000_000.0;
 /// Ranges that a rate remembers.
 const RATE_RANGES: usize = 8;
 
-/// Blocks of one suspicious stretch that are looked at, at most.
-const SUSPECT_BLOCKS_MAX: u64 = 1_000;
-
 /// What of a range to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProbePlan {
@@ -30,6 +27,8 @@ pub(crate) struct ProbePlan {
     pub(crate) suspect_heights: Vec<u64>,
     /// The quiet stretches that are suspicious, ascending.
     pub(crate) suspicious: Vec<BlockRange>,
+    /// Whether one of them takes more looks than the options allow.
+    pub(crate) is_beyond_looks: bool,
 }
 
 /// How many blocks of a stream's latest ranges held records.
@@ -90,19 +89,24 @@ pub(crate) fn plan(range: BlockRange, busy: &[(Vec<u64>, Rate)], options: &Engin
 
     let odds_max = options.quiet_odds_max_ppm as f64 / MILLION;
     let suspects = || stretches.iter().filter(|stretch| stretch.odds <= odds_max);
-    let settling = suspects().flat_map(|stretch| looks(stretch.range, stretch.settled_by.min(SUSPECT_BLOCKS_MAX)));
+    let settling = suspects().flat_map(|stretch| looks(stretch.range, stretch.settled_by.min(options.suspect_blocks_max)));
     let suspect_heights: BTreeSet<u64> = settling.filter(|height| !heights.contains(height)).collect();
+    let is_beyond_looks = suspects().any(|stretch| options.suspect_blocks_max < stretch.settled_by);
     let suspicious: BTreeSet<BlockRange> = suspects().map(|stretch| stretch.range).collect();
     ProbePlan {
         heights: heights.into_iter().collect(),
         suspect_heights: suspect_heights.into_iter().collect(),
         suspicious: suspicious.into_iter().collect(),
+        is_beyond_looks,
     }
 }
 
 /// Blocks that settle a suspicious stretch, ascending: a hole that is all of it would be missed as seldom as the options ask.
-pub(crate) fn settling(stretch: BlockRange, per_block: f64, options: &EngineOptions) -> Vec<u64> {
-    spread(stretch, settled_by(stretch, per_block, options).min(SUSPECT_BLOCKS_MAX), options.probe_seed).collect()
+/// `false` where the options allow fewer looks than that takes.
+pub(crate) fn settling(stretch: BlockRange, per_block: f64, options: &EngineOptions) -> (Vec<u64>, bool) {
+    let wanted = settled_by(stretch, per_block, options);
+    let looks = wanted.min(options.suspect_blocks_max);
+    (spread(stretch, looks, options.probe_seed).collect(), looks == wanted)
 }
 
 /// Whether chance picks this range for a second endpoint.

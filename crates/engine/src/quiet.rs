@@ -55,6 +55,8 @@ pub(crate) struct Quiet {
     busy: VecDeque<u64>,
     /// Ranges without a record since the last busy block, or since they were looked at, that touch one another.
     parts: Vec<(usize, BlockRange)>,
+    /// Up to where the silence was told as one that nothing settles.
+    told_to: Option<u64>,
 }
 
 impl Quiet {
@@ -91,6 +93,19 @@ impl Quiet {
     /// What was silent so far was looked at, or is asked for again: it says nothing about what follows.
     pub(crate) fn forget(&mut self) {
         self.parts.clear();
+    }
+
+    /// The first height of a silence that was not told yet as one that nothing settles; from now on all of it is.
+    pub(crate) fn tell(&mut self, silence: &Silence) -> u64 {
+        let told_to = self.told_to.replace(silence.range.to());
+        let next = told_to.filter(|told| silence.range.contains(*told)).and_then(|told| told.checked_add(1));
+        next.unwrap_or(silence.range.from())
+    }
+
+    /// The silence is real: the stream speaks less often than it did, and how often, what follows has to tell.
+    pub(crate) fn settled(&mut self) {
+        self.parts.clear();
+        self.busy.clear();
     }
 
     fn unlikely(&self, options: &EngineOptions) -> Option<Silence> {

@@ -144,6 +144,8 @@ pub struct HoleReport {
 pub struct ProofReport {
     /// Blocks whose header was tested because they were quiet, or by chance.
     pub blocks_probed: u64,
+    /// Of these, blocks that settled quiet stretches which chance does not explain: they are outside of the budget.
+    pub blocks_settling: u64,
     /// Probed blocks that told nothing, since their receipts could not be read.
     pub blocks_unsettled: u64,
     /// Quiet stretches that chance does not explain.

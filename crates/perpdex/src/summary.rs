@@ -131,8 +131,13 @@ impl Summary {
             writeln!(out, "requests: {slug} {}: {}; headers: {}", traffic.requests, list(&traffic.calls), list(&traffic.headers))?;
             writeln!(
                 out,
-                "proof: {slug} {} blocks probed ({} unsettled), {} suspicious stretches, {} ranges from a second endpoint, {} read block by block",
-                proof.blocks_probed, proof.blocks_unsettled, proof.stretches_suspicious, proof.ranges_second, proof.ranges_proved
+                "proof: {slug} {} blocks probed ({} for suspicious stretches, {} unsettled), {} suspicious stretches, {} ranges from a second endpoint, {} read block by block",
+                proof.blocks_probed,
+                proof.blocks_settling,
+                proof.blocks_unsettled,
+                proof.stretches_suspicious,
+                proof.ranges_second,
+                proof.ranges_proved
             )?;
         }
         for chain in self.report.chains.iter().filter(|chain| chain.routing != RoutingReport::default()) {

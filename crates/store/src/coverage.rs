@@ -260,6 +260,15 @@ fn join_holes(sorted: Vec<Hole>) -> Vec<Hole> {
     out
 }
 
+/// Heights of a chain at which a hole of some stream is one of doubt.
+pub(crate) async fn doubted(db: &Db, chain: i64) -> Result<RangeSet> {
+    let reasons = [HoleReason::Omitted, HoleReason::Unproven].map(HoleReason::as_str);
+    let sql = format!("SELECT {HOLE_COLUMNS} FROM gaps WHERE chain_id = $1 AND reason IN ($2, $3)");
+    let rows = db.rows(&sql, vec![chain.into(), Param::Name(reasons[0]), Param::Name(reasons[1])]).await?;
+    let ranges: Vec<BlockRange> = rows.iter().map(read_range).collect::<Result<_>>()?;
+    Ok(RangeSet::from_ranges(ranges))
+}
+
 async fn load_holes(tx: &mut Tx, stream: &StreamId) -> Result<Vec<Hole>> {
     let sql = format!("SELECT {HOLE_COLUMNS} FROM gaps WHERE {STREAM} ORDER BY from_height");
     tx.rows(&sql, stream_cells(stream)).await?.iter().map(read_hole).collect()

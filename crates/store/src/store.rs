@@ -298,6 +298,10 @@ impl Store for SqlStore {
         withdraw::uncover(&self.db, stream, range).await.map_err(|fault| self.told(fault))
     }
 
+    async fn doubted(&self, chain: ChainId) -> Outcome<RangeSet> {
+        coverage::doubted(&self.db, chain.as_i64()).await.map_err(|fault| self.told(fault))
+    }
+
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Outcome<()> {
         self.write_holes(streams, holes).await.map_err(|fault| self.told(fault))
     }

@@ -2,16 +2,14 @@
 //! endpoint that was caught leaving records out.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use perpdex_core::{BlockRange, Evidence, Headers};
+use perpdex_core::{BlockRange, Evidence, Headers, Hole, HoleReason};
 
 use super::ChainRun;
 use crate::error::ChainStop;
 use crate::fetch::Piece;
 use crate::quiet::Silence;
-
-/// Blocks of a stream's silence that are asked for again when its endpoint is caught, at most.
-const TAKEN_BACK_BLOCKS_MAX: u64 = 10_000;
 
 impl ChainRun {
     /// Looks at the silences that the next piece ends or lengthens. `false`: records were left out, by endpoints that are
@@ -35,12 +33,19 @@ impl ChainRun {
             match self.unless_cancelled(settling).await? {
                 Ok(omitted) if omitted.is_empty() => {
                     if seen.is_silent() {
-                        quiet[stream].forget();
+                        quiet[stream].settled();
                     }
                 }
                 Ok(omitted) if self.catch(stream, &silence, &omitted) => return Ok(false),
-                Ok(omitted) => self.doubt(piece, stream, &silence, &format!("{} of its blocks lack records", omitted.len())),
-                Err(why) => self.doubt(piece, stream, &silence, &why),
+                Ok(omitted) => {
+                    let why = format!("{} of its blocks lack records", omitted.len());
+                    let untold = quiet[stream].tell(&silence);
+                    self.doubt(piece, stream, &silence, untold, &why).await?;
+                }
+                Err(why) => {
+                    let untold = quiet[stream].tell(&silence);
+                    self.doubt(piece, stream, &silence, untold, &why).await?;
+                }
             }
         }
         self.quiet = quiet;
@@ -54,9 +59,7 @@ impl ChainRun {
         let caught: BTreeSet<usize> = all.filter(|endpoint| self.endpoints().is_caught(*endpoint)).collect();
         let mut is_any = false;
         for stream in 0..self.quiet.len() {
-            let Some(silent) = self.quiet[stream].said_by(&caught) else { continue };
-            let from = silent.from().max(silent.to().saturating_sub(TAKEN_BACK_BLOCKS_MAX - 1));
-            let Some(range) = BlockRange::new(from, silent.to()) else { continue };
+            let Some(range) = self.to_take_back(stream, &caught) else { continue };
             let id = self.context.streams[stream].id.clone();
             self.ledger.note(&format!("{} was silent in {range} by an endpoint that left records out: asked for again", id.name()));
             self.shared.store.uncover(&id, range).await?;
@@ -66,8 +69,19 @@ impl ChainRun {
         Ok(is_any)
     }
 
+    /// What a caught endpoint said to be silent: all of a silence in which it left records out, else so much as the options ask.
+    fn to_take_back(&mut self, stream: usize, caught: &BTreeSet<usize>) -> Option<BlockRange> {
+        let lied = self.lied.remove(&stream);
+        let silent = self.quiet[stream].said_by(caught);
+        let recent = silent.and_then(|silent| {
+            let blocks = self.shared.options.taken_back_blocks_max.checked_sub(1)?;
+            BlockRange::new(silent.from().max(silent.to().saturating_sub(blocks)), silent.to())
+        });
+        lied.or(recent)
+    }
+
     /// Remembers who left records out of a silence; `false` where everyone was caught before.
-    fn catch(&self, stream: usize, silence: &Silence, omitted: &[u64]) -> bool {
+    fn catch(&mut self, stream: usize, silence: &Silence, omitted: &[u64]) -> bool {
         let gave = |height: &u64| silence.parts.iter().find(|(_, part)| part.contains(*height)).map(|(endpoint, _)| *endpoint);
         let guilty: BTreeSet<usize> = omitted.iter().filter_map(gave).filter(|endpoint| !self.endpoints().is_caught(*endpoint)).collect();
         let (name, first) = (self.context.streams[stream].id.name(), omitted.first().copied().unwrap_or_default());
@@ -75,12 +89,27 @@ impl ChainRun {
             let message = format!("answers for {} leave out records of {name}, the first in block {first}", silence.range);
             self.endpoints().caught_late(*endpoint, message);
         }
+        if !guilty.is_empty() {
+            self.lied.insert(stream, silence.range);
+        }
         !guilty.is_empty()
     }
 
-    fn doubt(&self, piece: &mut Piece, stream: usize, silence: &Silence, why: &str) {
-        let name = self.context.streams[stream].id.name();
-        self.ledger.note(&format!("{name} is silent in {}, which nothing settles: {why}", silence.range));
-        piece.commit.evidence = piece.commit.evidence.min(Evidence::Witnessed);
+    /// A silence that nothing settles is a hole of its stream, from the first height that was not told yet.
+    async fn doubt(&mut self, piece: &mut Piece, stream: usize, silence: &Silence, untold: u64, why: &str) -> Result<(), ChainStop> {
+        let id = self.context.streams[stream].id.clone();
+        let detail =
+            format!("silent in {} for longer than chance explains, which nothing settles: {why}: give a second endpoint", silence.range);
+        let hole = |range, streams| Hole { range, reason: HoleReason::Unproven, detail: detail.clone(), streams };
+        let piece_range = piece.commit.range;
+        if let Some(range) = silence.range.intersect(&piece_range) {
+            piece.commit.holes.push(hole(range, vec![id.clone()]));
+        }
+        let before = piece_range.from().checked_sub(1).and_then(|to| BlockRange::new(untold, to));
+        if let Some(range) = before {
+            self.shared.store.uncover(&id, range).await?;
+            self.record_nothing(&Arc::from([stream]), range, &[hole(range, Vec::new())]).await?;
+        }
+        Ok(())
     }
 }

@@ -69,3 +69,38 @@ impl Breaker {
         self.resume_at = self.resume_at.max(Instant::now() + pause);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_pause_one_call_alone_tries() {
+        let mut breaker = Breaker::new(&EngineOptions::default());
+        let word = |breaker: &Breaker| match breaker.opening() {
+            Opening::Now => "now",
+            Opening::At(_) => "later",
+            Opening::Busy => "busy",
+        };
+        breaker.begins();
+        breaker.begins();
+        assert_eq!(word(&breaker), "now", "an endpoint that is well takes many calls");
+        breaker.doubt();
+        breaker.pause(Duration::from_secs(1));
+        (breaker.ended(), breaker.ended());
+        assert_eq!(word(&breaker), "later");
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(word(&breaker), "now");
+        breaker.begins();
+        assert_eq!(word(&breaker), "busy", "one call tries it");
+        breaker.ended();
+        assert_eq!(word(&breaker), "now", "without an answer another call may try");
+        breaker.begins();
+        breaker.succeeded();
+        breaker.ended();
+        breaker.begins();
+        assert_eq!(word(&breaker), "now", "it is well again");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use perpdex_core::{Batch, Evidence, Filter, Headers, RawBody, SourceError, SourceErrorKind};
+use perpdex_core::{Batch, BlockRange, Evidence, Filter, Headers, RawBody, SourceError, SourceErrorKind};
 
 use super::FetchContext;
 use crate::endpoints::{Ask, Permit};
@@ -13,6 +13,9 @@ use crate::plan::Planned;
 use crate::probe::{self, ProbePlan, Rate};
 use crate::quiet::Silence;
 use crate::report::ProofReport;
+
+/// Blocks of a quiet stretch that are asked for together: the first that lacks records ends the looking.
+const LOOKS_AT_ONCE: usize = 1_000;
 
 /// What the run has learnt about its streams, and how often it looked twice.
 #[derive(Debug)]
@@ -68,11 +71,21 @@ impl FetchContext {
                     SourceErrorKind::Omitted,
                     format!("left records out before: {} is read again", batch.range),
                 ));
-            } else if is_suspicious && !self.probe(endpoint, filter, &batch, &plan.suspect_heights).await? {
-                batch.evidence = Evidence::Witnessed;
+            } else if is_suspicious {
+                self.count(|report| report.blocks_settling += plan.suspect_heights.len() as u64);
+                if !self.probe(endpoint, filter, &batch, &plan.suspect_heights).await? || plan.is_beyond_looks {
+                    batch.evidence = Evidence::Witnessed;
+                }
             }
-            if batch.evidence < Evidence::Probed && self.second_in_turn(endpoint, streams, filter, &batch).await? {
+            let is_doubted = batch.evidence < Evidence::Second && self.is_doubted(batch.range);
+            if (batch.evidence < Evidence::Probed || is_doubted) && self.second_in_turn(endpoint, streams, filter, &batch).await? {
                 batch.evidence = Evidence::Second;
+            } else if is_doubted {
+                // An earlier run could not believe it either: a look here and there does not take that back.
+                match self.salvage(endpoint, batch.range, streams, filter).await {
+                    Some(proved) => return Ok(proved),
+                    None => batch.evidence = Evidence::Witnessed,
+                }
             }
             self.learn(planned, streams, &batch, &plan);
         }
@@ -232,21 +245,36 @@ impl FetchContext {
                 Second::Silent => {}
             }
         }
-        let heights = probe::settling(range, silence.per_block, &self.options);
+        let (heights, is_enough) = probe::settling(range, silence.per_block, &self.options);
         let what = format!("blocks of the quiet stretch {range}");
-        let asked = self.endpoints.ask(Ask::Proof, &what, |source| {
-            let (heights, filter, silent) = (heights.clone(), filter.clone(), silent.clone());
-            Box::pin(async move { source.probe(&heights, &filter, &silent).await })
-        });
-        let probe = asked.await.map_err(|error| error.to_string())?.value;
-        self.count(|report| {
-            report.blocks_probed += heights.len() as u64;
-            report.blocks_unsettled += probe.unsettled.len() as u64;
-        });
-        match (probe.omitted.is_empty(), probe.unsettled.len()) {
-            (true, unsettled) if 0 < unsettled => Err(format!("{unsettled} of its blocks told nothing")),
-            _ => Ok(probe.omitted),
+        let mut unsettled = 0;
+        for heights in heights.chunks(LOOKS_AT_ONCE) {
+            let asked = self.endpoints.ask(Ask::Proof, &what, |source| {
+                let (heights, filter, silent) = (heights.to_vec(), filter.clone(), silent.clone());
+                Box::pin(async move { source.probe(&heights, &filter, &silent).await })
+            });
+            let probe = asked.await.map_err(|error| error.to_string())?.value;
+            self.count(|report| {
+                report.blocks_probed += heights.len() as u64;
+                report.blocks_settling += heights.len() as u64;
+                report.blocks_unsettled += probe.unsettled.len() as u64;
+            });
+            if !probe.omitted.is_empty() {
+                return Ok(probe.omitted);
+            }
+            unsettled += probe.unsettled.len();
         }
+        match (unsettled, is_enough) {
+            (0, true) => Ok(Vec::new()),
+            (0, false) => Err(format!("{} of its blocks show nothing, more than suspect_blocks_max would have to", heights.len())),
+            _ => Err(format!("{unsettled} of its blocks told nothing")),
+        }
+    }
+
+    /// Whether an earlier look at one of these heights ended in doubt.
+    fn is_doubted(&self, range: BlockRange) -> bool {
+        let doubted = self.doubted.lock().expect("no one panics while looking at doubts");
+        doubted.missing(range).blocks() < range.blocks()
     }
 
     fn learn(&self, planned: &Planned, streams: &[&JobStream], batch: &Batch, plan: &ProbePlan) {

@@ -25,9 +25,21 @@ impl Ended {
     fn is_found(&self) -> bool {
         self.report.errors.iter().any(|group| group.kind == "omitted")
     }
+
+    /// Heights with a record that count as covered, and whose record is not there.
+    fn lost(&self, blocks: &Blocks) -> Vec<u64> {
+        let (records, covered) = (self.store.state().records, self.store.covered(STREAM_A));
+        let is_covered = |height: u64| covered.ranges().iter().any(|range| range.contains(height));
+        blocks.busy.iter().copied().filter(|height| is_covered(*height) && !records.contains_key(&(*height, 0))).collect()
+    }
 }
 
 async fn sync(blocks: &Arc<Blocks>, hole: &BTreeSet<u64>, has_second: bool, options: EngineOptions) -> Ended {
+    sync_into(Arc::default(), blocks, hole, has_second, options).await
+}
+
+/// A run into a store that may hold what an earlier one left.
+async fn sync_into(store: Arc<MemoryStore>, blocks: &Arc<Blocks>, hole: &BTreeSet<u64>, has_second: bool, options: EngineOptions) -> Ended {
     let endpoint = |label, hole| Arc::new(HoleEndpoint { label, blocks: blocks.clone(), hole }) as Arc<dyn Source>;
     let mut sources = vec![endpoint("one", hole.clone())];
     sources.extend(has_second.then(|| endpoint("two", BTreeSet::new())));
@@ -40,7 +52,6 @@ async fn sync(blocks: &Arc<Blocks>, hole: &BTreeSet<u64>, has_second: bool, opti
         evidence_min: Evidence::Probed,
         fetch_apart: false,
     };
-    let store = Arc::new(MemoryStore::default());
     let report = run(vec![job], store.clone(), options, CancellationToken::new(), Arc::new(Silent)).await;
     Ended { report: report.chains.into_iter().next().expect("one job, one report"), store }
 }
@@ -110,14 +121,84 @@ async fn small_ranges_hide_no_hole() {
                 let ended = sync(&blocks, &hole, has_second, options).await;
                 assert!(ended.is_found(), "ranges of {size}, seed {seed}, second {has_second}: {:#?}", ended.report);
                 assert_never_silent(&blocks, &ended, has_second);
-                let (records, covered) = (ended.store.state().records, ended.store.covered(STREAM_A));
-                let is_covered = |height: u64| covered.ranges().iter().any(|range| range.contains(height));
-                let silent: Vec<&u64> =
-                    hole.intersection(&blocks.busy).filter(|h| is_covered(**h) && !records.contains_key(&(**h, 0))).collect();
-                assert!(silent.is_empty(), "ranges of {size}, seed {seed}, second {has_second}: {silent:?}");
+                assert_eq!(ended.lost(&blocks), Vec::<u64>::new(), "ranges of {size}, seed {seed}, second {has_second}");
             }
         }
     }
+}
+
+/// A stream that speaks every few thousand blocks, and an endpoint that lost the second half of its history: with a second
+/// endpoint every record is there; without one, or with too few looks to tell, what is lost is a gap.
+#[tokio::test(start_paused = true)]
+async fn a_sparse_stream_is_exact_or_says_so() {
+    const TIP: u64 = 300_000;
+    for seed in 0..2 {
+        let busy: BTreeSet<u64> = (1..=TIP).filter(|height| random(seed, *height) % 3_000 == 0).collect();
+        let blocks = Arc::new(Blocks { tip: TIP, busy });
+        let hole: BTreeSet<u64> = (TIP / 2..=TIP).collect();
+        for (has_second, suspect_blocks_max) in [(true, 30_000), (false, 30_000), (false, 500)] {
+            let options = EngineOptions { suspect_blocks_max, ..EngineOptions::default() };
+            let ended = sync(&blocks, &hole, has_second, options).await;
+            assert_eq!(ended.lost(&blocks), Vec::<u64>::new(), "seed {seed}, second {has_second}, {suspect_blocks_max} looks");
+            assert_eq!(ended.report.is_clean(), has_second, "{:#?}", ended.report);
+        }
+        let good = sync(&blocks, &BTreeSet::new(), false, EngineOptions::default()).await;
+        assert!(good.report.is_clean(), "{:#?}", good.report);
+    }
+}
+
+/// A stream that ends, at an endpoint that leaves nothing out: its silence is settled once, however long it lasts.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_is_settled_once() {
+    let mut settling = Vec::new();
+    for tip in [100_000, 200_000] {
+        let blocks = Arc::new(Blocks { tip, busy: (1..=20_000).filter(|height| random(1, *height) % 50 == 0).collect() });
+        let options = EngineOptions { fetch_ahead: 1, ..EngineOptions::default() };
+        let ended = sync(&blocks, &BTreeSet::new(), false, options).await;
+        assert!(ended.report.is_clean(), "{:#?}", ended.report);
+        settling.push(ended.report.proof.blocks_settling);
+    }
+    assert!(0 < settling[0] && settling[0] == settling[1], "{settling:?}");
+}
+
+/// What an endpoint could not be believed about stays a gap, as long as nothing but the same endpoint speaks for it.
+#[tokio::test(start_paused = true)]
+async fn a_further_run_takes_no_doubt_back() {
+    for seed in 0..10 {
+        let blocks = Arc::new(Blocks::new(TIP, 400, seed));
+        let hole = hole(&blocks, 20, false, seed);
+        let store: Arc<MemoryStore> = Arc::default();
+        let first = sync_into(store.clone(), &blocks, &hole, false, EngineOptions::default()).await;
+        assert!(first.is_found() && 0 < first.report.holes, "{:#?}", first.report);
+        for again in 0..2 {
+            let ended = sync_into(store.clone(), &blocks, &hole, false, EngineOptions::default()).await;
+            assert_eq!(ended.lost(&blocks), Vec::<u64>::new(), "seed {seed}, run {again}");
+            assert!(!ended.report.is_clean(), "seed {seed}, run {again}: {:#?}", ended.report);
+        }
+        let healed = sync_into(store, &blocks, &BTreeSet::new(), false, EngineOptions::default()).await;
+        assert!(healed.report.is_clean(), "{:#?}", healed.report);
+        assert_eq!(healed.store.covered(STREAM_A).blocks(), TIP, "seed {seed}");
+    }
+}
+
+/// An endpoint that is caught in the middle of a silence is not believed about its beginning either.
+#[tokio::test(start_paused = true)]
+async fn silence_of_a_caught_endpoint_is_taken_back() {
+    let (mut found, mut lost) = (0, [0, 0]);
+    for seed in 0..10 {
+        let blocks = Arc::new(Blocks::new(TIP, 100, seed));
+        let hole: BTreeSet<u64> = (2_000..2_500).collect();
+        for (place, taken_back_blocks_max) in [100_000, 0].into_iter().enumerate() {
+            // Nothing is suspicious: chance alone finds it, somewhere in the silence.
+            let sizes = EngineOptions { blocks_start_per_fetch: 10, blocks_max_per_fetch: 10, ..EngineOptions::default() };
+            let options = EngineOptions { taken_back_blocks_max, quiet_odds_max_ppm: 0, probe_seed: seed, ..sizes };
+            let ended = sync(&blocks, &hole, true, options).await;
+            found += u64::from(ended.is_found());
+            lost[place] += if ended.is_found() { ended.lost(&blocks).len() } else { 0 };
+        }
+    }
+    assert!(10 < found, "found {found} times of 20");
+    assert!(lost[0] == 0 && 0 < lost[1], "lost with and without it: {lost:?}");
 }
 
 /// A hole that was found is filled or is a gap.
@@ -211,6 +292,7 @@ async fn every_setting_finds_what_is_missed_without_it() {
     for (name, blocks, hole, with, without) in [
         ("probe_blocks_min", &few_busy, in_one_piece(1_000, 61), looks_min(3), looks_min(1)),
         ("probe_miss_max_ppm", &evenly, in_one_piece(900, 300), settled(1_000), settled(500_000)),
+        ("suspect_blocks_max", &evenly, in_one_piece(900, 300), settled(1_000), EngineOptions { suspect_blocks_max: 5, ..settled(1_000) }),
     ] {
         let mut found = [0; 2];
         for probe_seed in 0..20 {

@@ -1,9 +1,11 @@
 //! Final history: order, resumption, streams that lack different ranges, bounds, stops.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use perpdex_core::{Evidence, Headers, RangeSet};
 use perpdex_engine::{ChainOutcome, Until, Verdict};
+use tokio::time::Instant;
 
 use crate::support::{Fault, STREAM_A, STREAM_B, Setup, When, first_error, range, stream};
 
@@ -172,6 +174,24 @@ async fn a_store_that_refuses_ends_the_chain() {
     setup.store.change(|state| state.broken_from = None);
     setup.run_clean().await;
     assert_eq!(setup.store.covered(STREAM_A), RangeSet::from_ranges([range(1, 100)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_is_asked_of_an_idle_endpoint_too() {
+    for (hedge_percentile, is_hedged) in [(95, true), (0, false)] {
+        let mut setup = Setup::new(400, 400);
+        (setup.options.fetch_ahead, setup.options.hedge_percentile) = (1, hedge_percentile);
+        setup.endpoint(|endpoint| endpoint.latencies_ms = (1..=40).map(|call| if call == 30 { 60_000 } else { 10 }).collect());
+        setup.add_endpoint("two", |_| {});
+        let started = Instant::now();
+        let report = setup.run_clean().await;
+        let count = u64::from(is_hedged);
+        assert_eq!((report.routing.hedged, report.routing.hedges_won), (count, count), "{report:#?}");
+        assert_eq!(started.elapsed() < Duration::from_secs(60), is_hedged, "{:?}", started.elapsed());
+        assert_eq!(setup.endpoints[1].ranges().len() as u64, count, "the second one is asked for that alone");
+        let commits = setup.store.state().commits;
+        assert!(commits.windows(2).all(|pair| pair[0].to() + 1 == pair[1].from()) && commits.len() == 40, "{commits:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

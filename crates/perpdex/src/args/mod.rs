@@ -2,6 +2,7 @@
 
 mod per_chain;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// Show heads, lag, coverage, gaps, failures and the pace of runs, and say whether all is well
     #[command(after_help = "Example: perpdex status --check && echo complete")]
     Status(StatusArgs),
+    /// Serve health, readiness, status and metrics of the database over HTTP, beside a `sync`
+    #[command(after_help = "Example: perpdex serve --listen 127.0.0.1:9464")]
+    Serve(ServeArgs),
     /// Bring levels and windows up to date with the rows; `sync` and `replay` do so by themselves
     #[command(after_help = "Example: perpdex reduce --rebuild")]
     Reduce(ReduceArgs),
@@ -264,6 +268,20 @@ pub(crate) struct StatusArgs {
     /// Format.
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Flags of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
+    pub(crate) listen: SocketAddr,
+    /// Heights that a stream may be behind while `/ready` still says yes
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
+    pub(crate) lag_blocks_max: u64,
+    /// Age of an answer in milliseconds before the database is read again
+    #[arg(long, value_name = "MS", default_value_t = 2_000)]
+    pub(crate) max_age_ms: u64,
 }
 
 /// Flags of `verify`.

@@ -15,6 +15,7 @@ mod redecode;
 mod reduce;
 mod replay;
 mod report;
+mod serve;
 mod status;
 mod sync;
 mod venues;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> CommandResult {
         Command::Sync(args) => Box::pin(sync::run(&common, args)).await,
         Command::Replay(args) => Box::pin(replay::run(&common, args)).await,
         Command::Status(args) => Box::pin(status::run(&common, args)).await,
+        Command::Serve(args) => Box::pin(serve::run(&common, args)).await,
         Command::Reduce(args) => Box::pin(reduce::run(&common, args)).await,
         Command::Redecode(args) => Box::pin(redecode::run(&common, args)).await,
         Command::Verify(args) => Box::pin(verify::run(&common, args)).await,

@@ -98,6 +98,10 @@ sync_options! {
     quiet_odds_max_ppm: 0..=1_000_000;
     /// Probability at most of missing a hole in a suspicious stretch, in millionths.
     probe_miss_max_ppm: 1..=500_000;
+    /// Blocks tested of one suspicious stretch at most; where that settles nothing, the stretch is a gap.
+    suspect_blocks_max: 1..=10_000_000;
+    /// Blocks taken back at most of what an endpoint said to be silent, when it is caught leaving out something else.
+    taken_back_blocks_max: 0..=1_000_000_000;
     /// Share of ranges asked of a second endpoint, in millionths.
     second_endpoint_ppm: 0..=1_000_000;
     /// Requests at once to one Solana endpoint.

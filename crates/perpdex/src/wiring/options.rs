@@ -30,6 +30,8 @@ pub(crate) fn engine_options(sync: &SyncOptions) -> EngineOptions {
         probe_chance_ppm: sync.probe_chance_ppm.value,
         quiet_odds_max_ppm: sync.quiet_odds_max_ppm.value,
         probe_miss_max_ppm: sync.probe_miss_max_ppm.value,
+        suspect_blocks_max: sync.suspect_blocks_max.value,
+        taken_back_blocks_max: sync.taken_back_blocks_max.value,
         second_endpoint_ppm: sync.second_endpoint_ppm.value,
         ..EngineOptions::default()
     }

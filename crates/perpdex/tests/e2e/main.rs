@@ -2,6 +2,7 @@
 
 mod aster_pro;
 mod bad_input;
+mod counters;
 mod demo;
 mod faults;
 mod golden_orders;
@@ -20,6 +21,7 @@ mod redecode;
 mod reorg_anvil;
 mod reorg_simnet;
 mod replay_real;
+mod serve;
 mod solana;
 mod solana_inputs;
 mod support;

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use perpdex_core::{
-    BlockConflict, BlockRange, BlockRef, ChainId, Commit, Committed, Covered, Event, Evidence, FailureKind, Hole, RangeSet, RawRecord,
-    ReduceStats, Reverted, RunState, Store, StoreError, StreamId, Target,
+    BlockConflict, BlockRange, BlockRef, ChainId, Commit, Committed, Covered, Event, Evidence, FailureKind, Hole, HoleReason, RangeSet,
+    RawRecord, ReduceStats, Reverted, RunState, Store, StoreError, StreamId, Target,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -162,6 +162,14 @@ impl Store for MemoryStore {
             *known = known.without(&RangeSet::from_ranges([range]));
         });
         Ok(())
+    }
+
+    async fn doubted(&self, _chain: ChainId) -> Result<RangeSet, StoreError> {
+        let state = self.state();
+        let doubts = state.holes.iter().filter(|(_, hole)| matches!(hole.reason, HoleReason::Omitted | HoleReason::Unproven));
+        let doubted = RangeSet::from_ranges(doubts.map(|(_, hole)| hole.range));
+        let covered = state.coverage.values().next().cloned().unwrap_or_default();
+        Ok(doubted.without(&covered))
     }
 
     async fn record_holes(&self, streams: &[StreamId], holes: &[Hole]) -> Result<(), StoreError> {

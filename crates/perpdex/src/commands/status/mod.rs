@@ -15,6 +15,8 @@ use crate::instant::format_time;
 use crate::output::{Format, Grid, write_json};
 use crate::wiring;
 
+pub(super) use pace::{Pace, paces};
+
 /// Gaps listed for people; JSON has them all.
 const GAPS_LISTED_MAX: usize = 20;
 
@@ -25,7 +27,7 @@ pub(crate) async fn run(common: &CommonArgs, args: StatusArgs) -> CommandResult 
     let store = wiring::open_store_existing(&config.database.value, catalog).await.map_err(Failure::refused)?;
     let status = store.status().await?;
     let verdict = verdict(&status, args.lag_blocks_max);
-    let paces = pace::paces(&status);
+    let paces = paces(&status);
     let mut out = io::stdout().lock();
     match args.output.format() {
         Format::Json => write_json(&mut out, &Answer { verdict, database: store.place(), status: &status, paces: &paces })?,
@@ -63,7 +65,7 @@ pub(crate) async fn run(common: &CommonArgs, args: StatusArgs) -> CommandResult 
 /// A store in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+pub(super) enum State {
     /// Everything wanted is known and every record was decoded.
     Complete,
     /// Only the newest heights are missing.
@@ -75,16 +77,37 @@ enum State {
     Empty,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    verdict: State,
-    database: String,
-    #[serde(flatten)]
-    status: &'a Status,
-    paces: &'a [pace::Pace],
+impl State {
+    /// All of them.
+    pub(super) const ALL: [State; 4] = [State::Complete, State::Behind, State::Incomplete, State::Empty];
+
+    /// The name in answers.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            State::Complete => "complete",
+            State::Behind => "behind",
+            State::Incomplete => "incomplete",
+            State::Empty => "empty",
+        }
+    }
 }
 
-fn verdict(status: &Status, lag_blocks_max: u64) -> State {
+/// The answer as JSON.
+#[derive(Serialize)]
+pub(super) struct Answer<'a> {
+    /// The store in one word.
+    pub(super) verdict: State,
+    /// Where it is, without password.
+    pub(super) database: String,
+    /// What it knows of itself.
+    #[serde(flatten)]
+    pub(super) status: &'a Status,
+    /// How its chains move.
+    pub(super) paces: &'a [Pace],
+}
+
+/// The store in one word; streams may be behind by so many heights.
+pub(super) fn verdict(status: &Status, lag_blocks_max: u64) -> State {
     let wanted: Vec<&StreamStatus> = status.streams.iter().filter(|stream| stream.target.is_some()).collect();
     let failed =
         !status.differences.is_empty() || status.reduce_failures > 0 || status.chains.iter().any(|chain| chain.decode_failures > 0);
@@ -114,7 +137,8 @@ fn lag_blocks(stream: &StreamStatus) -> Option<u64> {
     }
 }
 
-fn sentence(state: State) -> &'static str {
+/// The same as a sentence.
+pub(super) fn sentence(state: State) -> &'static str {
     match state {
         State::Complete => "green: everything wanted is covered and decoded",
         State::Behind => "behind: only the newest heights are missing; `perpdex sync` fetches them",

@@ -14,31 +14,31 @@ const SILENT_MS_MAX: i64 = 60_000;
 
 /// Where a chain stands and how fast it moves.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Pace {
+pub(in crate::commands) struct Pace {
     /// The chain.
-    chain: ChainId,
+    pub(in crate::commands) chain: ChainId,
     /// Highest height that every wanted stream of the chain knows without a gap from its start; `None` before the first.
-    indexed: Option<u64>,
+    pub(in crate::commands) indexed: Option<u64>,
     /// Blocks that it lies below the newest known one.
-    lag_blocks: Option<u64>,
+    pub(in crate::commands) lag_blocks: Option<u64>,
     /// Seconds that its block is old.
-    lag_s: Option<i64>,
+    pub(in crate::commands) lag_s: Option<i64>,
     /// Share of the covered heights that verification has proved again, 0 to 1.
-    verified_share: Option<f64>,
+    pub(in crate::commands) verified_share: Option<f64>,
     /// What the newest run does, or how it ended; `killed` where it fell silent.
     run: Option<String>,
     /// Blocks that the run still has before it.
-    blocks_left: Option<u64>,
+    pub(in crate::commands) blocks_left: Option<u64>,
     /// Ranges being fetched or waiting for their commit.
-    ranges_in_flight: Option<u64>,
+    pub(in crate::commands) ranges_in_flight: Option<u64>,
     /// Blocks a second of the newest run, over all of it.
-    blocks_per_s: Option<f64>,
+    pub(in crate::commands) blocks_per_s: Option<f64>,
     /// Seconds until the run has done its plan at that rate, while it goes on.
     eta_s: Option<u64>,
 }
 
 /// The pace of every chain that is wanted or known.
-pub(super) fn paces(status: &Status) -> Vec<Pace> {
+pub(in crate::commands) fn paces(status: &Status) -> Vec<Pace> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     status.chains.iter().map(|chain| pace(status, chain, now_ms)).collect()

@@ -172,6 +172,10 @@ impl Play<'_> {
                 self.troubles.push((*calls, *trouble));
                 Vec::new()
             }
+            Step::Now(trouble) => {
+                self.way.make(*trouble).await;
+                Vec::new()
+            }
             Step::FileKib(kib) => {
                 self.file_kib = Some(*kib);
                 Vec::new()

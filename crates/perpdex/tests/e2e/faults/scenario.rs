@@ -20,6 +20,7 @@
 //! during 3 terminate                    while the next `sync` runs, after the third answer to eth_getLogs: the database's server
 //!                                       ends all connections; `away 500`: it cannot be reached for 500 ms; `locked 500`: another
 //!                                       program holds the lock for writing
+//! now away 500                          the same at once, while a run follows
 //! file_kib 500                          the next `sync` can write no file beyond this size
 //! sql STATEMENTS                        runs them on the database, behind the program's back
 //! says TEXT                             the chain ended with an error that has this text
@@ -69,6 +70,7 @@ pub(super) enum Step {
     Reorg { depth: usize },
     Kill { calls: u64 },
     During { calls: u64, trouble: Trouble },
+    Now(Trouble),
     FileKib(u64),
     Sql(String),
     Says(String),
@@ -129,15 +131,8 @@ impl Scenario {
             ["head", label, at] => Step::Head { label: label.to_owned(), at: number(at) },
             ["reorg", depth] => Step::Reorg { depth: number(depth) as usize },
             ["kill", calls] => Step::Kill { calls: number(calls) },
-            ["during", calls, ref what @ ..] => {
-                let trouble = match what {
-                    ["terminate"] => Trouble::Terminate,
-                    ["away", ms] => Trouble::Away { ms: number(ms) },
-                    ["locked", ms] => Trouble::Locked { ms: number(ms) },
-                    _ => panic!("{}: unknown trouble {line:?}", self.name),
-                };
-                Step::During { calls: number(calls), trouble }
-            }
+            ["during", calls, ref what @ ..] => Step::During { calls: number(calls), trouble: trouble(what) },
+            ["now", ref what @ ..] => Step::Now(trouble(what)),
             ["file_kib", kib] => Step::FileKib(number(kib)),
             ["sql", ref words @ ..] => Step::Sql(words.join(" ")),
             ["says", ref words @ ..] => Step::Says(words.join(" ")),
@@ -148,6 +143,16 @@ impl Scenario {
             _ => panic!("{}: unknown line {line:?}", self.name),
         };
         self.steps.push(step);
+    }
+}
+
+fn trouble(words: &[&str]) -> Trouble {
+    let ms = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text:?} is no number of milliseconds"));
+    match words {
+        ["terminate"] => Trouble::Terminate,
+        ["away", time] => Trouble::Away { ms: ms(time) },
+        ["locked", time] => Trouble::Locked { ms: ms(time) },
+        _ => panic!("unknown trouble {words:?}"),
     }
 }
 
