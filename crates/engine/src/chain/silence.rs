@@ -59,7 +59,7 @@ impl ChainRun {
         let caught: BTreeSet<usize> = all.filter(|endpoint| self.endpoints().is_caught(*endpoint)).collect();
         let mut is_any = false;
         for stream in 0..self.quiet.len() {
-            let Some(range) = self.to_take_back(stream, &caught) else { continue };
+            let Some(range) = self.silence_to_ask_again(stream, &caught) else { continue };
             let id = self.context.streams[stream].id.clone();
             self.ledger.note(&format!("{} was silent in {range} by an endpoint that left records out: asked for again", id.name()));
             self.shared.store.uncover(&id, range).await?;
@@ -70,7 +70,7 @@ impl ChainRun {
     }
 
     /// What a caught endpoint said to be silent: all of a silence in which it left records out, else so much as the options ask.
-    fn to_take_back(&mut self, stream: usize, caught: &BTreeSet<usize>) -> Option<BlockRange> {
+    fn silence_to_ask_again(&mut self, stream: usize, caught: &BTreeSet<usize>) -> Option<BlockRange> {
         let lied = self.lied.remove(&stream);
         let silent = self.quiet[stream].said_by(caught);
         let recent = silent.and_then(|silent| {

@@ -89,7 +89,8 @@ mod tests {
         assert_eq!(word(&breaker), "now", "an endpoint that is well takes many calls");
         breaker.doubt();
         breaker.pause(Duration::from_secs(1));
-        (breaker.ended(), breaker.ended());
+        breaker.ended();
+        breaker.ended();
         assert_eq!(word(&breaker), "later");
         advance(Duration::from_secs(1)).await;
         assert_eq!(word(&breaker), "now");

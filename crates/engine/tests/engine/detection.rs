@@ -133,7 +133,7 @@ async fn small_ranges_hide_no_hole() {
 async fn a_sparse_stream_is_exact_or_says_so() {
     const TIP: u64 = 300_000;
     for seed in 0..2 {
-        let busy: BTreeSet<u64> = (1..=TIP).filter(|height| random(seed, *height) % 3_000 == 0).collect();
+        let busy: BTreeSet<u64> = (1..=TIP).filter(|height| random(seed, *height).is_multiple_of(3_000)).collect();
         let blocks = Arc::new(Blocks { tip: TIP, busy });
         let hole: BTreeSet<u64> = (TIP / 2..=TIP).collect();
         for (has_second, suspect_blocks_max) in [(true, 30_000), (false, 30_000), (false, 500)] {
@@ -152,7 +152,7 @@ async fn a_sparse_stream_is_exact_or_says_so() {
 async fn a_stream_that_ends_is_settled_once() {
     let mut settling = Vec::new();
     for tip in [100_000, 200_000] {
-        let blocks = Arc::new(Blocks { tip, busy: (1..=20_000).filter(|height| random(1, *height) % 50 == 0).collect() });
+        let blocks = Arc::new(Blocks { tip, busy: (1..=20_000).filter(|height| random(1, *height).is_multiple_of(50)).collect() });
         let options = EngineOptions { fetch_ahead: 1, ..EngineOptions::default() };
         let ended = sync(&blocks, &BTreeSet::new(), false, options).await;
         assert!(ended.report.is_clean(), "{:#?}", ended.report);
