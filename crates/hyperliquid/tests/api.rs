@@ -108,11 +108,14 @@ fn hourly(coin: &str, from_hour: u64, hours: u64) -> Rates {
 #[tokio::test]
 async fn settled_rates_are_paged_and_come_once() {
     const FROM: u64 = 490_000;
-    let rates: Rates = [hourly("BTC", FROM - 3, 1_200), hourly("xyz:NVDA", FROM + 100, 20)].concat();
+    let mut rates: Rates = [hourly("BTC", FROM - 3, 1_200), hourly("xyz:NVDA", FROM + 100, 20)].concat();
+    // One was settled 24 minutes late, as in a recorded history.
+    rates.iter_mut().find(|(_, time, _)| *time == (FROM + 500) * HOUR_MS + 40).unwrap().1 += 1_433_000;
     let server = InfoServer::start(contexts, rates, no_frame()).await;
     let source = source(&server, false);
-    // Ranges that meet inside an hour, at a stamp, and beside one.
-    let cuts = [FROM * HOUR_MS, FROM * HOUR_MS + 400 * HOUR_MS + 40, FROM * HOUR_MS + 400 * HOUR_MS + 41, (FROM + 1_100) * HOUR_MS];
+    // Ranges that meet between two settlements, at a stamp, beside one, and around the moment at which a rate is asked for.
+    let cuts = [0, 40, 41, 120_000, 120_001, 2_000_000].map(|ms| (FROM + 400) * HOUR_MS + ms);
+    let cuts: Vec<u64> = [FROM * HOUR_MS].into_iter().chain(cuts).chain([(FROM + 1_100) * HOUR_MS]).collect();
     let mut stamps = Vec::new();
     for pair in cuts.windows(2) {
         let batch = source.fetch(range(pair[0], pair[1] - 1), &filter(HyperliquidStream::ApiFunding)).await.unwrap();

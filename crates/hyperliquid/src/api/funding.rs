@@ -1,4 +1,8 @@
 //! Settled rates: `fundingHistory` of every market, page by page.
+//!
+//! A rate is stamped with the moment of its settlement: as a rule within a second behind a full hour, but recorded ones go up to 24
+//! minutes. So that each market is asked once an hour and no late stamp is passed over, a row lies at the first [moment](moment_of) at or
+//! after its stamp: two minutes past the next full hour, or past this one where that is still to come.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +18,19 @@ const PAGE_ROWS: usize = 500;
 const ROWS_PER_WEIGHT: u32 = 20;
 /// Milliseconds of an hour.
 const HOUR_MS: u64 = 3_600_000;
-/// Rates are settled at full hours and published within this time.
-const SETTLED_WITHIN_MS: u64 = 120_000;
-/// How far before a range its first rate's predecessor is looked for: rates were eight hours apart at first.
+/// How long after a full hour its rates are asked for: they have been settled and published by then.
+const PUBLISHED_WITHIN_MS: u64 = 120_000;
+/// How far before the first rate of a range its predecessor is looked for: rates were eight hours apart at first.
 const LOOK_BACK_MS: u64 = 9 * HOUR_MS;
+/// Ranges whose rows are kept while others are asked for.
+const RANGES_MAX: usize = 16;
 /// Pages of one market and range at most: a range is at most as long as one page holds at an hour a row.
 const PAGES_MAX: usize = 8;
 
 /// Rows of markets that were read for a range before the range failed.
 #[derive(Default)]
 pub(super) struct Funding {
-    range: Option<BlockRange>,
-    read: BTreeMap<String, Vec<(u64, String)>>,
+    read: BTreeMap<BlockRange, BTreeMap<String, Vec<(u64, String)>>>,
 }
 
 #[derive(Deserialize)]
@@ -41,34 +46,36 @@ impl Funding {
         range: BlockRange,
         coins: &[String],
     ) -> Result<Vec<(u64, String)>, SourceError> {
-        if !has_settlement(range) {
+        let first = moment_of(range.from());
+        if range.to() < first {
             return Ok(Vec::new());
         }
-        if self.range != Some(range) {
-            (self.range, self.read) = (Some(range), BTreeMap::new());
+        while RANGES_MAX <= self.read.len() && !self.read.contains_key(&range) {
+            self.read.pop_first();
         }
+        let read = self.read.entry(range).or_default();
         for coin in coins {
-            if !self.read.contains_key(coin) {
+            if !read.contains_key(coin) {
                 let rows = rows(client, coin, range).await?;
-                self.read.insert(coin.clone(), rows);
+                read.insert(coin.clone(), rows);
             }
         }
-        self.range = None;
-        let mut lines: Vec<(u64, String)> = std::mem::take(&mut self.read).into_values().flatten().collect();
+        let mut lines: Vec<(u64, String)> = self.read.remove(&range).unwrap_or_default().into_values().flatten().collect();
         lines.sort();
         Ok(lines)
     }
 }
 
-/// Whether a full hour, or the time in which its rates come, lies in the range.
-fn has_settlement(range: BlockRange) -> bool {
-    range.from() % HOUR_MS <= SETTLED_WITHIN_MS || range.from() / HOUR_MS < range.to() / HOUR_MS
+/// Where a rate with this stamp lies: the first moment at or after it that is so far behind a full hour that its rates are published.
+fn moment_of(stamp_ms: u64) -> u64 {
+    (stamp_ms.saturating_sub(PUBLISHED_WITHIN_MS)).div_ceil(HOUR_MS) * HOUR_MS + PUBLISHED_WITHIN_MS
 }
 
 /// A market's rates in a range, each with the time of the one before.
 async fn rows(client: &ApiClient, coin: &str, range: BlockRange) -> Result<Vec<(u64, String)>, SourceError> {
     let what = format!("fundingHistory of {coin}");
-    let mut from = range.from().saturating_sub(LOOK_BACK_MS);
+    // What lies at the first moment was stamped up to an hour before it.
+    let mut from = range.from().saturating_sub(HOUR_MS + LOOK_BACK_MS);
     let mut previous: Option<u64> = None;
     let mut out = Vec::new();
     for _ in 0..PAGES_MAX {
@@ -83,9 +90,9 @@ async fn rows(client: &ApiClient, coin: &str, range: BlockRange) -> Result<Vec<(
             if previous.is_some_and(|previous| time <= previous) {
                 continue;
             }
-            if range.contains(time) {
+            if range.contains(moment_of(time)) {
                 let before = previous.map_or_else(|| "null".to_owned(), |previous| previous.to_string());
-                out.push((time, format!(r#"{{"previous_ms":{before},"row":{}}}"#, one_line(row.get()))));
+                out.push((moment_of(time), format!(r#"{{"previous_ms":{before},"row":{}}}"#, one_line(row.get()))));
             }
             previous = Some(time);
         }
@@ -95,4 +102,25 @@ async fn rows(client: &ApiClient, coin: &str, range: BlockRange) -> Result<Vec<(
         }
     }
     Err(client.error(SourceErrorKind::Density, format!("{what}: more than {PAGES_MAX} pages for {range}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stamp_has_one_moment_and_none_is_before_it() {
+        const HOUR: u64 = 490_000 * HOUR_MS;
+        for (stamp, moment) in [
+            (HOUR + 1, HOUR + 120_000),
+            (HOUR + 989, HOUR + 120_000),
+            (HOUR + 120_000, HOUR + 120_000),
+            (HOUR + 120_001, HOUR + HOUR_MS + 120_000),
+            // The latest recorded stamp.
+            (HOUR + 1_433_040, HOUR + HOUR_MS + 120_000),
+            (HOUR, HOUR + 120_000),
+        ] {
+            assert_eq!(moment_of(stamp), moment, "{stamp}");
+        }
+    }
 }

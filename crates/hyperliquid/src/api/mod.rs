@@ -34,8 +34,9 @@ const WEIGHT_WINDOW: Duration = Duration::from_secs(60);
 const INFO_WEIGHT: u32 = 20;
 /// The path of info requests.
 const INFO: &str = "info";
-/// Heights of the first fetch, and of any at most: an hour, twenty days, which is what one answer of `fundingHistory` holds.
-const HEIGHTS: FetchHeights = FetchHeights { start: 3_600_000, max: 20 * 86_400_000 };
+/// Heights of any fetch: twenty days, which is what one answer of `fundingHistory` holds. In smaller ranges the same history would cost
+/// many times the weight, and the present comes in small ones anyway.
+const HEIGHTS: FetchHeights = FetchHeights { start: 20 * 86_400_000, max: 20 * 86_400_000 };
 
 /// Where the interface is and what is asked of it.
 #[derive(Clone, Debug)]

@@ -79,7 +79,7 @@ fn event(unit: &DecodeUnit<'_>, index: usize, coin: &str, hourly: Decimal, start
         cost_short_1h: Some(hourly.neg()),
     };
     Ok(Event {
-        key: EventKey { height: unit.height, rec: derived_id(&["settled_rate", coin]), sub: 0 },
+        key: EventKey { height: unit.height, rec: derived_id(&["settled_rate", coin, &end_ms.to_string()]), sub: 0 },
         ord: i64::try_from(index).map_err(Trouble::invalid)?,
         chain: unit.chain,
         venue: SLUG,
