@@ -63,12 +63,15 @@ CREATE TABLE price_divergence (
   PRIMARY KEY (market_id, hour_id)
 );
 CREATE INDEX price_divergence_hour ON price_divergence (hour_id);
+-- known_ppm: of fifo, the share of what was closed whose opening is known. mean_ms NULL: reason says why.
 CREATE TABLE holding_time_day (
   venue_id BIGINT NOT NULL,
   asset_id BIGINT NOT NULL,
   day_id BIGINT NOT NULL,
-  method TEXT NOT NULL CHECK (method IN ('little','turnover')),
-  mean_ms BIGINT NOT NULL,
+  method TEXT NOT NULL CHECK (method IN ('little','turnover','fifo','fifo_liquidation','fifo_adl')),
+  mean_ms BIGINT,
+  known_ppm BIGINT,
+  reason TEXT,
   PRIMARY KEY (venue_id, asset_id, day_id, method)
 );
 CREATE INDEX holding_time_day_day ON holding_time_day (day_id);
@@ -163,7 +166,7 @@ SELECT to_char(to_timestamp((z.hour_id * 3600000) / 1000) AT TIME ZONE 'UTC', 'Y
 FROM price_divergence z JOIN h_names n ON n.market_id = z.market_id;
 
 CREATE VIEW v_holding_time_daily AS
-SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, d.method, CAST(d.mean_ms AS DOUBLE PRECISION) / 36e5 AS mean_hours
+SELECT to_char(to_timestamp((d.day_id * 86400000) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.day_id * 86400000 AS ts_ms, d.day_id, v.slug AS venue, v.venue_group, a.symbol AS asset, d.method, CAST(d.mean_ms AS DOUBLE PRECISION) / 36e5 AS mean_hours, CAST(d.known_ppm AS DOUBLE PRECISION) / 1e6 AS known_share, d.reason
 FROM holding_time_day d JOIN venues v ON v.venue_id = d.venue_id JOIN assets a ON a.asset_id = d.asset_id;
 
 CREATE VIEW v_concentration_daily AS
@@ -177,7 +180,10 @@ FROM funding_extremes z JOIN h_names n ON n.market_id = z.market_id;
 
 CREATE VIEW v_cascades AS
 SELECT to_char(to_timestamp((d.start_ms) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS time, d.start_ms AS ts_ms, d.start_ms / 3600000 AS hour_id, d.end_ms, a.symbol AS asset, d.side, CAST(d.usd_e6 AS DOUBLE PRECISION) / 1e6 AS liq_usd, CAST(d.long_usd_e6 AS DOUBLE PRECISION) / NULLIF(d.usd_e6, 0) AS long_share,
-  d.burst_minutes, d.peak_minute_id * 60000 AS peak_minute_ms, CAST(d.peak_minute_usd_e6 AS DOUBLE PRECISION) / 1e6 AS peak_minute_usd, CAST(d.price_move_ppm AS DOUBLE PRECISION) / 1e4 AS price_move_pct, CAST(d.oi_destroyed_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_destroyed_usd,
+  d.burst_minutes, d.peak_minute_id * 60000 AS peak_minute_ms, CAST(d.peak_minute_usd_e6 AS DOUBLE PRECISION) / 1e6 AS peak_minute_usd,
+  CAST(d.usd_e6 AS DOUBLE PRECISION) / NULLIF((SELECT CAST(SUM(CASE WHEN d.side = 'short' THEN 0 ELSE g.liq_long_usd_e6 END + CASE WHEN d.side = 'long' THEN 0 ELSE g.liq_short_usd_e6 END) AS BIGINT)
+    FROM markets m JOIN agg_market_hour g ON g.market_id = m.market_id WHERE m.asset_id = d.asset_id AND g.hour_id >= d.start_ms / 86400000 * 24 AND g.hour_id < (d.end_ms - 1) / 86400000 * 24 + 24), 0) AS day_share,
+  CAST(d.price_move_ppm AS DOUBLE PRECISION) / 1e4 AS price_move_pct, CAST(d.oi_destroyed_usd_e6 AS DOUBLE PRECISION) / 1e6 AS oi_destroyed_usd,
   d.venues, v.slug AS first_venue, d.cross_venue, CAST(d.coverage_ppm AS DOUBLE PRECISION) / 1e6 AS coverage, d.params
 FROM cascades d JOIN assets a ON a.asset_id = d.asset_id JOIN venues v ON v.venue_id = d.first_venue_id;
 

@@ -3,7 +3,7 @@
 
 -- Names of a market.
 CREATE VIEW h_names AS
-SELECT m.market_id, m.venue_id, m.chain_id, m.asset_id, c.slug AS chain, v.slug AS venue, v.venue_group, v.liquidation_feed, v.tells_accounts, m.market_key AS market, m.symbol, a.symbol AS asset,
+SELECT m.market_id, m.venue_id, m.chain_id, m.asset_id, c.slug AS chain, v.slug AS venue, v.venue_group, v.model, v.liquidation_feed, v.tells_accounts, m.market_key AS market, m.symbol, a.symbol AS asset,
   a.qty_unit, m.oi_basis, m.volume_basis, m.first_ms / 3600000 AS first_hour, COALESCE(h.finalized, -1) AS finalized
 FROM markets m JOIN chains c ON c.chain_id = m.chain_id JOIN venues v ON v.venue_id = m.venue_id JOIN assets a ON a.asset_id = m.asset_id
 LEFT JOIN heads h ON h.chain_id = m.chain_id;
@@ -112,7 +112,10 @@ CREATE VIEW v_funding_hourly AS
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (z.hour_id * 3600000) / 1000, 'unixepoch') AS time, z.hour_id * 3600000 AS ts_ms, z.hour_id, n.chain, n.venue, n.venue_group, n.market, n.symbol, n.asset, CAST(f.cost_long_1h_e12 AS REAL) / 1e12 AS cost_long_1h, CAST(f.cost_short_1h_e12 AS REAL) / 1e12 AS cost_short_1h,
   CAST(f.cost_long_1h_e12 AS REAL) / 125e9 AS rate_8h, CAST(f.cost_long_1h_e12 AS REAL) * 8760 / 1e12 AS apr,
   CAST(f.covered_ms AS REAL) / 36e5 AS rate_coverage, CAST(b.cost_long_1h_e12 AS REAL) / 1e12 AS borrow_long_1h, CAST(b.cost_short_1h_e12 AS REAL) / 1e12 AS borrow_short_1h,
-  CAST(f.cost_long_1h_e12 + b.cost_long_1h_e12 AS REAL) / 1e12 AS holder_cost_long_1h, CAST(f.cost_short_1h_e12 + b.cost_short_1h_e12 AS REAL) / 1e12 AS holder_cost_short_1h,
+  -- No book and no house market maker lends: there the holder pays funding alone.
+  CAST((f.cost_long_1h_e12 + CASE WHEN n.model IN ('book', 'amm') THEN COALESCE(b.cost_long_1h_e12, 0) ELSE b.cost_long_1h_e12 END) AS REAL) / 1e12 AS holder_cost_long_1h, CAST((f.cost_short_1h_e12 + CASE WHEN n.model IN ('book', 'amm') THEN COALESCE(b.cost_short_1h_e12, 0) ELSE b.cost_short_1h_e12 END) AS REAL) / 1e12 AS holder_cost_short_1h,
+  CAST((f.cost_long_1h_e12 + CASE WHEN n.model IN ('book', 'amm') THEN COALESCE(b.cost_long_1h_e12, 0) ELSE b.cost_long_1h_e12 END) AS REAL) / 125e9 AS holder_cost_long_8h, CAST((f.cost_short_1h_e12 + CASE WHEN n.model IN ('book', 'amm') THEN COALESCE(b.cost_short_1h_e12, 0) ELSE b.cost_short_1h_e12 END) AS REAL) / 125e9 AS holder_cost_short_8h,
+  CAST((f.cost_long_1h_e12 + CASE WHEN n.model IN ('book', 'amm') THEN COALESCE(b.cost_long_1h_e12, 0) ELSE b.cost_long_1h_e12 END) AS REAL) * 8760 / 1e12 AS holder_cost_long_apr, CAST((f.cost_short_1h_e12 + CASE WHEN n.model IN ('book', 'amm') THEN COALESCE(b.cost_short_1h_e12, 0) ELSE b.cost_short_1h_e12 END) AS REAL) * 8760 / 1e12 AS holder_cost_short_apr,
   CAST(z.received AS REAL) / 1e6 AS funding_received_usd, CAST(z.charged AS REAL) / 1e6 AS funding_charged_usd, CAST(z.borrow AS REAL) / 1e6 AS borrow_charged_usd, CAST(z.funding_ppm AS REAL) / 1e6 AS coverage
 FROM h_hour_sums z JOIN h_names n ON n.market_id = z.market_id
 LEFT JOIN funding_hour f ON f.market_id = z.market_id AND f.hour_id = z.hour_id AND f.kind = 'funding'

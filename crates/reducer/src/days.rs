@@ -82,6 +82,13 @@ pub fn days(first_hour: i64, qty_scale: u8, from_day: i64, hours: &[DayHour]) ->
     (out, failures)
 }
 
+impl MarketDay {
+    /// Quantity of both sides that was closed; `None` unless the day is known in whole and tells it.
+    pub fn closed_q(&self) -> Option<i64> {
+        self.sums[DAY_SUMS.len() - 1]
+    }
+}
+
 struct Market {
     first_hour: i64,
     qty_scale: u8,

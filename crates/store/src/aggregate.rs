@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::I256;
 use perpdex_core::{Catalog, ChainId, Decimal, Period, StoreError};
-use perpdex_reducer::{Contributions, HourContribution, PriceZone, Row, contributions, flow_contribution, hour_id};
+use perpdex_reducer::{Contributions, HourContribution, PriceZone, Row, contributions, day_id, flow_contribution, hour_id};
 
 use crate::dirty::{self, Touched};
 use crate::fact::{CONTRIBUTING, key_of, price_cells, read};
@@ -162,6 +162,8 @@ pub(crate) struct Sums {
     flows: BTreeMap<FlowKey, FlowSums>,
     /// Hours of markets whose rows came or went, with contributions or without.
     touched: Touched,
+    /// Days of markets whose fills came or went.
+    touched_lots: Touched,
     has_minus: bool,
 }
 
@@ -183,6 +185,9 @@ impl Sums {
     fn add_one(&mut self, row: &Row, sign: Sign) -> Option<()> {
         if let Some((market_id, from_hour, to_hour)) = hours_of(row) {
             self.touched.add(market_id, from_hour, to_hour);
+        }
+        if let Row::Fill(fill) = row {
+            self.touched_lots.add(fill.market_id, day_id(fill.ts_ms), day_id(fill.ts_ms));
         }
         let Contributions { hour, minute, zone } = contributions(row);
         if let Some((market_id, hour_id, contribution)) = hour {
@@ -212,6 +217,7 @@ impl Sums {
     /// Adds all of it to the tables and marks the markets for the reducer.
     pub(crate) async fn apply(self, tx: &mut Tx, catalog: &Catalog) -> Result<()> {
         dirty::mark(tx, &self.touched).await?;
+        dirty::mark_lots(tx, &self.touched_lots).await?;
         let mut hours = Bulk::new("agg_market_hour", HOUR_COLUMNS);
         for ((market_id, hour_id), sums) in &self.hours {
             hours.cells.extend([Param::Int(*market_id), Param::Int(*hour_id)]);

@@ -12,28 +12,34 @@ pub(crate) const ALWAYS: i64 = -(1 << 41);
 /// To its last.
 pub(crate) const FOREVER: i64 = 1 << 41;
 
-/// Hours by market or asset, first and last.
+/// Hours by market or asset, or days by market, first and last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Touched(BTreeMap<i64, (i64, i64)>);
 
 impl Touched {
-    /// Adds hours.
-    pub(crate) fn add(&mut self, id: i64, from_hour: i64, to_hour: i64) {
-        let hours = self.0.entry(id).or_insert((from_hour, to_hour));
-        *hours = (hours.0.min(from_hour), hours.1.max(to_hour));
+    /// Adds hours, or days.
+    pub(crate) fn add(&mut self, id: i64, from: i64, to: i64) {
+        let range = self.0.entry(id).or_insert((from, to));
+        *range = (range.0.min(from), range.1.max(to));
     }
 }
 
-fn widen(table: &str, key: &str) -> String {
-    format!(
-        "ON CONFLICT ({key}) DO UPDATE SET from_hour = CASE WHEN excluded.from_hour < {table}.from_hour THEN excluded.from_hour \
-         ELSE {table}.from_hour END, to_hour = CASE WHEN excluded.to_hour > {table}.to_hour THEN excluded.to_hour ELSE {table}.to_hour END"
-    )
+/// What an insert of a key that is there already does: `of` is `hour` or `day`.
+fn widen(table: &str, key: &str, of: &str) -> String {
+    let bound = |column: &str, sign: &str| {
+        format!("{column} = CASE WHEN excluded.{column} {sign} {table}.{column} THEN excluded.{column} ELSE {table}.{column} END")
+    };
+    format!("ON CONFLICT ({key}) DO UPDATE SET {}, {}", bound(&format!("from_{of}"), "<"), bound(&format!("to_{of}"), ">"))
 }
 
 /// Marks hours of markets whose rows came or went.
 pub(crate) async fn mark(tx: &mut Tx, touched: &Touched) -> Result<()> {
     put(tx, Bulk::new("dirty", &["market_id", "from_hour", "to_hour"]), touched).await
+}
+
+/// Marks days of markets whose fills came or went, or that became known or unknown.
+pub(crate) async fn mark_lots(tx: &mut Tx, touched: &Touched) -> Result<()> {
+    put(tx, Bulk::new("dirty_lots", &["market_id", "from_day", "to_day"]), touched).await
 }
 
 /// Marks hours of assets whose windows read what has changed.
@@ -42,10 +48,10 @@ pub(crate) async fn mark_assets(tx: &mut Tx, touched: &Touched) -> Result<()> {
 }
 
 async fn put(tx: &mut Tx, mut bulk: Bulk, touched: &Touched) -> Result<()> {
-    for (id, (from_hour, to_hour)) in &touched.0 {
-        bulk.push([(*id).into(), (*from_hour).into(), (*to_hour).into()]);
+    for (id, (from, to)) in &touched.0 {
+        bulk.push([(*id).into(), (*from).into(), (*to).into()]);
     }
-    let tail = widen(bulk.table, bulk.columns[0]);
+    let tail = widen(bulk.table, bulk.columns[0], bulk.columns[1].trim_start_matches("from_"));
     tx.upsert(bulk, &tail).await
 }
 
@@ -53,7 +59,7 @@ async fn put(tx: &mut Tx, mut bulk: Bulk, touched: &Touched) -> Result<()> {
 pub(crate) async fn mark_venue(tx: &mut Tx, chain: ChainId, venue_id: i64, from_hour: i64) -> Result<()> {
     let sql = format!(
         "INSERT INTO dirty (market_id, from_hour, to_hour) SELECT market_id, $3, $3 FROM markets WHERE chain_id = $1 AND venue_id = $2 {}",
-        widen("dirty", "market_id")
+        widen("dirty", "market_id", "hour")
     );
     tx.execute(&sql, vec![chain.market_chain().as_i64().into(), venue_id.into(), from_hour.into()]).await?;
     Ok(())
@@ -63,7 +69,7 @@ pub(crate) async fn mark_venue(tx: &mut Tx, chain: ChainId, venue_id: i64, from_
 pub(crate) async fn mark_chain(tx: &mut Tx, chain: ChainId, from_hour: i64) -> Result<()> {
     let sql = format!(
         "INSERT INTO dirty (market_id, from_hour, to_hour) SELECT market_id, $2, $3 FROM markets WHERE chain_id = $1 {}",
-        widen("dirty", "market_id")
+        widen("dirty", "market_id", "hour")
     );
     tx.execute(&sql, vec![chain.market_chain().as_i64().into(), from_hour.into(), FOREVER.into()]).await?;
     Ok(())
@@ -71,15 +77,24 @@ pub(crate) async fn mark_chain(tx: &mut Tx, chain: ChainId, from_hour: i64) -> R
 
 /// Marks everything.
 pub(crate) async fn mark_all(tx: &mut Tx) -> Result<()> {
-    for (table, key, all) in [
-        ("dirty", "market_id", "SELECT market_id AS id FROM markets"),
-        ("dirty_assets", "asset_id", "SELECT asset_id AS id FROM markets UNION SELECT asset_id FROM asset_hour UNION SELECT 0"),
+    for (table, key, of, all) in [
+        ("dirty", "market_id", "hour", "SELECT market_id AS id FROM markets"),
+        ("dirty_lots", "market_id", "day", "SELECT market_id AS id FROM markets"),
+        ("dirty_assets", "asset_id", "hour", "SELECT asset_id AS id FROM markets UNION SELECT asset_id FROM asset_hour UNION SELECT 0"),
     ] {
         let sql = format!(
-            "INSERT INTO {table} ({key}, from_hour, to_hour) SELECT id, {ALWAYS}, {FOREVER} FROM ({all}) x WHERE id IS NOT NULL {}",
-            widen(table, key)
+            "INSERT INTO {table} ({key}, from_{of}, to_{of}) SELECT id, {ALWAYS}, {FOREVER} FROM ({all}) x WHERE id IS NOT NULL {}",
+            widen(table, key, of)
         );
         tx.execute(&sql, Vec::new()).await?;
+    }
+    Ok(())
+}
+
+/// Forgets markets that are gone.
+pub(crate) async fn forget_gone(tx: &mut Tx) -> Result<()> {
+    for table in ["dirty", "dirty_lots"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE market_id NOT IN (SELECT market_id FROM markets)"), Vec::new()).await?;
     }
     Ok(())
 }
@@ -88,7 +103,7 @@ pub(crate) async fn mark_all(tx: &mut Tx) -> Result<()> {
 pub(crate) async fn mark_assets_of(tx: &mut Tx, markets: &str, params: Vec<Param>) -> Result<()> {
     let sql = format!(
         "INSERT INTO dirty_assets (asset_id, from_hour, to_hour) SELECT DISTINCT asset_id, {ALWAYS}, {FOREVER} FROM markets WHERE {markets} {}",
-        widen("dirty_assets", "asset_id")
+        widen("dirty_assets", "asset_id", "hour")
     );
     tx.execute(&sql, params).await?;
     Ok(())

@@ -81,6 +81,9 @@ const TABLES: &[(&str, Compared)] = &[
     // Made on demand.
     ("oi_checks", Compared::No),
     ("joined_closes", Compared::Whole(4)),
+    ("dirty_lots", Compared::No),
+    ("position_lots", Compared::Whole(5)),
+    ("closed_lots_day", Compared::Whole(3)),
 ];
 
 /// Names of all tables.

@@ -54,6 +54,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/sqlite/0008_positions.sql"),
         postgres: include_str!("../../../migrations/postgres/0008_positions.sql"),
     },
+    Migration {
+        name: "0009_lots",
+        sqlite: include_str!("../../../migrations/sqlite/0009_lots.sql"),
+        postgres: include_str!("../../../migrations/postgres/0009_lots.sql"),
+    },
 ];
 
 /// The version this program makes.

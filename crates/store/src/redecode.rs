@@ -84,7 +84,7 @@ pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venu
     join(tx, &mut batch, closes, &reaches).await?;
     done.failures += batch.failed;
     batch.finish(tx).await?;
-    tx.execute("DELETE FROM dirty WHERE market_id NOT IN (SELECT market_id FROM markets)", Vec::new()).await?;
+    dirty::forget_gone(tx).await?;
     remove_unused_assets(tx).await?;
     writer.commit().await?;
     Ok(done)

@@ -52,7 +52,7 @@ pub(crate) async fn revert(db: &Db, catalog: &Catalog, chain: ChainId, to: Block
     }
     dirty::mark_chain(tx, chain, hour_id(to.time_ms)).await?;
     batch.finish(tx).await?;
-    tx.execute("DELETE FROM dirty WHERE market_id NOT IN (SELECT market_id FROM markets)", Vec::new()).await?;
+    dirty::forget_gone(tx).await?;
     remove_unused_assets(tx).await?;
     record(tx, chain, &to, &conflict, top, records).await?;
     writer.commit().await?;

@@ -51,7 +51,7 @@ pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights
         verify::forget(tx, &stream, heights).await?;
     }
     batch.finish(tx).await?;
-    tx.execute("DELETE FROM dirty WHERE market_id NOT IN (SELECT market_id FROM markets)", Vec::new()).await?;
+    dirty::forget_gone(tx).await?;
     remove_unused_assets(tx).await?;
     writer.commit().await?;
     Ok(Withdrawn { records: removed.records, heights: heights.clone() })

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use perpdex_core::{ChainId, Store};
 use perpdex_store::{SqlStore, Value};
@@ -25,6 +25,8 @@ UPDATE reduce_params SET value = 8 WHERE name = 'cascade_gap_minutes';
 UPDATE reduce_params SET value = 12 WHERE name = 'extremes_hours';
 UPDATE reduce_params SET value = 3 WHERE name IN ('extremes_points_min', 'signal_hours', 'signal_flip_hours');
 UPDATE reduce_params SET value = 300000 WHERE name = 'signal_rank_ppm'";
+
+const DAY_MS: i64 = 86_400_000;
 
 /// Rows of integers; NULL is an error where no `Option` is asked for.
 async fn ints(store: &SqlStore, sql: &str) -> Vec<Vec<i64>> {
@@ -88,6 +90,9 @@ async fn longs_are_shorts(store: &SqlStore) {
     none_of(store, "4: longs and shorts change alike in every block", "fills", blocks).await;
     let hours = "SELECT market_id, hour_id, long_q, short_q FROM market_hour WHERE long_q <> short_q OR long_q < 0 OR short_q < 0";
     none_of(store, "4, 5: longs are shorts, none below zero", "market_hour WHERE long_q > 0", hours).await;
+    let levels = "SELECT k.market_id, k.hour_id, k.long_q FROM market_hour k WHERE k.long_q <> (SELECT COALESCE(SUM(f.long_delta_q), 0) FROM fills f \
+                  WHERE f.market_id = k.market_id AND f.ts_ms < (k.hour_id + 1) * 3600000)";
+    none_of(store, "5: the level at an hour's end is what all fills before it leave", "market_hour WHERE long_q > 0", levels).await;
 }
 
 /// Each account's fills follow each other, and its last one leaves what the book says it holds.
@@ -172,6 +177,66 @@ async fn changes_have_two_parts(store: &SqlStore) {
     none_of(store, "10: quantity and price make the change", "market_day WHERE oi_price_usd_e6 <> 0", parts).await;
 }
 
+/// What closed first in first out is what each unit's own clock says: thousandths of every account in a queue of their own,
+/// the oldest leaving first, over the days of which all is known.
+async fn lots_are_units_that_queue(store: &SqlStore, books: &[Book; 2]) {
+    let sums = "SELECT d.market_id, d.day_id FROM market_day d LEFT JOIN closed_lots_day c ON c.market_id = d.market_id AND c.day_id = d.day_id \
+                WHERE d.closed_q IS NOT NULL GROUP BY d.market_id, d.day_id, d.closed_q HAVING d.closed_q <> COALESCE(SUM(c.closed_q), 0)";
+    none_of(store, "lots: the ways of closing make all that is closed", "market_day WHERE closed_q > 0", sums).await;
+    for book in books {
+        let chain = book.chain.as_i64();
+        let sql = format!(
+            "SELECT f.account, f.ts_ms, f.before_q, f.after_q, COALESCE(l.kind, '') FROM fills f LEFT JOIN liquidations l ON l.chain_id = f.chain_id \
+             AND l.height = f.height AND l.rec = f.rec AND l.sub = f.sub WHERE f.chain_id = {chain} ORDER BY f.height, f.ord, f.sub"
+        );
+        let mut queues: BTreeMap<String, VecDeque<i64>> = BTreeMap::new();
+        let mut want: BTreeMap<(i64, &str), (i64, i64)> = BTreeMap::new();
+        for row in store.query(&sql, 1_000_000).await.unwrap().rows {
+            let [Value::Text(account), Value::Int(ts_ms), Value::Int(before), Value::Int(after), Value::Text(kind)] = &row[..] else {
+                panic!("{row:?}")
+            };
+            let (before, after) = (before / 10_000_000, after / 10_000_000);
+            let (closing, opening) = if before.signum() * after.signum() < 0 {
+                (before.abs(), after.abs())
+            } else {
+                ((before.abs() - after.abs()).max(0), (after.abs() - before.abs()).max(0))
+            };
+            let queue = queues.entry(account.clone()).or_default();
+            let by = if kind.is_empty() {
+                "account"
+            } else if kind == "adl" {
+                "adl"
+            } else {
+                "liquidation"
+            };
+            for _ in 0..closing {
+                let sum = want.entry((ts_ms.div_euclid(DAY_MS), by)).or_default();
+                *sum = (sum.0 + 1, sum.1 + ts_ms - queue.pop_front().unwrap());
+            }
+            queue.extend((0..opening).map(|_| *ts_ms));
+        }
+        let sql = format!(
+            "SELECT c.day_id, c.closed_by, c.closed_q, c.known_q, CAST(c.held_q_ms AS TEXT) FROM closed_lots_day c JOIN markets m ON m.market_id = c.market_id \
+             WHERE m.chain_id = {chain} ORDER BY c.day_id, c.closed_by"
+        );
+        let mut got: BTreeMap<(i64, &str), (i64, i64)> = BTreeMap::new();
+        for row in store.query(&sql, 1_000).await.unwrap().rows {
+            let [Value::Int(day), Value::Text(by), Value::Int(closed), Value::Int(known), Value::Text(held)] = &row[..] else {
+                panic!("{row:?}")
+            };
+            assert_eq!(closed, known, "lots: every opening is known");
+            let by = ["account", "adl", "liquidation"].into_iter().find(|name| name == by).unwrap();
+            let held: i128 = held.parse().unwrap();
+            got.insert((*day, by), (closed / 10_000_000, i64::try_from(held / 10_000_000).unwrap()));
+        }
+        // The third day is not over.
+        let over = *want.keys().map(|(day, _)| day).max().unwrap();
+        want.retain(|(day, _), _| *day < over);
+        assert_eq!(got, want, "lots: each unit's own clock");
+        assert_eq!(got.keys().map(|(day, _)| day).collect::<BTreeSet<_>>().len(), 2, "lots: two days are over");
+    }
+}
+
 /// One test a property, each on random books and both engines: the store is made once for all of them, since making it is
 /// what costs.
 #[test]
@@ -194,6 +259,7 @@ fn invariants_hold_of_random_books() {
                 liquidations_are_part_of_the_volume(&store).await;
                 shares_are_a_whole(&store).await;
                 changes_have_two_parts(&store).await;
+                lots_are_units_that_queue(&store, &books).await;
                 store.close().await;
             });
             Ok(())
@@ -209,7 +275,7 @@ on_both_engines! {
 }
 
 /// Tables in which every row belongs to one market or one asset.
-const OF_ONE: [&str; 12] = [
+const OF_ONE: [&str; 14] = [
     "agg_market_hour",
     "liq_minute",
     "liq_zone_day",
@@ -222,6 +288,8 @@ const OF_ONE: [&str; 12] = [
     "cascades",
     "cascade_venues",
     "signals",
+    "position_lots",
+    "closed_lots_day",
 ];
 
 /// Lines of a dump by table.
@@ -245,8 +313,8 @@ async fn markets_apart_are_markets_together(database: Database) {
         database.execute(PARAMS).await.unwrap();
         for chain in chains {
             store.set_targets(&[book::target(*chain)]).await.unwrap();
-            let blocks = Book::new(*chain, if *chain == CHAINS[0] { "BTC" } else { "ETH/USD" }, 7).blocks(200);
-            store.commit(book::part(*chain, (0, 199), &blocks)).await.unwrap();
+            let blocks = Book::new(*chain, if *chain == CHAINS[0] { "BTC" } else { "ETH/USD" }, 7).blocks(260);
+            store.commit(book::part(*chain, (0, 259), &blocks)).await.unwrap();
         }
         store.reduce().await.unwrap();
         dumps.push(tables(&store.dump().await.unwrap()));

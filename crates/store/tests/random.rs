@@ -39,7 +39,7 @@ enum Step {
 }
 
 /// Tables that a commit or a reduction writes, each in the midst of other tables.
-const TORN: [&str; 11] = [
+const TORN: [&str; 13] = [
     "fills",
     "prices",
     "agg_market_hour",
@@ -51,6 +51,8 @@ const TORN: [&str; 11] = [
     "concentration_day",
     "funding_extremes",
     "signals",
+    "position_lots",
+    "closed_lots_day",
 ];
 
 /// A way through a history: steps on a branch, the last block of it kept, steps on the branch that stays.
@@ -226,7 +228,7 @@ async fn assert_rebuilt(store: &SqlStore, what: &str) {
 }
 
 /// Tables that the reducer makes: over all ways each must have held a row.
-const COMPUTED: [&str; 13] = [
+const COMPUTED: [&str; 15] = [
     "market_hour",
     "funding_hour",
     "liquidation_hour",
@@ -240,6 +242,8 @@ const COMPUTED: [&str; 13] = [
     "cascades",
     "cascade_venues",
     "signals",
+    "position_lots",
+    "closed_lots_day",
 ];
 
 async fn one_way(way: &Way, engine: Engine, filled: &Mutex<BTreeSet<String>>) {

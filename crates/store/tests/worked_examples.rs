@@ -232,7 +232,7 @@ fn commit(venue: &str, lines: &[Line]) -> Commit {
 
 async fn every_example_holds(database: Database) {
     let examples = examples();
-    assert_eq!(examples.len(), 5, "the page has five examples");
+    assert_eq!(examples.len(), 6, "the page has six examples");
     for example in examples {
         let database = Database::new(database.engine, "every_example_holds").await.unwrap();
         let store = database.open().await;

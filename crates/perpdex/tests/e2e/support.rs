@@ -116,7 +116,7 @@ impl Engine {
     /// Removes a database that is large; others go with their folder or cluster.
     pub(crate) fn drop_database(&self, url: &str) {
         let (Engine::Postgres(admin), Some((_, name))) = (self, url.rsplit_once('/')) else { return };
-        let gone = Command::new("psql").args([admin, "-qc", &format!("DROP DATABASE {name}")]).status();
+        let gone = Command::new("psql").args([admin, "-qc", &format!("DROP DATABASE {name} WITH (FORCE)")]).status();
         assert!(gone.expect("psql starts").success(), "database {name} could not be removed");
     }
 }

@@ -1,6 +1,10 @@
 //! Plots as SVG, drawn by the plotting library.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use crate::document::{Plot, PlotKind, Series};
@@ -9,6 +13,8 @@ use crate::sections::{HOUR_MS, time};
 
 /// Size of a plot, pixels at full width.
 const SIZE: (u32, u32) = (1_120, 300);
+/// Names on the axis of time: more run into each other.
+const TICKS_MAX: usize = 9;
 /// Room beyond the highest point, as a share of the range.
 const HEADROOM: f64 = 0.05;
 /// Room for the legend right of the last hour, as a share of the hours.
@@ -44,13 +50,13 @@ fn draw(plot: &Plot, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Re
         .margin(8)
         .x_label_area_size(28)
         .y_label_area_size(84)
-        .build_cartesian_2d(first as f64..last as f64 + legend_room, low..high)?;
+        .build_cartesian_2d(HourAxis { first, last, legend_room }, low..high)?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
-        .x_labels(9)
+        .x_labels(TICKS_MAX)
         .y_labels(6)
-        .x_label_formatter(&|hour| if *hour > last as f64 { String::new() } else { hour_label(*hour) })
+        .x_label_formatter(&|hour| hour_label(*hour))
         .y_label_formatter(&|height| short(*height))
         .draw()?;
     for (at, series) in plot.series.iter().enumerate() {
@@ -117,6 +123,33 @@ fn heights(plot: &Plot) -> (f64, f64) {
     match range.0 < range.1 {
         true => (if range.0 < 0.0 { range.0 - room } else { 0.0 }, range.1 + room),
         false => (-1.0, 1.0),
+    }
+}
+
+/// Hours from left to right, named at even steps counted from midnight UTC.
+struct HourAxis {
+    first: i64,
+    last: i64,
+    legend_room: f64,
+}
+
+impl Ranged for HourAxis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn range(&self) -> Range<f64> {
+        self.first as f64..self.last as f64 + self.legend_room
+    }
+
+    fn map(&self, hour: &f64, limit: (i32, i32)) -> i32 {
+        RangedCoordf64::from(self.range()).map(hour, limit)
+    }
+
+    fn key_points<H: KeyPointHint>(&self, _: H) -> Vec<f64> {
+        let steps = [1, 2, 3, 6, 12].into_iter().chain((1..).map(|days| days * 24));
+        let of = |step: i64| ((self.first + step - 1).div_euclid(step) * step..=self.last).step_by(usize::try_from(step).unwrap_or(1));
+        let fitting = steps.map(of).find(|hours| hours.clone().count() <= TICKS_MAX);
+        fitting.into_iter().flatten().map(|hour| hour as f64).collect()
     }
 }
 

@@ -82,7 +82,7 @@ fn row(input: &Input, asset: &str, basis: Basis) -> Result<Vec<Cell>, AmountErro
     Ok(vec![
         words(asset),
         words(name),
-        Cell::Number(total),
+        cell(&if known.is_empty() { Err(UNKNOWN.to_owned()) } else { Ok(total) }),
         cell(&hhi),
         cell(&effective),
         count(i64::try_from(known.len()).unwrap_or(i64::MAX)),
@@ -99,10 +99,13 @@ fn by_size(a: &Decimal, b: &Decimal) -> std::cmp::Ordering {
     }
 }
 
+/// Why there is no total.
+const UNKNOWN: &str = "the figure of no venue is known";
+
 /// HHI and effective venues.
 fn index(known: &[(String, Decimal)], total: &Decimal) -> Result<(Sum, Sum), AmountError> {
     if total.is_zero() {
-        let why = || "the total is 0".to_owned();
+        let why = || if known.is_empty() { UNKNOWN } else { "the total is 0" }.to_owned();
         return Ok((Err(why()), Err(why())));
     }
     let mut squares = Decimal::ZERO;

@@ -18,7 +18,11 @@ pub(super) fn interest(input: &Input) -> Result<Plot, AmountError> {
         let points = hours(input).map(|hour| Ok((hour, scope.interest(hour)?.ok().map(|one| one.to_f64())))).collect::<Result<_, _>>()?;
         series.push(Series { name, points });
     }
-    Ok(Plot { title: "Open interest by venue, one-sided at mark, USD".to_owned(), kind: PlotKind::Lines, series: largest(series) })
+    Ok(Plot {
+        title: "Open interest by venue, one-sided at mark, USD; a gap is not known".to_owned(),
+        kind: PlotKind::Lines,
+        series: largest(series),
+    })
 }
 
 /// Volume of each venue by hour.
@@ -26,7 +30,7 @@ pub(super) fn volume(input: &Input) -> Plot {
     let of = |scope: &Scope<'_>, hour| total(scope, hour, |hour| hour.volume_usd_e6.filter(|_| hour.fills_ppm == 1_000_000), 1e6);
     let series = |(name, scope): (String, Scope<'_>)| Series { name, points: hours(input).map(|hour| (hour, of(&scope, hour))).collect() };
     Plot {
-        title: "Volume by venue and hour, taker side once, USD".to_owned(),
+        title: "Volume by venue and hour, taker side once, USD; a gap is not known".to_owned(),
         kind: PlotKind::Lines,
         series: largest(venues(input).into_iter().map(series).collect()),
     }
@@ -44,7 +48,7 @@ pub(super) fn funding(input: &Input) -> Result<Plot, AmountError> {
     series.sort_by(|a, b| b.0.total_cmp(&a.0));
     let series = series.into_iter().map(|(_, series)| series).filter(|series| series.points.iter().any(|point| point.1.is_some()));
     Ok(Plot {
-        title: "OI-weighted funding of the largest assets, % per 8 h, above 0 longs pay".to_owned(),
+        title: "OI-weighted funding of the largest assets, % per 8 h, above 0 longs pay; a gap is not known".to_owned(),
         kind: PlotKind::Lines,
         series: series.take(SERIES_MAX).collect(),
     })
@@ -58,7 +62,7 @@ pub(super) fn liquidations(input: &Input) -> Plot {
         points: hours(input).map(|hour| (hour, total(&all, hour, pick, 1e6))).collect(),
     };
     Plot {
-        title: "Liquidations by hour, longs up, shorts down, USD; what is indexed".to_owned(),
+        title: "Liquidations by hour, longs up, shorts down, USD; of what is indexed".to_owned(),
         kind: PlotKind::Bars,
         series: vec![series("longs", |hour| hour.liq_long_usd_e6), series("shorts", |hour| hour.liq_short_usd_e6)],
     }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use perpdex_core::{Decimal, VENUE_SLUGS};
 use perpdex_reducer::{
     AssetHour, Concentration, DAY_HOURS, FULL_PPM, HOUR_MS, MarketMark, SignalPoint, VenueHour, asset_hours, concentration, divergences,
-    extremes, holding_ms, signals,
+    extremes, signals,
 };
 
 use super::params::Params;
 use super::replace::replace;
-use super::{asset_mark, cascade};
+use super::{asset_mark, cascade, holding};
 use crate::dirty::{Touched, mark_assets};
 use crate::sql::{Bulk, Param, Record, Result, Tx};
 
@@ -26,7 +26,7 @@ pub(super) async fn reduce(tx: &mut Tx, params: &Params, asset_id: i64, hours: (
     cascade::write(tx, params, asset_id, &symbol, hours).await?;
     let days = (hours.0.div_euclid(DAY_HOURS), hours.1.div_euclid(DAY_HOURS));
     let rows = day_rows(tx, asset_id, days).await?;
-    write_holding(tx, asset_id, days, &rows).await?;
+    holding::write(tx, asset_id, days, &rows).await?;
     write_concentration(tx, asset_id, days, &rows).await?;
     let mut touched = Touched::default();
     touched.add(0, hours.0, hours.1);
@@ -262,20 +262,21 @@ impl Calls {
 }
 
 /// One market and day.
-struct DayRow {
-    day_id: i64,
-    venue_id: i64,
-    is_book: bool,
-    is_full: bool,
-    gross_tw_q: Option<i64>,
-    closed_q: Option<i64>,
-    oi_one: Option<i64>,
-    volume: Option<i64>,
+pub(super) struct DayRow {
+    pub(super) day_id: i64,
+    pub(super) venue_id: i64,
+    pub(super) is_book: bool,
+    pub(super) tells_accounts: bool,
+    pub(super) is_full: bool,
+    pub(super) gross_tw_q: Option<i64>,
+    pub(super) closed_q: Option<i64>,
+    pub(super) oi_one: Option<i64>,
+    pub(super) volume: Option<i64>,
 }
 
 /// Days of the markets of an asset, or of all (id 0), by day and venue.
 async fn day_rows(tx: &mut Tx, asset_id: i64, (from, to): (i64, i64)) -> Result<Vec<DayRow>> {
-    let sql = "SELECT d.day_id, m.venue_id, v.model, d.hours, d.gross_tw_q, d.closed_q, d.oi_one_usd_e6, d.volume_usd_e6 FROM market_day d \
+    let sql = "SELECT d.day_id, m.venue_id, v.model, d.hours, d.gross_tw_q, d.closed_q, d.oi_one_usd_e6, d.volume_usd_e6, v.tells_accounts FROM market_day d \
                JOIN markets m ON m.market_id = d.market_id JOIN venues v ON v.venue_id = m.venue_id \
                WHERE (m.asset_id = $1 OR $1 = 0) AND d.day_id >= $2 AND d.day_id <= $3 ORDER BY d.day_id, m.venue_id, d.market_id";
     let read = |r: &Record| {
@@ -288,37 +289,15 @@ async fn day_rows(tx: &mut Tx, asset_id: i64, (from, to): (i64, i64)) -> Result<
             closed_q: r.opt_int(5)?,
             oi_one: r.opt_int(6)?,
             volume: r.opt_int(7)?,
+            tells_accounts: r.flag(8)?,
         })
     };
     tx.rows(sql, vec![asset_id.into(), from.into(), to.into()]).await?.iter().map(read).collect()
 }
 
 /// A sum over markets; `None` where one is not known.
-fn total<'a>(rows: &'a [DayRow], value: impl Fn(&'a DayRow) -> Option<i64>) -> Option<i128> {
+pub(super) fn total<'a>(rows: &'a [DayRow], value: impl Fn(&'a DayRow) -> Option<i64>) -> Option<i128> {
     rows.iter().map(|row| value(row).map(i128::from)).sum()
-}
-
-async fn write_holding(tx: &mut Tx, asset_id: i64, days: (i64, i64), rows: &[DayRow]) -> Result<()> {
-    let mut out = Bulk::new("holding_time_day", &["venue_id", "asset_id", "day_id", "method", "mean_ms"]);
-    for venue in rows.chunk_by(|a, b| (a.day_id, a.venue_id) == (b.day_id, b.venue_id)) {
-        // A market that began in the day has fewer hours than the others: their sum would mean nothing.
-        if !venue.iter().all(|row| row.is_full) {
-            continue;
-        }
-        let open = total(venue, |row| row.gross_tw_q).zip(total(venue, |row| row.closed_q));
-        let little = open.and_then(|(open, closed)| holding_ms(open, closed));
-        // A book's volume is half of what its two users did, and every position is opened and closed once.
-        let factor = if venue[0].is_book { 2 } else { 4 };
-        let traded = total(venue, |row| row.oi_one).zip(total(venue, |row| row.volume));
-        let turnover = traded.and_then(|(oi_one, volume)| holding_ms(factor * oi_one, volume));
-        for (method, mean_ms) in [("little", little), ("turnover", turnover)] {
-            if let Some(mean_ms) = mean_ms {
-                out.push([venue[0].venue_id.into(), asset_id.into(), venue[0].day_id.into(), Param::Name(method), mean_ms.into()]);
-            }
-        }
-    }
-    replace(tx, out, 4, 2, "asset_id = $1 AND day_id >= $2 AND day_id <= $3", vec![asset_id.into(), days.0.into(), days.1.into()]).await?;
-    Ok(())
 }
 
 async fn write_concentration(tx: &mut Tx, asset_id: i64, days: (i64, i64), rows: &[DayRow]) -> Result<()> {

@@ -1,13 +1,16 @@
 //! One market: its hours from the earliest dirty one on, what of them is no sum, and its days.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use perpdex_core::{Decimal, LiquidationFeed};
 use perpdex_reducer::{
     DAY_HOURS, DayHour, FULL_PPM, HOUR_MS, HourFailure, HourFunding, HourLevel, MarketDay, MarketHours, Moment, days, levels, minute_id,
 };
 
 use super::history::{self, Market};
+use super::lots::BEGAN_AT_ZERO;
 use super::replace::{Replaced, replace};
-use crate::dirty::{ALWAYS, Touched, mark_assets};
+use crate::dirty::{ALWAYS, Touched, mark_assets, mark_lots};
 use crate::fact::name;
 use crate::sql::{Bulk, Param, Record, Result, Tx};
 
@@ -21,15 +24,22 @@ pub(super) async fn reduce(tx: &mut Tx, market_id: i64, dirty: (i64, i64), mark_
     };
     // From the market's first hour on nothing may be left below it either.
     let scope = if from_hour == market.first_hour() { ALWAYS } else { from_hour };
+    let began_at_zero = !tx.rows(BEGAN_AT_ZERO, vec![market_id.into()]).await?.is_empty();
     let mut changes = Changes { tx, market_id, from_hour: scope, range: None, written: 0 };
     changes.hours("market_hour", level_rows(market_id, &hours.levels), 2).await?;
     changes.hours("funding_hour", funding_rows(market_id, &hours.funding), 3).await?;
     let unsums = liquidation_rows(changes.tx, market_id, from_hour).await?;
     changes.hours("liquidation_hour", unsums, 2).await?;
     let from_day = from_hour.div_euclid(DAY_HOURS);
+    if began_at_zero == changes.tx.rows(BEGAN_AT_ZERO, vec![market_id.into()]).await?.is_empty() {
+        let mut touched = Touched::default();
+        touched.add(market_id, from_day, from_day);
+        mark_lots(changes.tx, &touched).await?;
+    }
     let (rows, failures) = market_days(changes.tx, &market, from_day).await?;
     let scope_day = if scope == ALWAYS { ALWAYS } else { from_day };
-    changes.days(day_rows(market_id, &rows), scope_day).await?;
+    let whole = rows.iter().filter(|day| day.closed_q().is_some()).map(|day| day.day_id).collect();
+    changes.days(day_rows(market_id, &rows), whole, scope_day).await?;
     // A day's failures stand at its last hour, which may lie before the hours computed here: those are told again.
     hours.failures.extend(failures.into_iter().filter(|failure| failure.hour_id >= scope));
     changes.failures(hours.failures).await?;
@@ -75,8 +85,16 @@ impl Changes<'_> {
         Ok(())
     }
 
-    async fn days(&mut self, rows: Bulk, from_day: i64) -> Result<()> {
+    /// Writes days; `whole` are those whose closings are known. What lots go by changes where another day is.
+    async fn days(&mut self, rows: Bulk, whole: BTreeSet<i64>, from_day: i64) -> Result<()> {
         let params = vec![self.market_id.into(), from_day.into()];
+        let sql = "SELECT day_id FROM market_day WHERE market_id = $1 AND day_id >= $2 AND closed_q IS NOT NULL";
+        let stood = self.tx.rows(sql, params.clone()).await?.iter().map(|row| row.int(0)).collect::<Result<BTreeSet<i64>>>()?;
+        let mut touched = Touched::default();
+        for day in stood.symmetric_difference(&whole) {
+            touched.add(self.market_id, *day, *day);
+        }
+        mark_lots(self.tx, &touched).await?;
         let Replaced { changed, .. } = replace(self.tx, rows, 2, 1, "market_id = $1 AND day_id >= $2", params).await?;
         self.widen(changed, DAY_HOURS);
         Ok(())
@@ -115,9 +133,9 @@ async fn liquidation_rows(tx: &mut Tx, market_id: i64, from_hour: i64) -> Result
     let hours = rows.iter().map(|r| Ok((r.int(0)?.div_euclid(HOUR_MS), r))).collect::<Result<Vec<(i64, &Record)>>>()?;
     let mut out = Bulk::new("liquidation_hour", COLUMNS);
     for hour in hours.chunk_by(|a, b| a.0 == b.0) {
-        let mut orders = std::collections::BTreeSet::new();
-        let mut accounts = std::collections::BTreeSet::new();
-        let mut minutes: std::collections::BTreeMap<i64, i64> = std::collections::BTreeMap::new();
+        let mut orders = BTreeSet::new();
+        let mut accounts = BTreeSet::new();
+        let mut minutes: BTreeMap<i64, i64> = BTreeMap::new();
         let mut largest: Option<&Record> = None;
         for (_, r) in hour {
             orders.insert(r.text(1)?);

@@ -9,6 +9,8 @@ mod asset_mark;
 mod bases;
 mod cascade;
 mod history;
+mod holding;
+mod lots;
 mod market;
 mod params;
 mod replace;
@@ -26,8 +28,18 @@ const MARKETS_PER_TRANSACTION: i64 = 32;
 const ASSETS_PER_TRANSACTION: i64 = 8;
 
 /// What is held of single markets.
-pub(crate) const OF_MARKETS: [&str; 7] =
-    ["market_hour", "funding_hour", "liquidation_hour", "market_day", "reduce_failures", "price_divergence", "funding_extremes"];
+pub(crate) const OF_MARKETS: [&str; 10] = [
+    "market_hour",
+    "funding_hour",
+    "liquidation_hour",
+    "market_day",
+    "reduce_failures",
+    "price_divergence",
+    "funding_extremes",
+    "position_lots",
+    "closed_lots_day",
+    "dirty_lots",
+];
 
 /// Marks all levels and windows, so that the next reduction computes all of them; removes what no market stands behind.
 pub(crate) async fn mark_all(tx: &mut Tx) -> Result<()> {
@@ -37,7 +49,7 @@ pub(crate) async fn mark_all(tx: &mut Tx) -> Result<()> {
     dirty::mark_all(tx).await
 }
 
-/// One row of `dirty` or `dirty_assets`: id, first and last hour.
+/// One row of `dirty` or `dirty_assets`: id, first and last hour; of `dirty_lots`: first and last day.
 type Dirty = (i64, i64, i64);
 
 /// Recomputes every market and asset that is dirty when its turn comes.
@@ -46,6 +58,7 @@ pub(crate) async fn reduce(db: &Db, mark_age_ms_max: i64) -> Result<ReduceStats>
     if write_asset_marks(db).await? {
         stats.market_hours += reduce_markets(db, mark_age_ms_max).await?.market_hours;
     }
+    lots::reduce(db).await?;
     reduce_assets(db).await?;
     let failures = db.rows("SELECT COUNT(*) FROM reduce_failures", Vec::new()).await?;
     stats.failures = u64::try_from(first_int(&failures)?).unwrap_or_default();
@@ -57,7 +70,7 @@ async fn reduce_markets(db: &Db, mark_age_ms_max: i64) -> Result<ReduceStats> {
     let mut after = i64::MIN;
     loop {
         let mut tx = db.begin().await?;
-        let markets = dirty_rows(&mut tx, "dirty", "market_id", after, MARKETS_PER_TRANSACTION).await?;
+        let markets = dirty_rows(&mut tx, "dirty", "market_id", "hour", after, MARKETS_PER_TRANSACTION).await?;
         let Some((last, ..)) = markets.last() else { break };
         after = *last;
         for (market_id, from_hour, to_hour) in markets {
@@ -75,7 +88,7 @@ async fn write_asset_marks(db: &Db) -> Result<bool> {
     let (mut after, mut has_changed) = (0, false);
     loop {
         let mut tx = db.begin().await?;
-        let assets = dirty_rows(&mut tx, "dirty_assets", "asset_id", after, ASSETS_PER_TRANSACTION).await?;
+        let assets = dirty_rows(&mut tx, "dirty_assets", "asset_id", "hour", after, ASSETS_PER_TRANSACTION).await?;
         let Some((last, ..)) = assets.last() else { break };
         after = *last;
         for (asset_id, from_hour, to_hour) in assets {
@@ -92,7 +105,7 @@ async fn reduce_assets(db: &Db) -> Result<()> {
     let mut after = 0;
     loop {
         let mut tx = db.begin().await?;
-        let assets = dirty_rows(&mut tx, "dirty_assets", "asset_id", after, ASSETS_PER_TRANSACTION).await?;
+        let assets = dirty_rows(&mut tx, "dirty_assets", "asset_id", "hour", after, ASSETS_PER_TRANSACTION).await?;
         let Some((last, ..)) = assets.last() else { break };
         after = *last;
         for (asset_id, from_hour, to_hour) in assets {
@@ -102,7 +115,7 @@ async fn reduce_assets(db: &Db) -> Result<()> {
         tx.commit().await?;
     }
     let mut tx = db.begin().await?;
-    if let Some((_, from_hour, to_hour)) = dirty_rows(&mut tx, "dirty_assets", "asset_id", -1, 1).await?.first() {
+    if let Some((_, from_hour, to_hour)) = dirty_rows(&mut tx, "dirty_assets", "asset_id", "hour", -1, 1).await?.first() {
         asset::reduce_all(&mut tx, (*from_hour, *to_hour)).await?;
         tx.execute("DELETE FROM dirty_assets WHERE asset_id = 0", Vec::new()).await?;
         tx.commit().await?;
@@ -110,7 +123,7 @@ async fn reduce_assets(db: &Db) -> Result<()> {
     Ok(())
 }
 
-async fn dirty_rows(tx: &mut Tx, table: &str, key: &str, after: i64, limit: i64) -> Result<Vec<Dirty>> {
-    let sql = format!("SELECT {key}, from_hour, to_hour FROM {table} WHERE {key} > $1 ORDER BY {key} LIMIT {limit}");
+async fn dirty_rows(tx: &mut Tx, table: &str, key: &str, of: &str, after: i64, limit: i64) -> Result<Vec<Dirty>> {
+    let sql = format!("SELECT {key}, from_{of}, to_{of} FROM {table} WHERE {key} > $1 ORDER BY {key} LIMIT {limit}");
     tx.rows(&sql, vec![after.into()]).await?.iter().map(|r| Ok((r.int(0)?, r.int(1)?, r.int(2)?))).collect()
 }
