@@ -211,8 +211,8 @@ async fn recorded_contexts_become_levels_and_prices() {
             let units = |side: &str| row[side].as_f64().expect("a level") / row["qty_unit"].as_f64().expect("a unit");
             (units("long_q"), units("short_q"))
         };
-        assert_eq!(level("BTC"), (25_877.14916, 25_877.14916));
-        assert_eq!(level("xyz:XYZ100"), (4_643.1444, 4_643.1444));
+        assert_eq!(level("BTC"), (25_877.149_16, 25_877.149_16));
+        assert_eq!(level("xyz:XYZ100"), (4_643.144_4, 4_643.144_4));
         let mark = run.rows("SELECT p.price_f AS price FROM prices p JOIN markets m ON m.market_id = p.market_id WHERE m.market_key = 'BTC' AND p.kind = 'mark'");
         assert_eq!(mark, [json!({"price": 113_080.0})]);
     }

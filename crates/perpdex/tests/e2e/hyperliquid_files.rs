@@ -313,7 +313,7 @@ async fn every_line_becomes_a_row_and_the_time_it_takes_is_told() {
         assert_eq!(interrupt(child), Some(130));
         times.sort_unstable();
         let name = if url.starts_with("sqlite") { "SQLite" } else { "PostgreSQL" };
-        println!(
+        eprintln!(
             "from line to row on {name}: median {} ms, longest {} ms",
             times[times.len() / 2].as_millis(),
             times[times.len() - 1].as_millis()

@@ -178,7 +178,7 @@ fn contexts(text: &str) -> Case {
         name: "contexts",
         file: ("asset_ctxs/20250822.csv.lz4", csv),
         answers: vec![
-            (levels, json!([{"market": "BTC", "long": 25_877.14916, "short": 25_877.14916}])),
+            (levels, json!([{"market": "BTC", "long": 25_877.149_16, "short": 25_877.149_16}])),
             (
                 prices,
                 json!([{"kind": "mark", "price_f": 113_080.0}, {"kind": "mid", "price_f": 113_079.5}, {"kind": "oracle", "price_f": 113_106.0}]),
