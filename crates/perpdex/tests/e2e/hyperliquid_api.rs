@@ -61,7 +61,9 @@ impl Followed<'_> {
         let args = ["sync", "--chain", "hyperliquid/api", "--endpoint", &endpoint, "--from", &from, "--database", self.url];
         let mut sync = command(self.folder, &args);
         let pace = [("HEAD_POLL_MS", "50"), ("HYPERLIQUID_LOOK_MS", "3600000"), ("HYPERLIQUID_LAG_MS", "3000")];
-        for (name, value) in pace.into_iter().chain([("BACKOFF_INITIAL_MS", "10"), ("BACKOFF_MAX_MS", "200")]) {
+        // Levels of hours are computed at the end: on a busy machine those of hundreds of markets would hold the rows up.
+        let seldom = [("REDUCE_EVERY_MS", "3600000"), ("BACKOFF_INITIAL_MS", "10"), ("BACKOFF_MAX_MS", "200")];
+        for (name, value) in pace.into_iter().chain(seldom) {
             sync.env(format!("PERPDEX_SYNC_{name}"), value);
         }
         Guarded(sync.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts"))

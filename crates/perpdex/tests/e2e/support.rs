@@ -158,7 +158,7 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = bool>,
 {
-    const BOUND: Duration = Duration::from_secs(60);
+    const BOUND: Duration = Duration::from_secs(120);
     const PAUSE: Duration = Duration::from_millis(50);
     let start = Instant::now();
     while !done().await {
