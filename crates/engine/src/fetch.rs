@@ -3,6 +3,7 @@
 mod ask;
 mod evidence;
 mod salvage;
+mod settle;
 
 use std::sync::{Arc, Mutex};
 

@@ -6,5 +6,6 @@ mod faults;
 mod follow;
 mod history;
 mod reorg;
+mod silence;
 mod start;
 mod support;

@@ -4,16 +4,19 @@
 //! `PERPDEX_FAULTS=TEXT` plays only scenarios whose names hold the text, and leaves the table alone.
 
 mod database;
+mod look;
 mod run;
 mod scenario;
+mod stage;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use self::run::Stage;
+use self::run::play;
 use self::scenario::Scenario;
+use self::stage::Stage;
 use crate::support::Engine;
 use crate::table;
 
@@ -37,12 +40,12 @@ async fn every_fault_ends_in_correct_rows_or_a_visible_gap() {
     let (stage, engines) = (Arc::new(Stage::new()), Arc::new(engines));
     let (mut lines, mut failed) = (Vec::new(), Vec::new());
     for part in scenarios.chunks(AT_ONCE) {
-        let play = |scenario: &Arc<Scenario>| {
+        let begin = |scenario: &Arc<Scenario>| {
             let (stage, scenario, engines, runtime) = (stage.clone(), scenario.clone(), engines.clone(), Handle::current());
             // On threads of their own: they wait for child processes, which the runtime's nodes have to answer.
-            tokio::task::spawn_blocking(move || runtime.block_on(stage.play(&scenario, &engines[usize::from(scenario.is_postgres)])))
+            tokio::task::spawn_blocking(move || runtime.block_on(play(&stage, &scenario, &engines[usize::from(scenario.is_postgres)])))
         };
-        let playing: Vec<_> = part.iter().map(|scenario| (scenario, play(scenario))).collect();
+        let playing: Vec<_> = part.iter().map(|scenario| (scenario, begin(scenario))).collect();
         for (scenario, played) in playing {
             match played.await {
                 Ok((first, then)) => lines.push(format!("| {} | {first} | {then} |\n", scenario.about)),

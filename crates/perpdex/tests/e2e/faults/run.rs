@@ -1,155 +1,75 @@
-//! Plays scenarios: nodes on loopback, the built binary, and a look into its database.
+//! Plays scenarios: nodes on loopback, the built binary, and what happens to both.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use perpdex_simnet::chain::EvmChain;
-use perpdex_simnet::node::{EvmNode, EvmOptions, Faults};
-use perpdex_simnet::world::{World, WorldOptions};
+use perpdex_simnet::node::{EvmNode, Faults};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use super::database::{Trouble, Way};
-use super::scenario::{Node, Scenario, Step};
+use super::scenario::{Scenario, Step};
+use super::stage::{BLOCKS, Stage};
 use crate::reorg_simnet::stored_hash;
-use crate::support::{Engine, Guarded, command, dump, folder, interrupt, perpdex_ok, query, until};
-
-/// Blocks of the simulated BNB chain.
-const BLOCKS: usize = 3_000;
+use crate::support::{Engine, Guarded, command, folder, interrupt, until};
 
 /// Longest wait for a number of calls before a kill.
 const CALLS_WAIT: Duration = Duration::from_secs(60);
 
-/// The chain, and what runs without faults make of it.
-pub(super) struct Stage {
-    chain: EvmChain,
-    /// By the chain's last hash and the depth of what is not final.
-    clean: Mutex<HashMap<(String, u64), Arc<Clean>>>,
-}
-
-/// Height, log index, transaction and bytes of a stored record.
-type Record = (u64, u64, String, String);
-
-/// The store that a run without faults makes.
-struct Clean {
-    text: String,
-    records: BTreeSet<Record>,
-}
-
-/// Height and index of every log of the chain, but for the newest blocks.
-fn places_of(chain: &EvmChain, left_out: u64) -> BTreeSet<(u64, u64)> {
-    let blocks = &chain.blocks[..chain.blocks.len() - left_out as usize];
-    blocks.iter().flat_map(|block| (0..block.logs.len() as u64).map(|index| (block.number, index))).collect()
-}
-
-fn places(records: &BTreeSet<Record>) -> BTreeSet<(u64, u64)> {
-    records.iter().map(|record| (record.0, record.1)).collect()
-}
-
-fn records(folder: &Path, url: &str) -> BTreeSet<Record> {
-    let rows = query(folder, url, "SELECT height, rec, tx_id, hex(payload) AS bytes FROM raw_events");
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let number = |value: &Value| value.as_u64().expect("a number");
-    rows.iter().map(|row| (number(&row["height"]), number(&row["rec"]), text(&row["tx_id"]), text(&row["bytes"]))).collect()
-}
-
 /// What a scenario has so far.
-struct Play<'a> {
-    stage: &'a Stage,
-    scenario: &'a Scenario,
-    folder: tempfile::TempDir,
+pub(super) struct Play<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) scenario: &'a Scenario,
+    pub(super) folder: tempfile::TempDir,
     /// The database itself, past whatever stands in the program's way there.
-    url: String,
+    pub(super) url: String,
     way: Way,
     nodes: Vec<EvmNode>,
-    truth: EvmChain,
+    pub(super) truth: EvmChain,
     reorgs: u64,
     /// How many of the newest blocks the last `sync` left out as not final.
-    left_out: u64,
-    summary: Value,
+    pub(super) left_out: u64,
+    pub(super) summary: Value,
     /// What happens to the database during the next `sync`, after how many answers.
     troubles: Vec<(u64, Trouble)>,
     file_kib: Option<u64>,
     follower: Option<Guarded>,
 }
 
-impl Stage {
-    pub(super) fn new() -> Stage {
-        let world = World::build(&WorldOptions { seed: 11, hours: 3, events: 12_000, ..WorldOptions::default() });
-        let mut chain = world.bnb;
-        chain.blocks.truncate(BLOCKS);
-        Stage { chain, clean: Mutex::default() }
-    }
-
-    /// Plays a scenario; what the first run came to, and what came after.
-    pub(super) async fn play(&self, scenario: &Scenario, engine: &Engine) -> (String, String) {
-        let folder = folder();
-        let url = engine.database(folder.path(), "faults");
-        let way = Way::new(url.clone()).await;
-        let nodes: Vec<EvmNode> = scenario.nodes.iter().map(|node| self.serve(node)).collect();
-        std::fs::write(folder.path().join("perpdex.toml"), config(&way.url(), scenario, &nodes)).expect("the configuration can be written");
-        let mut play = Play {
-            stage: self,
-            scenario,
-            folder,
-            url,
-            way,
-            nodes,
-            truth: self.chain.clone(),
-            reorgs: 0,
-            left_out: 0,
-            summary: Value::Null,
-            troubles: Vec::new(),
-            file_kib: None,
-            follower: None,
-        };
-        let mut outcomes: Vec<Vec<String>> = Vec::new();
-        for step in &scenario.steps {
-            let words = play.step(step).await;
-            match step {
-                Step::Sync { .. } | Step::Stop { .. } => outcomes.push(words),
-                _ => outcomes.last_mut().into_iter().for_each(|outcome| outcome.extend(words.iter().cloned())),
-            }
+/// Plays a scenario; what the first run came to, and what came after.
+pub(super) async fn play(stage: &Stage, scenario: &Scenario, engine: &Engine) -> (String, String) {
+    let folder = folder();
+    let url = engine.database(folder.path(), "faults");
+    let way = Way::new(url.clone()).await;
+    let nodes: Vec<EvmNode> = scenario.nodes.iter().map(|node| stage.serve(node)).collect();
+    std::fs::write(folder.path().join("perpdex.toml"), config(&way.url(), scenario, &nodes)).expect("the configuration can be written");
+    let mut play = Play {
+        stage,
+        scenario,
+        folder,
+        url,
+        way,
+        nodes,
+        truth: stage.chain.clone(),
+        reorgs: 0,
+        left_out: 0,
+        summary: Value::Null,
+        troubles: Vec::new(),
+        file_kib: None,
+        follower: None,
+    };
+    let mut outcomes: Vec<Vec<String>> = Vec::new();
+    for step in &scenario.steps {
+        let words = play.step(step).await;
+        match step {
+            Step::Sync { .. } | Step::Stop { .. } => outcomes.push(words),
+            _ => outcomes.last_mut().into_iter().for_each(|outcome| outcome.extend(words.iter().cloned())),
         }
-        engine.drop_database(&play.url);
-        let mut outcomes = outcomes.into_iter().map(|words| words.join(", "));
-        (outcomes.next().unwrap_or_default(), outcomes.next_back().unwrap_or_else(|| "-".to_owned()))
     }
-
-    fn serve(&self, node: &Node) -> EvmNode {
-        let first = self.chain.blocks[0].number;
-        let chain = EvmChain { chain_id: self.chain.chain_id, blocks: self.chain.blocks[node.first..].to_vec() };
-        let faults = absolute(&node.faults, first).parse::<Faults>().expect("faults that simnet reads");
-        let options = EvmOptions { final_depth: node.final_depth, log_timestamps: node.log_timestamps, faults, ..EvmOptions::default() };
-        let served = EvmNode::serve_with(chain, options).expect("the node starts");
-        if let Some(head) = node.head {
-            served.set_head(first + head).expect("the height is on the chain");
-        }
-        served
-    }
-
-    /// The store that a run without faults makes of a chain.
-    async fn clean(&self, truth: &EvmChain, left_out: u64) -> Arc<Clean> {
-        let key = (format!("{:#x}", truth.blocks[truth.blocks.len() - 1].hash), left_out);
-        let mut known = self.clean.lock().await;
-        if let Some(clean) = known.get(&key) {
-            return clean.clone();
-        }
-        let folder = folder();
-        let url = Engine::Sqlite.database(folder.path(), "clean");
-        let node =
-            EvmNode::serve_with(truth.clone(), EvmOptions { final_depth: left_out, ..EvmOptions::default() }).expect("the node starts");
-        let (endpoint, from) = (format!("bnb={}", node.url()), format!("bnb={}", truth.blocks[0].number));
-        perpdex_ok(folder.path(), &["sync", "--once", "--chain", "bnb", "--endpoint", &endpoint, "--from", &from, "--database", &url]);
-        let clean = Arc::new(Clean { text: dump(&url).await, records: records(folder.path(), &url) });
-        assert_eq!(places(&clean.records), places_of(truth, left_out), "a run without faults stores every log of the chain");
-        known.insert(key, clean.clone());
-        clean
-    }
+    engine.drop_database(&play.url);
+    let mut outcomes = outcomes.into_iter().map(|words| words.join(", "));
+    (outcomes.next().unwrap_or_default(), outcomes.next_back().unwrap_or_else(|| "-".to_owned()))
 }
 
 impl Play<'_> {
@@ -251,89 +171,6 @@ impl Play<'_> {
         vec![format!("interrupted at the head, exit {exit}")]
     }
 
-    fn says(&self, text: &str) -> Vec<String> {
-        let error = self.summary["chains"][0]["error"].as_str().unwrap_or_default();
-        assert!(error.contains(text), "{}: {text:?} is not in {error:?}", self.scenario.name);
-        vec![format!("an error that says \"{text}\"")]
-    }
-
-    fn counted(&self, name: &str) -> Vec<String> {
-        let routing = &self.summary["chains"][0]["routing"];
-        assert!(routing[name].as_u64().is_some_and(|count| 0 < count), "{}: no {name} in {routing}", self.scenario.name);
-        Vec::new()
-    }
-
-    /// Every row of a run without faults; or, where not all of them are there, all that lie outside of the gaps, and nothing
-    /// besides.
-    async fn rows(&self, all: bool) -> Vec<String> {
-        let name = &self.scenario.name;
-        let clean = self.stage.clean(&self.truth, self.left_out).await;
-        let is_whole = clean.text == dump(&self.url).await;
-        assert_eq!(is_whole, all, "{name}: whether the store equals that of a run without faults: {:#}", self.summary);
-        if all {
-            return vec!["every row".to_owned()];
-        }
-        let failed = query(self.folder.path(), &self.url, "SELECT DISTINCT height FROM v_decode_failures");
-        let failed = failed.iter().map(|row| row["height"].as_u64().expect("a height")).map(|height| (height, height));
-        let gaps: Vec<(u64, u64)> = self.gap_rows().iter().map(|row| (row.0, row.1)).chain(failed).collect();
-        let is_in_gap = |record: &&Record| gaps.iter().any(|(from, to)| (*from..=*to).contains(&record.0));
-        let stored = records(self.folder.path(), &self.url);
-        let lost: Vec<&Record> = clean.records.difference(&stored).filter(|record| !is_in_gap(record)).collect();
-        let added: Vec<&Record> = stored.difference(&clean.records).collect();
-        assert!(lost.is_empty() && added.is_empty(), "{name}: lost outside of gaps {lost:?}, added {added:?}: {:#}", self.summary);
-        vec!["every other row".to_owned()]
-    }
-
-    /// What `v_gaps` has: first and last height, reason.
-    fn gap_rows(&self) -> Vec<(u64, u64, String)> {
-        let rows = query(self.folder.path(), &self.url, "SELECT DISTINCT from_height, to_height, reason FROM v_gaps ORDER BY from_height");
-        let height = |row: &Value, name: &str| row[name].as_u64().expect("a height");
-        let mut gaps: Vec<(u64, u64, String)> = Vec::new();
-        for row in &rows {
-            let (from, to, reason) = (height(row, "from_height"), height(row, "to_height"), row["reason"].as_str().expect("a reason"));
-            match gaps.last_mut() {
-                // Neighbours of one reason are told as one.
-                Some(last) if last.2 == reason && from <= last.1 + 1 => last.1 = last.1.max(to),
-                _ => gaps.push((from, to, reason.to_owned())),
-            }
-        }
-        gaps
-    }
-
-    fn gaps(&self, wanted: &[String]) -> Vec<String> {
-        let first = self.first();
-        let found: Vec<String> =
-            self.gap_rows().iter().map(|(from, to, reason)| format!("{}..={} {reason}", from - first, to - first)).collect();
-        assert_eq!(found, wanted, "{}: {}", self.scenario.name, self.summary);
-        match &found[..] {
-            [] => vec!["no gap".to_owned()],
-            [one] => vec![format!("gap {one}")],
-            found => vec![format!("gaps {}", found.join(" and "))],
-        }
-    }
-
-    fn gaps_within(&self, from: u64, to: u64, reason: &str) -> Vec<String> {
-        let (first, found) = (self.first(), self.gap_rows());
-        let is_within = |gap: &(u64, u64, String)| first + from <= gap.0 && gap.1 <= first + to && gap.2 == reason;
-        assert!(!found.is_empty() && found.iter().all(is_within), "{}: {found:?} {:#}", self.scenario.name, self.summary);
-        // How many there are depends on which requests were under way together.
-        vec![format!("gaps {reason} inside of {from}..={to}")]
-    }
-
-    fn failures(&self, count: usize) -> Vec<String> {
-        let rows = query(self.folder.path(), &self.url, "SELECT height FROM v_decode_failures");
-        assert_eq!(rows.len(), count, "{}: {}", self.scenario.name, self.summary);
-        vec![format!("{count} in `v_decode_failures`")]
-    }
-
-    fn error(&self, label: &str, kind: &str) -> Vec<String> {
-        let errors = self.summary["chains"][0]["errors"].as_array().cloned().unwrap_or_default();
-        let is_told = errors.iter().any(|group| group["label"] == label && group["kind"] == kind);
-        let dropped = self.summary["chains"][0]["dropped"].to_string();
-        assert!(is_told, "{}: no {kind} of {label} in {errors:?} {dropped}", self.scenario.name);
-        Vec::new()
-    }
-
     fn heal(&mut self) -> Vec<String> {
         for node in &self.nodes {
             node.set_faults(Faults::default()).expect("no faults are fine");
@@ -377,7 +214,8 @@ impl Play<'_> {
         &self.nodes[place.unwrap_or_else(|| panic!("{}: no endpoint {label}", self.scenario.name))]
     }
 
-    fn first(&self) -> u64 {
+    /// Number of the chain's first block.
+    pub(super) fn first(&self) -> u64 {
         self.stage.chain.blocks[0].number
     }
 }
@@ -412,17 +250,4 @@ fn config(url: &str, scenario: &Scenario, nodes: &[EvmNode]) -> String {
         text.push_str(&format!("[[chains.bnb.endpoints]]\nurl = \"{}\"\nlabel = \"{}\"\n", served.url(), node.label));
     }
     text
-}
-
-/// Faults with `+N` put in terms of the chain's first block.
-fn absolute(faults: &str, first: u64) -> String {
-    let word = |word: &str| match word.split_once("=+") {
-        Some((key @ ("from" | "to"), offset)) => {
-            let offset: u64 = offset.parse().unwrap_or_else(|_| panic!("{word:?} is no number"));
-            format!("{key}={}", first + offset)
-        }
-        _ => word.to_owned(),
-    };
-    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
-    faults.lines().map(line).collect::<Vec<_>>().join("\n")
 }
