@@ -8,14 +8,13 @@ mod unwind;
 mod wait;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use perpdex_core::{
     BlockRange, ChainId, Evidence, Headers, Heads, Hole, HoleReason, RangeSet, SourceError, SourceErrorKind, Store, StoreError, Target,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
