@@ -144,7 +144,7 @@ CREATE TABLE reorgs (
   PRIMARY KEY (chain_id, fork_height, old_hash, new_hash)
 );
 
--- Raw records: payload holds the bytes of the record, the other columns the rest of it.
+-- Raw records: payload holds the bytes of the record, packed as docs/raw-format.md says, the other columns the rest of it.
 CREATE TABLE raw_events (
   chain_id BIGINT NOT NULL,
   height BIGINT NOT NULL,
@@ -364,8 +364,7 @@ CREATE TABLE oi_anchors (
   PRIMARY KEY (chain_id, height, rec, sub)
 );
 -- A level that begins at an anchor asks each (collateral, side) for its first and newest statement.
-CREATE INDEX oi_anchors_long ON oi_anchors (market_id, COALESCE(collateral_token, ''), ts_ms) WHERE long_q IS NOT NULL;
-CREATE INDEX oi_anchors_short ON oi_anchors (market_id, COALESCE(collateral_token, ''), ts_ms) WHERE short_q IS NOT NULL;
+CREATE INDEX oi_anchors_market ON oi_anchors (market_id, COALESCE(collateral_token, ''), ts_ms);
 -- One price per ONE canonical unit.
 CREATE TABLE prices (
   chain_id BIGINT NOT NULL,

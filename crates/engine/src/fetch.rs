@@ -8,7 +8,7 @@ mod settle;
 use std::sync::{Arc, Mutex};
 
 use perpdex_core::{
-    Batch, BlockRange, ChainId, Commit, Filter, Headers, Hole, HoleReason, RangeSet, RawRecord, SourceError, SourceErrorKind, Venue,
+    Batch, BlockRange, ChainId, Commit, Event, Filter, Headers, Hole, HoleReason, RangeSet, RawRecord, SourceError, SourceErrorKind, Venue,
 };
 
 use crate::decode::Times;
@@ -65,8 +65,10 @@ impl Fetched {
     }
 }
 
-/// Memory of a record and its events besides the payload, about.
-const RECORD_OVERHEAD_BYTES: usize = 1_536;
+/// Memory of a record besides the payload, about.
+const RECORD_OVERHEAD_BYTES: usize = 512;
+/// Memory of an event's names, keys and numbers besides its fixed size, about.
+const EVENT_TEXT_BYTES: usize = 512;
 
 /// Heights looked at, downwards, for the time of a range in which no block stands.
 const NEAREST_BLOCK_STEPS_MAX: u64 = 64;
@@ -74,6 +76,12 @@ const NEAREST_BLOCK_STEPS_MAX: u64 = 64;
 /// Bytes that records hold in memory, about.
 pub(crate) fn held_bytes(records: &[RawRecord]) -> usize {
     records.iter().map(|record| record.size_bytes() + RECORD_OVERHEAD_BYTES).sum()
+}
+
+/// Bytes that a decoded range holds, about. A record of one block can become thousands of events, each larger than its text.
+fn decoded_bytes(commit: &Commit) -> usize {
+    let records: usize = commit.records.iter().map(|(_, record)| record.size_bytes() + RECORD_OVERHEAD_BYTES).sum();
+    records + commit.events.len() * (size_of::<Event>() + EVENT_TEXT_BYTES)
 }
 
 impl FetchContext {
@@ -144,12 +152,22 @@ impl FetchContext {
         Err(ChainError::Job { chain: self.chain, message })
     }
 
-    async fn decoded(&self, planned: &Planned, batch: Batch, times: Times, endpoint: usize, taken: Taken) -> Result<Fetched, ChainStop> {
+    async fn decoded(
+        &self,
+        planned: &Planned,
+        batch: Batch,
+        times: Times,
+        endpoint: usize,
+        mut taken: Taken,
+    ) -> Result<Fetched, ChainStop> {
         let streams: Vec<JobStream> = planned.streams.iter().map(|stream| self.streams[*stream].clone()).collect();
         let can_probe = self.endpoints.source(endpoint).can_probe();
         let seen = if can_probe { streams.iter().map(|stream| Seen::new(&busy(stream, &batch))).collect() } else { Vec::new() };
         match decoded(self.chain, streams, self.venues, batch, times, &self.endpoints).await {
-            Ok(commit) => Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, seen, _taken: taken }))),
+            Ok(commit) => {
+                taken.settle(decoded_bytes(&commit));
+                Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, seen, _taken: taken })))
+            }
             Err(error) => Err(ChainStop::Failed(error)),
         }
     }

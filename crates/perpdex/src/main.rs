@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod exit;
 mod instant;
+mod memory;
 mod output;
 mod progress;
 mod summary;
@@ -23,6 +24,7 @@ use crate::args::Cli;
 use crate::exit::{CommandResult, Exit, Failure};
 
 fn main() -> ExitCode {
+    memory::keep_together();
     let cli = Cli::parse();
     match start(cli) {
         Ok(exit) => exit.into(),

@@ -11,7 +11,7 @@ use perpdex_reducer::hour_id;
 
 use crate::batch::{Batch, event_name};
 use crate::fact::{FACT_TABLES, height_cell};
-use crate::raw::{self, RAW_EVENTS};
+use crate::raw;
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
 use crate::{coverage, dirty, join};
@@ -20,6 +20,7 @@ use crate::{coverage, dirty, join};
 pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result<Committed> {
     check(&commit)?;
     let mut tx = db.begin().await?;
+    tx.look_up_by_keys().await?;
     ensure_chain(&mut tx, commit.chain).await?;
     write_blocks(&mut tx, &commit).await?;
     let known = Known::load(&mut tx, &commit).await?;
@@ -157,17 +158,25 @@ fn range_cells(commit: &Commit) -> Vec<Param> {
 
 /// Writes the records that are new; takes them out of the commit.
 async fn write_records(tx: &mut Tx, commit: &mut Commit, known: &Known, done: &mut Committed) -> Result<()> {
-    let mut bulk = Bulk::new("raw_events", RAW_EVENTS);
-    let mut seen: HashSet<(u64, i64)> = HashSet::with_capacity(commit.records.len());
-    for (stream, record) in std::mem::take(&mut commit.records) {
-        if known.has_record(commit.chain, &record)? {
+    let mut rows = std::mem::take(&mut commit.records);
+    let mut seen: HashSet<(u64, i64)> = HashSet::with_capacity(rows.len());
+    let mut conflict = None;
+    rows.retain(|(_, record)| match known.has_record(commit.chain, record) {
+        Ok(true) => {
             done.records_known += 1;
-        } else if seen.insert((record.height, record.rec)) {
-            raw::push(&mut bulk, stream, record);
-            done.records += 1;
+            false
         }
+        Ok(false) => seen.insert((record.height, record.rec)),
+        Err(fault) => {
+            conflict.get_or_insert(fault);
+            false
+        }
+    });
+    if let Some(fault) = conflict {
+        return Err(fault);
     }
-    tx.bulk(bulk).await
+    done.records += rows.len() as u64;
+    tx.write(raw::lot(rows)).await
 }
 
 pub(crate) fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: &mut Committed) {

@@ -14,7 +14,7 @@ use funding::{INDEXES, PAYMENTS, RATES, push_index, push_payment, push_rate, rea
 use states::{ANCHORS, FLOWS, PRICES, TOKEN_PRICES, push_anchor, push_flow, push_price, push_token_price, read_flow};
 use trades::{FILLS, LIQUIDATIONS, push_fill, push_liquidation, read_fill, read_liquidation};
 
-use crate::sql::{Bulk, Record, Result, Tx};
+use crate::sql::{Bulk, Lot, Record, Result, Tx};
 
 /// The fact tables, in the order of [`Row`]'s variants.
 pub(crate) const FACT_TABLES: [&str; 10] = [
@@ -32,7 +32,12 @@ pub(crate) const FACT_TABLES: [&str; 10] = [
 
 /// The table a row goes to.
 pub(crate) fn table_of(row: &Row) -> &'static str {
-    let at = match row {
+    FACT_TABLES[place_of(row)]
+}
+
+/// Its place among [`FACT_TABLES`].
+fn place_of(row: &Row) -> usize {
+    match row {
         Row::Fill(_) => 0,
         Row::Liquidation(_) => 1,
         Row::Payment(_) => 2,
@@ -43,8 +48,7 @@ pub(crate) fn table_of(row: &Row) -> &'static str {
         Row::TokenPrice(_) => 7,
         Row::Flow(_) => 8,
         Row::Bar(_) => 9,
-    };
-    FACT_TABLES[at]
+    }
 }
 
 /// The key of a row.
@@ -65,41 +69,36 @@ pub(crate) fn key_of(row: &Row) -> RowKey {
 
 /// Inserts rows whose keys are not stored.
 pub(crate) async fn insert(tx: &mut Tx, rows: Vec<Row>) -> Result<()> {
-    for bulk in bulks(rows) {
-        tx.bulk(bulk).await?;
+    for lot in lots(rows) {
+        tx.write(lot).await?;
     }
     Ok(())
 }
 
-/// Rows as cells, a bulk a table.
-pub(crate) fn bulks(rows: Vec<Row>) -> [Bulk; FACT_TABLES.len()] {
-    let mut bulks = [
-        Bulk::new("fills", FILLS),
-        Bulk::new("liquidations", LIQUIDATIONS),
-        Bulk::new("funding_payments", PAYMENTS),
-        Bulk::new("funding_rates", RATES),
-        Bulk::new("funding_index", INDEXES),
-        Bulk::new("oi_anchors", ANCHORS),
-        Bulk::new("prices", PRICES),
-        Bulk::new("token_prices", TOKEN_PRICES),
-        Bulk::new("collateral_flows", FLOWS),
-        Bulk::new("volume_bars", BARS),
-    ];
+/// Rows by their table.
+pub(crate) fn lots(rows: Vec<Row>) -> Vec<Lot<Row>> {
+    let columns = [FILLS, LIQUIDATIONS, PAYMENTS, RATES, INDEXES, ANCHORS, PRICES, TOKEN_PRICES, FLOWS, BARS];
+    let lot = |(table, columns)| Lot { table, columns, rows: Vec::new(), push };
+    let mut lots: Vec<Lot<Row>> = FACT_TABLES.into_iter().zip(columns).map(lot).collect();
     for row in rows {
-        match row {
-            Row::Fill(row) => push_fill(&mut bulks[0], *row),
-            Row::Liquidation(row) => push_liquidation(&mut bulks[1], *row),
-            Row::Payment(row) => push_payment(&mut bulks[2], row),
-            Row::Rate(row) => push_rate(&mut bulks[3], row),
-            Row::Index(row) => push_index(&mut bulks[4], row),
-            Row::Anchor(row) => push_anchor(&mut bulks[5], row),
-            Row::Price(row) => push_price(&mut bulks[6], row),
-            Row::TokenPrice(row) => push_token_price(&mut bulks[7], row),
-            Row::Flow(row) => push_flow(&mut bulks[8], row),
-            Row::Bar(row) => push_bar(&mut bulks[9], row),
-        }
+        lots[place_of(&row)].rows.push(row);
     }
-    bulks
+    lots
+}
+
+fn push(bulk: &mut Bulk, row: Row) {
+    match row {
+        Row::Fill(row) => push_fill(bulk, *row),
+        Row::Liquidation(row) => push_liquidation(bulk, *row),
+        Row::Payment(row) => push_payment(bulk, row),
+        Row::Rate(row) => push_rate(bulk, row),
+        Row::Index(row) => push_index(bulk, row),
+        Row::Anchor(row) => push_anchor(bulk, row),
+        Row::Price(row) => push_price(bulk, row),
+        Row::TokenPrice(row) => push_token_price(bulk, row),
+        Row::Flow(row) => push_flow(bulk, row),
+        Row::Bar(row) => push_bar(bulk, row),
+    }
 }
 
 /// Removes rows by their keys.

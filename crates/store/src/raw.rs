@@ -1,10 +1,12 @@
 //! Raw records as rows: every byte comes back as it was.
 
+use std::borrow::Cow;
+
 use alloy_primitives::{Address, B256, Bytes};
 use perpdex_core::{ChainId, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent, StreamId};
 
 use crate::fact::{height_cell, read_chain, read_u32, read_venue};
-use crate::sql::{Bulk, Fault, Param, Record, Result};
+use crate::sql::{Bulk, Fault, Lot, Param, Record, Result};
 
 /// Columns of `raw_events`, in the order of [`push`] and [`read`].
 pub(crate) const RAW_EVENTS: &[&str] = &[
@@ -36,8 +38,12 @@ const STREAMS: [HyperliquidStream; 8] = [
     HyperliquidStream::ApiTrades,
 ];
 
-/// Adds a record's row.
-pub(crate) fn push(bulk: &mut Bulk, stream: StreamId, record: RawRecord) {
+/// Records as rows to insert.
+pub(crate) fn lot(records: Vec<(StreamId, RawRecord)>) -> Lot<(StreamId, RawRecord)> {
+    Lot { table: "raw_events", columns: RAW_EVENTS, rows: records, push }
+}
+
+fn push(bulk: &mut Bulk, (stream, record): (StreamId, RawRecord)) {
     let (kind, emitter) = (kind(&record.body), record.emitter());
     let block_hash = match &record.body {
         RawBody::EvmLog(log) => Param::Bytes(log.block_hash.to_vec()),
@@ -57,7 +63,7 @@ pub(crate) fn push(bulk: &mut Bulk, stream: StreamId, record: RawRecord) {
         Param::Name(kind),
         emitter.into(),
         block_hash,
-        payload(record.body).into(),
+        pack(payload(record.body)).into(),
     ]);
 }
 
@@ -70,7 +76,9 @@ pub(crate) fn read(r: &Record) -> Result<(StreamId, RawRecord)> {
         None => None,
     };
     let (height, rec) = (r.height(1)?, r.int(2)?);
-    let body = body(r.text(10)?, r.text(11)?, r.opt_bytes(12)?, r.opt_bytes(13)?.unwrap_or_default())
+    let payload = unpack(r.opt_bytes(13)?.unwrap_or_default());
+    let body = payload
+        .and_then(|payload| body(r.text(10).ok()?, r.text(11).ok()?, r.opt_bytes(12).ok()?, &payload))
         .ok_or_else(|| Fault::Corrupt(format!("raw record {rec} at height {height} of {chain} cannot be read back")))?;
     let record = RawRecord { chain, height, rec, ord: r.int(3)?, tx_id: r.string(7)?, tx_index, time_ms: r.int(9)?, body };
     Ok((stream, record))
@@ -86,7 +94,41 @@ fn kind(body: &RawBody) -> &'static str {
     }
 }
 
-/// What of a record stands in no column of its own.
+/// First byte of a stored payload that stands as it is.
+const PLAIN: u8 = 0;
+/// First byte of a stored payload that is one LZ4 block behind its plain length (4 bytes, little-endian).
+const LZ4: u8 = 1;
+/// Shorter payloads gain nothing.
+const PACKED_BYTES_MIN: usize = 64;
+/// Plain bytes of a payload at most: a damaged length asks for no more.
+const PAYLOAD_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A payload as it is stored. Words of contracts are mostly zeros and lines mostly names: they take a third of their bytes, and
+/// the server need not compress them itself, which takes it longer than all the rest of the row.
+fn pack(plain: Vec<u8>) -> Vec<u8> {
+    if plain.len() >= PACKED_BYTES_MIN {
+        let packed = lz4_flex::block::compress_prepend_size(&plain);
+        if packed.len() < plain.len() {
+            return [&[LZ4], packed.as_slice()].concat();
+        }
+    }
+    [&[PLAIN], plain.as_slice()].concat()
+}
+
+/// A stored payload as it was; `None` where the bytes are none of ours.
+fn unpack(stored: &[u8]) -> Option<Cow<'_, [u8]>> {
+    match stored.split_first()? {
+        (&PLAIN, plain) => Some(Cow::Borrowed(plain)),
+        (&LZ4, packed) => {
+            let (length, block) = packed.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= PAYLOAD_BYTES_MAX)?;
+            lz4_flex::block::decompress(block, length).ok().map(Cow::Owned)
+        }
+        _ => None,
+    }
+}
+
+/// What of a record stands in no column of its own, before it is packed.
 ///
 /// EVM log: number of topics (1 byte), topics, data. Solana event: carrier (0 cpi, 1 log), position and parent each
 /// behind its length (4 bytes, big-endian), payload. State read: call data behind its length, output. Others: the text.
@@ -167,4 +209,26 @@ fn push_part(out: &mut Vec<u8>, part: &[u8]) {
 fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_come_back_and_damage_is_told() {
+        let words: Vec<u8> = (0..40u8).flat_map(|word| [[0; 31].as_slice(), &[word]].concat()).collect();
+        let noise: Vec<u8> = (0..300u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for plain in [Vec::new(), vec![7], words.clone(), noise] {
+            let stored = pack(plain.clone());
+            assert!(stored.len() <= plain.len() + 1);
+            assert_eq!(unpack(&stored).as_deref(), Some(plain.as_slice()));
+        }
+        let stored = pack(words.clone());
+        assert!(stored.len() * 3 < words.len(), "{} of {} bytes", stored.len(), words.len());
+        let longer = [&[LZ4, 0xff, 0xff, 0xff, 0xff], &stored[5..]].concat();
+        for damaged in [&[][..], &[2, 0, 0], &[LZ4, 0], &stored[..stored.len() - 1], &longer] {
+            assert_eq!(unpack(damaged), None, "{damaged:02x?}");
+        }
+    }
 }

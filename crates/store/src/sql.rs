@@ -248,6 +248,36 @@ impl Bulk {
     }
 }
 
+/// Rows to insert whose cells are made as they are written: all at once, they would take several times the rows' memory.
+#[derive(Debug)]
+pub(crate) struct Lot<T> {
+    pub(crate) table: &'static str,
+    pub(crate) columns: &'static [&'static str],
+    pub(crate) rows: Vec<T>,
+    /// Adds the cells of one row.
+    pub(crate) push: fn(&mut Bulk, T),
+}
+
+impl<T> Lot<T> {
+    /// All cells at once.
+    pub(crate) fn into_bulk(self) -> Bulk {
+        let rows = self.rows.len().max(1);
+        let (table, columns) = (self.table, self.columns);
+        self.parts(rows).next().unwrap_or_else(|| Bulk::new(table, columns))
+    }
+
+    /// The cells of so many rows at a time.
+    pub(crate) fn parts(self, rows: usize) -> impl Iterator<Item = Bulk> {
+        let Lot { table, columns, rows: all, push } = self;
+        let mut all = all.into_iter();
+        std::iter::from_fn(move || {
+            let mut bulk = Bulk { table, columns, cells: Vec::with_capacity(columns.len() * rows.min(all.len())) };
+            all.by_ref().take(rows).for_each(|row| push(&mut bulk, row));
+            Some(bulk).filter(|bulk| !bulk.cells.is_empty())
+        })
+    }
+}
+
 /// A database: a writer at a time, readers beside it.
 #[derive(Debug)]
 pub(crate) enum Db {
@@ -321,9 +351,6 @@ pub(crate) fn first_int(rows: &[Record]) -> Result<i64> {
     rows.first().ok_or_else(|| Fault::Corrupt("a count gave no row".to_owned()))?.int(0)
 }
 
-/// Parameters of one statement, below the limits of both engines (SQLite 32,766, PostgreSQL 65,535).
-const PARAMS_MAX: usize = 16_000;
-
 /// A writing transaction; dropped without [`Tx::commit`], it leaves nothing.
 #[derive(Debug)]
 pub(crate) enum Tx {
@@ -348,38 +375,35 @@ impl Tx {
         }
     }
 
-    /// Inserts rows whose keys are not stored yet, as fast as the engine can.
-    pub(crate) async fn bulk(&mut self, bulk: Bulk) -> Result<()> {
-        if bulk.cells.is_empty() {
-            return Ok(());
-        }
+    /// Keeps this transaction's statements to the indexes: what a commit reads, it names by keys.
+    pub(crate) async fn look_up_by_keys(&mut self) -> Result<()> {
         match self {
-            Tx::Sqlite(tx) => tx.bulk(bulk).await,
-            // The driver's sockets delay small packets: over TCP the end of a COPY waits some 40 ms for the server's
-            // acknowledgement. Few rows are faster as one statement.
-            Tx::Postgres(_) if bulk.cells.len() <= PARAMS_MAX => self.upsert(bulk, "").await,
-            Tx::Postgres(tx) => tx.bulk(bulk).await,
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(tx) => tx.look_up_by_keys().await,
         }
     }
 
-    /// Inserts rows with `tail` behind the values (`ON CONFLICT …`), a limited number of them a statement.
-    pub(crate) async fn upsert(&mut self, bulk: Bulk, tail: &str) -> Result<()> {
-        let width = bulk.columns.len();
-        for chunk in bulk.cells.chunks(PARAMS_MAX / width * width) {
-            let mut sql = format!("INSERT INTO {} ({}) VALUES ", bulk.table, bulk.columns.join(", "));
-            for row in 0..chunk.len() / width {
-                sql.push_str(if row == 0 { "(" } else { ", (" });
-                for column in 0..width {
-                    sql.push_str(if column == 0 { "$" } else { ", $" });
-                    sql.push_str(&(row * width + column + 1).to_string());
-                }
-                sql.push(')');
-            }
-            sql.push(' ');
-            sql.push_str(tail);
-            self.execute(&sql, chunk.to_vec()).await?;
+    /// Inserts many rows whose keys are not stored yet, as fast as the engine can.
+    pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
+        match self {
+            _ if lot.rows.is_empty() => Ok(()),
+            Tx::Sqlite(tx) => tx.write(lot).await,
+            Tx::Postgres(tx) => tx.write(lot).await,
         }
-        Ok(())
+    }
+
+    /// Inserts rows whose keys are not stored yet.
+    pub(crate) async fn bulk(&mut self, bulk: Bulk) -> Result<()> {
+        self.upsert(bulk, "").await
+    }
+
+    /// Inserts rows with `tail` behind them (`ON CONFLICT …`).
+    pub(crate) async fn upsert(&mut self, bulk: Bulk, tail: &str) -> Result<()> {
+        match self {
+            _ if bulk.cells.is_empty() => Ok(()),
+            Tx::Sqlite(tx) => tx.insert(bulk, tail).await,
+            Tx::Postgres(tx) => tx.insert(bulk, tail).await,
+        }
     }
 
     /// Runs the statements of a migration.

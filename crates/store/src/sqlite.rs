@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments, AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
 
-use crate::sql::{Bulk, Fault, Param, Record, Result, Table, Value};
+use crate::sql::{Bulk, Fault, Lot, Param, Record, Result, Table, Value};
 
 /// Parameters of one statement, SQLite's own limit.
 const PARAMS_MAX: usize = 32_766;
@@ -106,11 +106,11 @@ impl SqliteTx {
         rows(&mut self.0, sql, params).await
     }
 
-    pub(crate) async fn bulk(&mut self, bulk: Bulk) -> Result<()> {
+    pub(crate) async fn insert(&mut self, bulk: Bulk, tail: &str) -> Result<()> {
         let (width, mut rest) = (bulk.columns.len(), bulk.rows());
         let rows_max = ROWS_MAX.min(PARAMS_MAX / width);
-        let whole = insert_sql(&bulk, rows_max);
-        let last = insert_sql(&bulk, rest % rows_max);
+        let whole = insert_sql(&bulk, rows_max, tail);
+        let last = insert_sql(&bulk, rest % rows_max, tail);
         let mut cells = bulk.cells.into_iter();
         let mut chunk = move || arguments(cells.by_ref().take(rows_max * width).collect());
         let mut next = chunk()?;
@@ -127,6 +127,19 @@ impl SqliteTx {
         Ok(())
     }
 
+    /// Inserts rows whose keys are not stored.
+    pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
+        let mut parts = lot.parts(ROWS_MAX);
+        let mut next = parts.next();
+        while let Some(bulk) = next {
+            // SQLite works on a thread of its own: meanwhile the next rows are made ready.
+            let (done, prepared) = futures::join!(self.insert(bulk, ""), async { parts.next() });
+            done?;
+            next = prepared;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.0).await?;
         Ok(())
@@ -138,9 +151,9 @@ impl SqliteTx {
 }
 
 /// Unnumbered parameters: SQLite looks numbered ones up by name, one by one.
-fn insert_sql(bulk: &Bulk, rows: usize) -> String {
+fn insert_sql(bulk: &Bulk, rows: usize, tail: &str) -> String {
     let row = format!("({})", vec!["?"; bulk.columns.len()].join(","));
-    format!("INSERT INTO {} ({}) VALUES {}", bulk.table, bulk.columns.join(", "), vec![row.as_str(); rows].join(","))
+    format!("INSERT INTO {} ({}) VALUES {} {tail}", bulk.table, bulk.columns.join(", "), vec![row.as_str(); rows].join(","))
 }
 
 async fn rows(connection: &mut SqliteConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {

@@ -150,8 +150,8 @@ async fn rows_that_no_proof_has_go_and_changed_ones_are_put_right() {
         let columns = "chain_id, venue_id, part, version, tx_id, tx_index, kind, emitter";
         // The stored history is changed behind the program's back: a payload, and a record that never was.
         let payload = match engine {
-            Engine::Sqlite => "x'00ff'",
-            Engine::Postgres(_) => "'\\x00ff'",
+            Engine::Sqlite => "x'0000ff'",
+            Engine::Postgres(_) => "'\\x0000ff'",
         };
         let some = "(SELECT MIN(height) FROM raw_events WHERE height > (SELECT MIN(height) FROM raw_events))";
         let spoil = [

@@ -588,7 +588,7 @@ pub(super) const VIEWS: &[ViewDoc] = &[
             ("ts_ms", "time of the block, unix milliseconds"),
             ("emitter", "contract, program or stream"),
             ("tx_id", ""),
-            ("payload", "bytes of the record"),
+            ("payload", "bytes of the record, packed as docs/raw-format.md says of stored payloads"),
             ("text", "what stood there, where it was no record"),
         ],
     },

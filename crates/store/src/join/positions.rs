@@ -1,6 +1,6 @@
 //! What stood of positions before their closes, read from rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::I256;
 use perpdex_core::{Action, Amount, ChainId, Decimal, Event, Fill, PositionSide, Side, VenueSlug};
@@ -51,24 +51,27 @@ impl Positions {
             return Ok(Positions { by_key });
         }
         let bases = bases(tx, chain, venue, &keys, lowest.key.height).await?;
-        let pairs: Vec<String> =
-            (0..keys.len()).map(|i| format!("(CAST(${} AS TEXT), CAST(${} AS BIGINT))", 2 * i + 4, 2 * i + 5)).collect();
-        let sql = format!(
-            "WITH k(position_key, base) AS (VALUES {}) \
-             SELECT f.position_key, f.height, f.ord, f.sub, m.market_key, f.position_side, f.qty_native, f.native_decimals, f.price, \
-             m.multiplier, f.collateral_token, f.account, f.action, f.side, f.after_native, f.after_usd_e6 \
-             FROM k JOIN fills f ON f.position_key = k.position_key AND f.height >= k.base JOIN markets m ON m.market_id = f.market_id \
-             WHERE f.chain_id = $1 AND m.venue_id = $2 AND f.height <= $3 AND f.position_side IS NOT NULL \
-             ORDER BY f.position_key, f.height, f.ord, f.sub",
-            pairs.join(", ")
-        );
-        let mut cells: Vec<Param> = vec![chain.as_i64().into(), venue.id().into(), height_cell(highest.key.height)];
-        for key in keys {
-            cells.extend([key.into(), height_cell(bases.get(key).copied().unwrap_or(0))]);
-        }
-        for row in tx.rows(&sql, cells).await? {
-            let place = (row.height(1)?, row.int(2)?, row.int(3)?);
-            by_key.entry(row.string(0)?).or_default().rows.push((place, read(&row)?));
+        let base = |key: &str| bases.get(key).copied().unwrap_or(0);
+        for keys in of_like_age(keys, |key| lowest.key.height - base(key)) {
+            let from = keys.iter().map(|key| base(key)).min().unwrap_or(0);
+            let places: Vec<String> = (5..keys.len() + 5).map(|place| format!("${place}")).collect();
+            let sql = format!(
+                "SELECT f.position_key, f.height, f.ord, f.sub, m.market_key, f.position_side, f.qty_native, f.native_decimals, f.price, \
+                 m.multiplier, f.collateral_token, f.account, f.action, f.side, f.after_native, f.after_usd_e6 \
+                 FROM fills f CROSS JOIN markets m \
+                 WHERE f.position_key IN ({}) AND f.height >= $3 AND f.height <= $4 AND f.position_side IS NOT NULL \
+                 AND m.market_id = f.market_id AND m.venue_id = $2 AND +f.chain_id = $1 \
+                 ORDER BY f.position_key, f.height, f.ord, f.sub",
+                places.join(", ")
+            );
+            let mut cells: Vec<Param> = vec![chain.as_i64().into(), venue.id().into(), height_cell(from), height_cell(highest.key.height)];
+            cells.extend(keys.into_iter().map(Param::from));
+            for row in tx.rows(&sql, cells).await? {
+                let place = (row.height(1)?, row.int(2)?, row.int(3)?);
+                if place.0 >= base(row.text(0)?) {
+                    by_key.entry(row.string(0)?).or_default().rows.push((place, read(&row)?));
+                }
+            }
         }
         Ok(Positions { by_key })
     }
@@ -116,13 +119,23 @@ impl Track {
     }
 }
 
+/// Keys in groups whose ages lie within a factor of two: read from the oldest of its group on, none brings many rows in vain.
+fn of_like_age<'a>(keys: Vec<&'a str>, age: impl Fn(&str) -> u64) -> impl Iterator<Item = Vec<&'a str>> {
+    let mut groups: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for key in keys {
+        groups.entry(age(key).checked_ilog2().unwrap_or(0)).or_default().push(key);
+    }
+    groups.into_values()
+}
+
 /// For each position the height of its last row below `height` that says where it stood; none where no row does.
 async fn bases(tx: &mut Tx, chain: ChainId, venue: VenueSlug, keys: &[&str], height: u64) -> Result<HashMap<String, u64>> {
     let places: Vec<String> = (4..keys.len() + 4).map(|place| format!("${place}")).collect();
+    // A plus sign keeps either engine from the rows of the whole chain.
     let sql = format!(
-        "SELECT f.position_key, MAX(f.height) FROM fills f JOIN markets m ON m.market_id = f.market_id \
+        "SELECT f.position_key, MAX(f.height) FROM fills f CROSS JOIN markets m \
          WHERE f.position_key IN ({}) AND f.position_side IS NOT NULL AND (f.after_native IS NOT NULL OR f.action = 'open') \
-         AND f.height < $3 AND f.chain_id = $1 AND m.venue_id = $2 GROUP BY f.position_key",
+         AND f.height < $3 AND +f.chain_id = $1 AND m.market_id = f.market_id AND m.venue_id = $2 GROUP BY f.position_key",
         places.join(", ")
     );
     let mut cells: Vec<Param> = vec![chain.as_i64().into(), venue.id().into(), height_cell(height)];

@@ -84,9 +84,27 @@ struct Trade {
 
 /// Decodes the fills of one block, or of one moment where lines name no block.
 pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
+    if let Some(pairs) = typed(text) {
+        return legs_of(unit, record, pairs.into_iter().map(|(user, row)| leg(&user, row)));
+    }
     let (raw, failures) = events(record, text);
     let out = legs_of(unit, record, raw.iter().map(|raw| read_leg(raw.get())));
     with_failures(out, failures)
+}
+
+/// All events at one reading; `None` where one of them cannot be read, and they are to be read one by one.
+fn typed(text: &str) -> Option<Vec<(Cow<'_, str>, FillRow<'_>)>> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        events: Vec<(Cow<'a, str>, FillRow<'a>)>,
+    }
+    let mut all = Vec::new();
+    for line in text.split('\n') {
+        let mut line: Line<'_> = serde_json::from_str(line).ok()?;
+        all.append(&mut line.events);
+    }
+    Some(all)
 }
 
 /// Decodes lines of `node_fills`, one leg a line.

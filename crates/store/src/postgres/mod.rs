@@ -1,0 +1,159 @@
+//! PostgreSQL: one writer at a time under an advisory lock, bulk rows by binary COPY.
+
+mod bind;
+mod copy;
+mod numeric;
+mod read;
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Column, Connection, Executor, Postgres, SqlSafeStr, Statement, Transaction};
+
+use bind::{arguments, unnest};
+use copy::{COPY_END, COPY_HEADER, copy_parts, copy_rows};
+use read::values;
+
+pub(crate) use copy::copy_buffer;
+
+use crate::sql::{Bulk, Fault, Lot, Param, Record, Result, Table};
+
+/// Connections of one store.
+const CONNECTIONS_MAX: u32 = 8;
+/// How long to wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of rows sent at once.
+const COPY_CHUNK_BYTES: usize = 1 << 20;
+/// From so many cells on rows are copied.
+const COPY_CELLS_MIN: usize = 30_000;
+/// Rows of one insert.
+const INSERT_ROWS_MAX: usize = 10_000;
+/// Joins in the order they are written in, row by row, through indexes.
+const LOOK_UP_BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+                               SET LOCAL join_collapse_limit = 1; SET LOCAL jit = off";
+/// Key of the advisory lock that keeps writers apart: the bytes of "perpdex".
+const WRITER_LOCK: i64 = 0x0070_6572_7064_6578;
+
+#[derive(Debug)]
+pub(crate) struct PostgresDb {
+    pool: PgPool,
+}
+
+impl PostgresDb {
+    pub(crate) async fn open(url: &str) -> Result<PostgresDb> {
+        let options: PgConnectOptions = url.parse().map_err(|_| Fault::Sql("the address is not a valid postgres:// URL".to_owned()))?;
+        // The pool tries a refused connection again until its time is up: one try of our own tells at once.
+        PgConnection::connect_with(&options).await?.close().await?;
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options);
+        Ok(PostgresDb { pool })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<PostgresTx> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITER_LOCK).execute(&mut *tx).await?;
+        Ok(PostgresTx(tx))
+    }
+
+    pub(crate) async fn rows(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
+        rows(&mut *self.pool.acquire().await?, sql, params).await
+    }
+
+    pub(crate) async fn query(&self, sql: &str, rows_max: usize) -> Result<Table> {
+        let mut tx = self.pool.begin_with("BEGIN READ ONLY").await?;
+        let answer = table(&mut tx, sql, rows_max).await;
+        tx.rollback().await?;
+        answer
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct PostgresTx(Transaction<'static, Postgres>);
+
+impl PostgresTx {
+    pub(crate) async fn execute(&mut self, sql: &str, params: Vec<Param>) -> Result<u64> {
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
+        Ok(query.execute(&mut *self.0).await?.rows_affected())
+    }
+
+    pub(crate) async fn rows(&mut self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
+        rows(&mut self.0, sql, params).await
+    }
+
+    /// Statistics of a new table are missing or old, and the planner would then rather read all of it.
+    pub(crate) async fn look_up_by_keys(&mut self) -> Result<()> {
+        self.script(LOOK_UP_BY_KEYS).await
+    }
+
+    /// Inserts rows with `tail` behind them.
+    pub(crate) async fn insert(&mut self, bulk: Bulk, tail: &str) -> Result<()> {
+        for chunk in bulk.cells.chunks(INSERT_ROWS_MAX * bulk.columns.len()) {
+            let (sql, arguments) = unnest(bulk.table, bulk.columns, chunk, tail)?;
+            sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.0).await?;
+        }
+        Ok(())
+    }
+
+    /// Inserts rows whose keys are not stored; `push` makes a row's cells.
+    pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
+        // The driver's sockets delay small packets: over TCP the end of a COPY waits some 40 ms for the server's
+        // acknowledgement. Few rows are faster as one statement.
+        if lot.rows.len() * lot.columns.len() <= COPY_CELLS_MIN {
+            return self.insert(lot.into_bulk(), "").await;
+        }
+        let statement = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", lot.table, lot.columns.join(", "));
+        let mut copy = self.0.copy_in_raw(&statement).await?;
+        let mut buffer = Vec::with_capacity(COPY_CHUNK_BYTES + COPY_CHUNK_BYTES / 4);
+        buffer.extend_from_slice(COPY_HEADER);
+        for part in copy_parts(lot) {
+            copy_rows(&mut buffer, &part);
+            if buffer.len() >= COPY_CHUNK_BYTES {
+                // The server takes a chunk in while the next one is made.
+                copy.send(buffer.as_slice()).await?;
+                buffer.clear();
+            }
+        }
+        buffer.extend_from_slice(&COPY_END.to_be_bytes());
+        copy.send(buffer).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
+    pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        Ok(self.0.commit().await?)
+    }
+}
+
+async fn rows(connection: &mut PgConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
+    let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
+    let mut answer = query.fetch(connection);
+    let mut out = Vec::new();
+    while let Some(row) = answer.try_next().await? {
+        out.push(Record(values(&row)?));
+    }
+    Ok(out)
+}
+
+async fn table(connection: &mut PgConnection, sql: &str, rows_max: usize) -> Result<Table> {
+    let statement = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await?;
+    let columns = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+    let mut out = Table { columns, rows: Vec::new(), is_truncated: false };
+    let mut answer = statement.query().persistent(false).fetch(connection);
+    while let Some(row) = answer.try_next().await? {
+        if out.rows.len() == rows_max {
+            out.is_truncated = true;
+            break;
+        }
+        out.rows.push(values(&row)?);
+    }
+    Ok(out)
+}
