@@ -21,7 +21,7 @@ SQLite and PostgreSQL hold the same integers in the same tables and views. The m
 | what | SQLite | PostgreSQL |
 | --- | --- | --- |
 | 64-bit integer | `INTEGER` | `BIGINT` |
-| exact integer of any width (`*_native`) | `TEXT` | `NUMERIC(78,0)` |
+| exact integer of any width (`*_native`, `*_q_ms`) | `TEXT` | `NUMERIC(78,0)` |
 | double (`*_f`, and in views) | `REAL` | `DOUBLE PRECISION` |
 | bytes | `BLOB` | `BYTEA` |
 | ISO time | `strftime` | `to_char` |
