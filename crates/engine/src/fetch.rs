@@ -67,8 +67,8 @@ impl Fetched {
 
 /// Memory of a record besides the payload, about.
 const RECORD_OVERHEAD_BYTES: usize = 512;
-/// Memory of an event's names, keys and numbers besides its fixed size, about.
-const EVENT_TEXT_BYTES: usize = 512;
+/// Memory of an event's body, names and keys besides its fixed size, about.
+const EVENT_BODY_BYTES: usize = 1_536;
 
 /// Heights looked at, downwards, for the time of a range in which no block stands.
 const NEAREST_BLOCK_STEPS_MAX: u64 = 64;
@@ -81,7 +81,7 @@ pub(crate) fn held_bytes(records: &[RawRecord]) -> usize {
 /// Bytes that a decoded range holds, about. A record of one block can become thousands of events, each larger than its text.
 fn decoded_bytes(commit: &Commit) -> usize {
     let records: usize = commit.records.iter().map(|(_, record)| record.size_bytes() + RECORD_OVERHEAD_BYTES).sum();
-    records + commit.events.len() * (size_of::<Event>() + EVENT_TEXT_BYTES)
+    records + commit.events.len() * (size_of::<Event>() + EVENT_BODY_BYTES)
 }
 
 impl FetchContext {

@@ -95,7 +95,7 @@ impl Default for EngineOptions {
             tail_blocks_per_fetch: 100,
             records_target_per_fetch: 5_000,
             bytes_target_per_fetch: 8 * 1024 * 1024,
-            bytes_in_flight_max: 48 * 1024 * 1024,
+            bytes_in_flight_max: 40 * 1024 * 1024,
             answer_bytes_max: 16 * 1024 * 1024,
             requests_per_s_start: 100,
             hedge_percentile: 95,

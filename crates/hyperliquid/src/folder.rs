@@ -16,7 +16,7 @@ use crate::layout::{Found, Listed, Root, chain_of, detect};
 const SIDE_BY_SIDE_MS_MAX: i64 = 10 * 60 * 1_000;
 
 /// Bytes of records after which a batch ends with the block in hand.
-const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+const BATCH_BYTES_MAX: usize = 3 * 1024 * 1024;
 
 /// An open folder, as far as its files belong to one chain.
 pub(crate) struct Folder {
