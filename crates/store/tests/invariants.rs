@@ -339,7 +339,7 @@ async fn windows_before(store: &SqlStore, cut_ms: i64) -> Vec<String> {
         ("cascades", format!("end_ms + 480000 < {cut_ms}")),
         ("cascade_venues", format!("start_ms IN (SELECT start_ms FROM cascades WHERE end_ms + 480000 < {cut_ms})")),
         ("signals", format!("hour_id < {hour}")),
-        ("funding_extremes", format!("hour_id < {}", hour - 1)),
+        ("funding_extremes", format!("hour_id < {hour}")),
         ("asset_hour", format!("hour_id < {}", hour - 1)),
         ("market_hour", format!("hour_id < {hour}")),
         ("liquidation_hour", format!("hour_id < {hour}")),
@@ -359,7 +359,7 @@ async fn the_future_changes_nothing_before(database: Database) {
     store.set_targets(&[book::target(CHAINS[0])]).await.unwrap();
     let mut from = 0;
     // Of an hour the rate is told in its last block's successor: the cuts lie inside hours.
-    for cut in [185, 301, BLOCKS - 1] {
+    for cut in [150, 185, 232, 301, 366, BLOCKS - 1] {
         let before = if from == 0 { Vec::new() } else { windows_before(&store, history::time_ms(from)).await };
         store.commit(book::part(CHAINS[0], (from, cut), &blocks)).await.unwrap();
         store.reduce().await.unwrap();

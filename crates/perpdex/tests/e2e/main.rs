@@ -18,6 +18,7 @@ mod proof;
 mod questions;
 mod receipts_real;
 mod redecode;
+mod reduce_killed;
 mod reorg_anvil;
 mod reorg_simnet;
 mod replay_real;
