@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) runs: Vec<RunState>,
     /// Error of every commit of a range that starts at this height or above.
     pub(crate) broken_from: Option<u64>,
+    /// The evidence that everything covered is said to have.
+    pub(crate) evidence: Option<Evidence>,
     /// So many commits to come find the database away; every second one of them is written all the same.
     pub(crate) unavailable: usize,
 }
@@ -74,7 +76,7 @@ impl Store for MemoryStore {
             range,
             from_ms: 0,
             to_ms: 0,
-            evidence: Evidence::Witnessed,
+            evidence: state.evidence.unwrap_or(Evidence::Witnessed),
         };
         Ok(state.coverage.iter().flat_map(|(stream, set)| set.ranges().iter().map(move |range| covered(stream, *range))).collect())
     }
