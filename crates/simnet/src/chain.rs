@@ -1,6 +1,11 @@
 //! Simulated chains as plain data: what the world writes and the nodes serve.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256, Bytes};
+
+/// What contracts answer to `eth_call`, by call data; the same at every height. An address that is not listed has no code.
+pub type Views = BTreeMap<Address, BTreeMap<Bytes, Bytes>>;
 
 /// A simulated EVM chain.
 #[derive(Clone, Debug)]
@@ -9,6 +14,8 @@ pub struct EvmChain {
     pub chain_id: u64,
     /// Consecutive blocks, ascending, each one's parent being the one before.
     pub blocks: Vec<EvmBlock>,
+    /// Contracts that can be asked.
+    pub views: Views,
 }
 
 /// A block of a simulated EVM chain.

@@ -9,13 +9,17 @@ use alloy_primitives::{B256, U256, keccak256};
 use perpdex_simnet::chain::{EvmChain, EvmLog};
 use perpdex_simnet::world::{World, WorldOptions};
 
-const ABIS: [&str; 3] = [
+const ABIS: [&str; 6] = [
     include_str!("../../../abi/gmx_v2/event_emitter.json"),
     include_str!("../../../abi/aster_1001x/diamond.json"),
     include_str!("../../../abi/aster_vault/vault.json"),
+    include_str!("../../../abi/aster_vault/token.json"),
+    include_str!("../../../abi/kiloex/perp_trade.json"),
+    include_str!("../../../abi/dydx_v1/perpetual.json"),
 ];
 
-static WORLD: LazyLock<World> = LazyLock::new(|| World::build(&WorldOptions { hours: 1, events: 12_000, ..WorldOptions::default() }));
+static WORLD: LazyLock<World> =
+    LazyLock::new(|| World::build(&WorldOptions { hours: 1, events: 12_000, is_wide: true, ..WorldOptions::default() }));
 
 /// Names and layouts by selector. No selector of one ABI is one of another's.
 static LAYOUTS: LazyLock<BTreeMap<B256, (String, DynSolEvent)>> = LazyLock::new(|| {
@@ -54,6 +58,13 @@ fn every_log_is_what_the_dynamic_encoder_makes_of_its_values() {
         "CloseTradeReceived",
         "Deposit",
         "Withdraw",
+        "Transfer",
+        "IncreasePositionV3",
+        "DecreasePositionV3",
+        "PositionLiquidated",
+        "LogTrade",
+        "LogLiquidated",
+        "LogAccountSettled",
     ] {
         assert!(seen.contains_key(name), "no {name} among {seen:?}");
     }

@@ -41,5 +41,5 @@ pub(crate) fn quiet_chain(chain_id: u64, first: u64, blocks: u64) -> EvmChain {
         timestamp_secs: 1_780_000_000 + (number - first) * 3,
         logs: Vec::new(),
     };
-    EvmChain { chain_id, blocks: (first..first + blocks).map(block).collect() }
+    EvmChain { chain_id, blocks: (first..first + blocks).map(block).collect(), views: Default::default() }
 }

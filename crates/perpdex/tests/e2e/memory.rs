@@ -42,7 +42,7 @@ fn chain(logs: usize) -> EvmChain {
             logs: logs.collect(),
         }
     };
-    EvmChain { chain_id: 1, blocks: (0..logs / LOGS_PER_BLOCK).map(block).collect() }
+    EvmChain { chain_id: 1, blocks: (0..logs / LOGS_PER_BLOCK).map(block).collect(), views: Default::default() }
 }
 
 /// Syncs such a chain in each shape; peak memory in bytes, by shape.

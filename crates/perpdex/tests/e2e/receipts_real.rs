@@ -180,7 +180,7 @@ fn evm_chain(receipts: &[Value], heights: std::ops::RangeInclusive<u64>) -> EvmC
             logs: receipt.map_or_else(Vec::new, receipt_logs),
         }
     };
-    EvmChain { chain_id: 42_161, blocks: heights.map(block).collect() }
+    EvmChain { chain_id: 42_161, blocks: heights.map(block).collect(), views: Default::default() }
 }
 
 /// A receipt's logs, behind as many foreign logs as its first log index asks for.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Engine, assert_same_text, dump, execute, folder, perpdex, perpdex_ok, query};
 
 fn world() -> World {
-    World::build(&WorldOptions { seed: 5, hours: 1, events: 6_000, ..WorldOptions::default() })
+    World::build(&WorldOptions { seed: 5, hours: 1, events: 6_000, is_wide: true, ..WorldOptions::default() })
 }
 
 fn serve(chain: &EvmChain) -> EvmNode {
@@ -118,7 +118,8 @@ async fn stated_levels_equal_the_computed_ones() {
     execute(
         &url,
         "UPDATE fills SET long_delta_native = CAST(CAST(long_delta_native AS INTEGER) + 1 AS TEXT) WHERE chain_id = 56 AND (height, rec) = \
-         (SELECT height, rec FROM fills WHERE chain_id = 56 AND long_delta_q > 0 ORDER BY height LIMIT 1 OFFSET 20)",
+         (SELECT f.height, f.rec FROM fills f JOIN markets m ON m.market_id = f.market_id WHERE m.chain_id = 56 AND m.venue_id = 5 \
+         AND f.long_delta_q > 0 ORDER BY f.height LIMIT 1 OFFSET 20)",
     )
     .await;
     let (code, answer) = json(root, &check);

@@ -20,7 +20,7 @@ async fn a_dropped_branch_leaves_no_trace() {
     let mut chain = World::build(&WorldOptions { seed: 3, hours: 1, events: 4_000, ..WorldOptions::default() }).bnb;
     chain.blocks.truncate(VISIBLE);
     let branch = chain.branch(DEPTH, 99);
-    let mut reorged = EvmChain { chain_id: chain.chain_id, blocks: chain.blocks[..VISIBLE - branch.len()].to_vec() };
+    let mut reorged = EvmChain { blocks: chain.blocks[..VISIBLE - branch.len()].to_vec(), ..chain.clone() };
     reorged.blocks.extend(branch.iter().cloned());
     let (first, head) = (chain.blocks[0].number, chain.blocks[VISIBLE - 1].number);
     assert_ne!(chain.blocks[VISIBLE - 1].hash, reorged.blocks[VISIBLE - 1].hash);

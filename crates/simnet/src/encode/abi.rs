@@ -3,7 +3,7 @@
 use alloy_dyn_abi::{DynSolType, DynSolValue, Specifier};
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::ruint::UintTryFrom;
-use alloy_primitives::{Address, B256, Bytes, I256, U256};
+use alloy_primitives::{Address, B256, Bytes, I256, U256, keccak256};
 
 /// A log before it has a place in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,16 @@ fn holds(kind: &DynSolType, value: &DynSolValue) -> bool {
         (DynSolType::Array(kind), DynSolValue::Array(values)) => values.iter().all(|value| holds(kind, value)),
         (kind, value) => value.matches(kind),
     }
+}
+
+/// Call data of a function without arguments.
+pub fn call(signature: &str) -> Bytes {
+    Bytes::copy_from_slice(&keccak256(signature)[..4])
+}
+
+/// What a function that returns one value answers.
+pub fn answer(value: DynSolValue) -> Bytes {
+    DynSolValue::Tuple(vec![value]).abi_encode_params().into()
 }
 
 /// An unsigned integer of any width.

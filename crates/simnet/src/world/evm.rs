@@ -1,10 +1,10 @@
 //! EVM chains: blocks at a steady pace, filled transaction by transaction.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 
 use super::{Fork, WorldOptions};
-use crate::chain::{EvmBlock, EvmChain, EvmLog};
-use crate::encode::abi::Emitted;
+use crate::chain::{EvmBlock, EvmChain, EvmLog, Views};
+use crate::encode::abi::{self, Emitted};
 use crate::rng::Rng;
 
 /// An EVM chain in the making.
@@ -18,6 +18,7 @@ pub(super) struct EvmBuilder {
     interval_secs: u64,
     /// The logs of each transaction of each block.
     blocks: Vec<Vec<Vec<Emitted>>>,
+    views: Views,
 }
 
 /// What of a chain is fixed.
@@ -42,6 +43,7 @@ impl EvmBuilder {
             start_secs: u64::try_from(options.start_ms / 1_000).expect("the world begins after 1970"),
             interval_secs: pace.interval_secs,
             blocks: vec![Vec::new(); usize::try_from(count).expect("the chain fits in memory")],
+            views: Views::new(),
         }
     }
 
@@ -77,6 +79,12 @@ impl EvmBuilder {
         self.blocks[index].push(logs);
     }
 
+    /// Makes an address a token's contract, which answers for its symbol and decimals.
+    pub(super) fn token(&mut self, token: Address, symbol: &str, decimals: u32) {
+        let answers = [("symbol()", abi::text(symbol)), ("decimals()", abi::uint(decimals))];
+        self.views.entry(token).or_default().extend(answers.map(|(call, value)| (abi::call(call), abi::answer(value))));
+    }
+
     /// The finished chain.
     pub(super) fn finish(self) -> EvmChain {
         let fork_index = self
@@ -103,7 +111,7 @@ impl EvmBuilder {
             blocks.push(EvmBlock { number, hash, parent, timestamp_secs, logs: logs.collect() });
             parent = hash;
         }
-        EvmChain { chain_id, blocks }
+        EvmChain { chain_id, blocks, views: self.views }
     }
 }
 

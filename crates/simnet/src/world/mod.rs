@@ -7,9 +7,11 @@
 mod amm;
 mod aster;
 mod aster_pro;
+mod dydx_v1;
 mod evm;
 mod gmx;
 mod hyperliquid;
+mod kiloex;
 mod phoenix;
 mod pool;
 mod prices;
@@ -42,6 +44,9 @@ pub struct WorldOptions {
     pub qty_scales: BTreeMap<String, u8>,
     /// Leaves the cascade out: no fall, and nobody is liquidated for it.
     pub is_quiet: bool,
+    /// Lets more happen than the demo shows: KiloEx trades on BNB Chain and dYdX v1 on Ethereum, GMX v2 lists a market that no table
+    /// names, and tokens come and go at Aster's vaults beside deposits and withdrawals.
+    pub is_wide: bool,
     /// Who has how much of the events.
     pub shares: Shares,
     /// A second future: the same world up to a moment, another one after it.
@@ -155,6 +160,7 @@ impl Default for WorldOptions {
             start_ms: START_MS,
             qty_scales,
             is_quiet: false,
+            is_wide: false,
             shares: Shares::default(),
             fork: None,
         }
@@ -182,8 +188,14 @@ impl World {
         let mut bnb = EvmBuilder::new(options, BNB);
         aster::play(&scene, &aster::BNB, events(shares.aster_bnb), &mut bnb, &mut tally);
         vault::play(&scene, &vault::BNB, events(shares.vault_bnb), &mut bnb, &mut tally);
+        if options.is_wide {
+            kiloex::play(&scene, events(shares.aster_bnb), &mut bnb, &mut tally);
+        }
         let mut ethereum = EvmBuilder::new(options, ETHEREUM);
         vault::play(&scene, &vault::ETHEREUM, events(shares.vault_ethereum), &mut ethereum, &mut tally);
+        if options.is_wide {
+            dydx_v1::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
+        }
         let mut solana = SvmBuilder::new(options);
         phoenix::play(&scene, events(shares.phoenix), &mut solana, &mut tally);
         for program in pool::PROGRAMS {

@@ -1,7 +1,11 @@
-//! Aster's treasury vaults on three chains: deposits and withdrawals, nothing else.
+//! Aster's treasury vaults on three chains: deposits and withdrawals, and in a wide world the tokens that move with them and
+//! without them.
+
+mod tokens;
 
 use alloy_primitives::{Address, address};
 
+use self::tokens::Tokens;
 use super::evm::EvmBuilder;
 use super::scene::{Scene, named_address};
 use crate::encode::abi::{self, Contract, Emitted};
@@ -54,12 +58,14 @@ pub(super) fn play(scene: &Scene<'_>, deployment: &'static Deployment, logs: u64
     let mut rng = scene.rng(deployment.label);
     let rate_ppm = logs * 1_000_000 / (chain.blocks_per_hour() * u64::from(scene.options.hours));
     let mut withdrawals = 0;
+    let mut tokens = scene.options.is_wide.then(|| Tokens::new(scene, deployment));
     for index in chain.open_blocks() {
         let now_ms = chain.time_ms(index);
         rng.at(now_ms);
         for _ in 0..rng.count(rate_ppm) {
             let movement = Movement::draw(scene, deployment, &mut rng);
-            let log = movement.log(&vault, &mut withdrawals);
+            let mut logs = tokens.as_ref().map_or_else(Vec::new, |tokens| tokens.moved(&movement));
+            logs.push(movement.log(&vault, &mut withdrawals));
             if let Some(into) = movement.into() {
                 let Movement { token, amount, decimals, .. } = movement;
                 let (token, native) = (format!("{token:#x}"), amount);
@@ -67,7 +73,16 @@ pub(super) fn play(scene: &Scene<'_>, deployment: &'static Deployment, logs: u64
                     Flow { chain: deployment.chain, venue: "aster_vault", token, ts_ms: now_ms, into, native, dollar_decimals: decimals };
                 tally.flow(flow);
             }
-            chain.push(index, vec![log]);
+            if let Some(tokens) = &mut tokens {
+                tokens.beside(&movement, now_ms, &mut logs, tally);
+            }
+            chain.push(index, logs);
+        }
+        if let Some(tokens) = &mut tokens {
+            tokens.alone(now_ms, rate_ppm).into_iter().for_each(|(logs, flow)| {
+                flow.into_iter().for_each(|flow| tally.flow(flow));
+                chain.push(index, logs);
+            });
         }
     }
 }
@@ -124,6 +139,11 @@ impl Movement {
         }
     }
 
+    /// What a withdrawal costs, where it says so.
+    fn fee(self) -> i128 {
+        if self.kind == Kind::WithdrawFee { self.amount / 1_000 } else { 0 }
+    }
+
     fn log(self, vault: &Contract, withdrawals: &mut u64) -> Emitted {
         let (account, token, amount) = (abi::address(self.account), abi::address(self.token), abi::uint(wide(self.amount)));
         let native = abi::boolean(self.token == NATIVE);
@@ -138,7 +158,7 @@ impl Movement {
                 if self.kind == Kind::Withdraw {
                     vault.emit("Withdraw", &[id, account, token, native, amount])
                 } else {
-                    vault.emit("Withdraw", &[id, account, token, amount, abi::uint(wide(self.amount / 1_000))])
+                    vault.emit("Withdraw", &[id, account, token, amount, abi::uint(wide(self.fee()))])
                 }
             }
         }

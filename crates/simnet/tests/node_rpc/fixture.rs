@@ -45,7 +45,7 @@ pub(crate) fn evm_chain() -> EvmChain {
         _ => vec![],
     };
     let blocks = (FIRST..=LAST).map(|number| block(number, 0, hash(number - 1, 0), logs(number))).collect();
-    EvmChain { chain_id: 42_161, blocks }
+    EvmChain { chain_id: 42_161, blocks, views: Default::default() }
 }
 
 /// Another end of the chain from 1008 on, one block longer; its log stands in 1009.

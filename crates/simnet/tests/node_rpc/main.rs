@@ -3,6 +3,7 @@
 
 mod client;
 mod evm;
+mod evm_call;
 mod evm_logs;
 mod faults;
 mod fixture;

@@ -83,7 +83,7 @@ async fn a_stopped_node_does_not_listen() {
 #[test]
 fn what_cannot_be_served_is_an_error() {
     assert!(matches!(EvmNode::serve(evm_chain()), Err(NodeError::NoRuntime)));
-    assert!(matches!(EvmNode::serve(EvmChain { chain_id: 1, blocks: vec![] }), Err(NodeError::EmptyChain)));
+    assert!(matches!(EvmNode::serve(EvmChain { chain_id: 1, blocks: vec![], views: Default::default() }), Err(NodeError::EmptyChain)));
     let mut torn = evm_chain();
     torn.blocks.remove(4);
     let error = EvmNode::serve(torn).unwrap_err().to_string();

@@ -61,7 +61,7 @@ impl Stage {
     /// Starts a node of a scenario.
     pub(super) fn serve(&self, node: &Node) -> EvmNode {
         let first = self.chain.blocks[0].number;
-        let chain = EvmChain { chain_id: self.chain.chain_id, blocks: self.chain.blocks[node.first..].to_vec() };
+        let chain = EvmChain { blocks: self.chain.blocks[node.first..].to_vec(), ..self.chain.clone() };
         let faults = absolute(&node.faults, first).parse::<Faults>().expect("faults that simnet reads");
         let options = EvmOptions { final_depth: node.final_depth, log_timestamps: node.log_timestamps, faults, ..EvmOptions::default() };
         let served = EvmNode::serve_with(chain, options).expect("the node starts");

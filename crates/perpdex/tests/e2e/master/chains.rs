@@ -70,7 +70,7 @@ impl Chain {
                 let kept = chain.blocks.len() - UNFINAL / 2;
                 let mut blocks = chain.blocks[..kept].to_vec();
                 blocks.extend(chain.branch(UNFINAL / 2, dice.next()));
-                Served::Evm(serve_evm(EvmChain { chain_id: chain.chain_id, blocks }))
+                Served::Evm(serve_evm(EvmChain { blocks, ..chain.clone() }))
             }
             Kind::Solana(chain, forked) => Served::Solana(serve_solana(forked.clone(), chain)),
             Kind::Hyperliquid(core) => {

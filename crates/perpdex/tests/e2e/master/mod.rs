@@ -33,7 +33,7 @@ async fn however_it_came_about_the_store_is_the_same() {
     for seed in seeds() {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let engine = &engines[dice.below(engines.len() as u64) as usize];
-        let options = WorldOptions { seed: 100 + seed % 3, hours: 1, events: 3_000, ..WorldOptions::default() };
+        let options = WorldOptions { seed: 100 + seed % 3, hours: 1, events: 3_000, is_wide: true, ..WorldOptions::default() };
         let world = World::build(&options);
         let parting = world.solana.blocks[world.solana.blocks.len() - SOLANA_UNFINAL / 2].time_secs * 1_000;
         let forked = World::build(&WorldOptions { fork: Some(Fork { at_ms: parting, seed: 5 }), ..options });

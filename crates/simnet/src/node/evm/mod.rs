@@ -1,9 +1,10 @@
 //! An Ethereum JSON-RPC node over a simulated chain.
 //!
-//! Methods: `eth_blockNumber eth_chainId eth_getBlockByHash eth_getBlockByNumber eth_getBlockReceipts eth_getLogs
+//! Methods: `eth_blockNumber eth_call eth_chainId eth_getBlockByHash eth_getBlockByNumber eth_getBlockReceipts eth_getLogs
 //! eth_syncing net_version web3_clientVersion`. Blocks come with transaction hashes, never with whole transactions; only
 //! transactions that emitted a log exist. Blocks below the chain's first are pruned history, as geth calls it.
 
+mod call;
 mod filter;
 mod render;
 mod service;
@@ -27,6 +28,8 @@ pub struct EvmOptions {
     pub final_depth: u64,
     /// Whether logs carry `blockTimestamp`; older nodes leave it out.
     pub log_timestamps: bool,
+    /// Blocks below the head whose state can be asked; `None` is an archive.
+    pub state_depth: Option<u64>,
     /// What goes wrong from the start.
     pub faults: Faults,
 }
@@ -34,7 +37,14 @@ pub struct EvmOptions {
 impl Default for EvmOptions {
     /// No limits, no faults, final 64 blocks below the head.
     fn default() -> EvmOptions {
-        EvmOptions { range_blocks_max: None, logs_max: None, final_depth: 64, log_timestamps: true, faults: Faults::default() }
+        EvmOptions {
+            range_blocks_max: None,
+            logs_max: None,
+            final_depth: 64,
+            log_timestamps: true,
+            state_depth: None,
+            faults: Faults::default(),
+        }
     }
 }
 

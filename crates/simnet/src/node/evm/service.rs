@@ -5,9 +5,10 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard
 
 use alloy_primitives::{B256, Bloom};
 
+use super::call::Call;
 use super::filter::{Blocks, Filter, Matcher, Tag, TagOrHash};
 use super::{EvmOptions, render};
-use crate::chain::{EvmBlock, EvmChain};
+use crate::chain::{EvmBlock, EvmChain, Views};
 use crate::node::fault::{Answers, Applied, Method};
 use crate::node::ledger::{Ledger, Linked};
 use crate::node::rpc::{Params, RpcError, Service};
@@ -19,6 +20,7 @@ const PRUNED: i64 = 4_444;
 /// Blocks an EVM node serves, and the rules by which it does.
 pub(super) struct EvmService {
     chain_id: u64,
+    views: Views,
     options: EvmOptions,
     state: RwLock<State>,
 }
@@ -63,7 +65,7 @@ impl EvmService {
     pub(super) fn new(chain: EvmChain, options: EvmOptions) -> Result<EvmService, NodeError> {
         let ledger = Ledger::new(served(chain.blocks), options.final_depth)?;
         let by_hash = hashes(&ledger);
-        Ok(EvmService { chain_id: chain.chain_id, options, state: RwLock::new(State { ledger, by_hash }) })
+        Ok(EvmService { chain_id: chain.chain_id, views: chain.views, options, state: RwLock::new(State { ledger, by_hash }) })
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -94,6 +96,7 @@ fn hashes(ledger: &Ledger<Served>) -> HashMap<B256, u64> {
 impl Service for EvmService {
     const METHODS: &'static [Method] = &[
         Method { name: "eth_blockNumber", answers: Answers::Value },
+        Method { name: "eth_call", answers: Answers::Value },
         Method { name: "eth_chainId", answers: Answers::Value },
         Method { name: "eth_getBlockByHash", answers: Answers::Value },
         Method { name: "eth_getBlockByNumber", answers: Answers::Value },
@@ -122,6 +125,7 @@ impl Service for EvmService {
     fn answer(&self, method: &str, params: &Params<'_>, faults: &Applied, out: &mut Vec<u8>) -> Result<(), RpcError> {
         match method {
             "eth_blockNumber" => json::quantity(out, self.read().ledger.head().block.number),
+            "eth_call" => self.call(params.required(0)?, params.required(1)?, out)?,
             "eth_chainId" => json::quantity(out, self.chain_id),
             "eth_getBlockByNumber" => self.block(TagOrHash::Tag(params.required(0)?), params, faults, out)?,
             "eth_getBlockByHash" => self.block(TagOrHash::Hash(params.required(0)?), params, faults, out)?,
@@ -151,6 +155,19 @@ impl EvmService {
             }
             None => json::raw(out, "null"),
         }
+        Ok(())
+    }
+
+    fn call(&self, call: Call, at: Tag, out: &mut Vec<u8>) -> Result<(), RpcError> {
+        let state = self.read();
+        let number = state.resolve(at);
+        if state.ledger.head().block.number < number {
+            return Err(RpcError::new(-32_000, "header not found"));
+        }
+        if self.options.state_depth.is_some_and(|depth| number < state.ledger.head().block.number.saturating_sub(depth)) {
+            return Err(RpcError::new(-32_000, format!("missing trie node (state of block {number} is not available)")));
+        }
+        json::string(out, &call.answer(&self.views)?.to_string());
         Ok(())
     }
 

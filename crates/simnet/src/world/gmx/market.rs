@@ -26,6 +26,8 @@ pub(super) struct Listing {
     pub(super) market: Address,
     pub(super) index_token: Address,
     pub(super) index_decimals: u32,
+    /// What the index token's contract calls itself; `None` for the made-up index of a synthetic market.
+    pub(super) index_symbol: Option<&'static str>,
     pub(super) long_token: Address,
     /// Longs may post the long token, and then shorts always pay funding, so that it is paid in USDC alone: nobody states
     /// a dollar price for what is claimed in another token.
@@ -39,6 +41,7 @@ pub(super) const LISTINGS: &[Listing] = &[
         market: address!("47c031236e19d024b42f8ae6780e44a573170703"),
         index_token: address!("47904963fc8b2340414262125af798b9655e58cd"),
         index_decimals: 8,
+        index_symbol: None,
         long_token: address!("2f2a2543b76a4166549f7aab2e75bef0aefc5b0f"),
         long_collateral: false,
     },
@@ -47,6 +50,7 @@ pub(super) const LISTINGS: &[Listing] = &[
         market: address!("70d95587d40a2caf56bd97485ab3eec10bee6336"),
         index_token: address!("82af49447d8a07e3bd95bd0d56f35241523fbab1"),
         index_decimals: 18,
+        index_symbol: Some("WETH"),
         long_token: address!("82af49447d8a07e3bd95bd0d56f35241523fbab1"),
         long_collateral: true,
     },
@@ -55,10 +59,22 @@ pub(super) const LISTINGS: &[Listing] = &[
         market: address!("09400d9db990d5ed3f35d7be61dfaeb900af03c9"),
         index_token: address!("2bcc6d6cdbbdc0a4071e48bb3b969b06b3330c07"),
         index_decimals: 9,
+        index_symbol: Some("SOL"),
         long_token: address!("2bcc6d6cdbbdc0a4071e48bb3b969b06b3330c07"),
         long_collateral: false,
     },
 ];
+
+/// A market that no table names: what it trades stands in its index token's contract alone.
+pub(super) const UNLISTED: Listing = Listing {
+    asset: "DOGE",
+    market: address!("d09e000000000000000000000000000000000001"),
+    index_token: address!("d09e000000000000000000000000000000000002"),
+    index_decimals: 8,
+    index_symbol: Some("DOGE"),
+    long_token: address!("d09e000000000000000000000000000000000002"),
+    long_collateral: false,
+};
 
 /// A market's changing state. Arrays are by collateral, then by side.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ mod view;
 
 use alloy_primitives::{B256, U256};
 
-use self::market::{LISTINGS, LONG_TOKEN, Market, Quotes, SHORT_TOKEN, pow10};
+use self::market::{LISTINGS, LONG_TOKEN, Market, Quotes, SHORT_TOKEN, UNLISTED, pow10};
 use self::order::{Executed, Order, Position, Reason, execute};
 use super::evm::EvmBuilder;
 use super::prices::PRICE_SCALE;
@@ -64,11 +64,14 @@ impl<'a> Venue<'a> {
     fn list(scene: &'a Scene<'a>, chain: &mut EvmBuilder, tally: &mut Tally) -> Venue<'a> {
         let emitter = EventEmitter::new();
         let mut markets = Vec::new();
-        for listing in LISTINGS {
+        for listing in LISTINGS.iter().chain(scene.options.is_wide.then_some(&UNLISTED)) {
             let key = format!("{:#x}", listing.market);
             let id = tally.market(scene.market(("arbitrum", "gmx_v2"), key, listing.asset, listing.index_decimals));
             let market = Market::new(listing, id, chain.time_secs(0));
             chain.push(0, vec![market.created(&emitter)]);
+            if let Some(symbol) = listing.index_symbol {
+                chain.token(listing.index_token, symbol, listing.index_decimals);
+            }
             markets.push((market, Vec::new()));
         }
         Venue { scene, rng: scene.rng(1), emitter, markets, orders: 0 }
