@@ -85,7 +85,7 @@ pub trait Source: Send + Sync {
     }
 
     /// What contracts answer: for each call, at its height or now as it says, the output; empty where the call reverts, `None`
-    /// where the endpoint no longer has the state of that block. Source: `eth_call`.
+    /// where the endpoint no longer has the state of that block, or does not serve such calls. Source: `eth_call`.
     async fn state(&self, _calls: &[(u64, StateCall)]) -> Result<Vec<Option<Bytes>>, SourceError> {
         let message = "reads no contract values".to_owned();
         Err(SourceError { label: self.label().to_owned(), kind: SourceErrorKind::Permanent, message })

@@ -54,7 +54,7 @@ async fn with_state(mut batch: Batch, wanted: &[Wanted], endpoints: &Endpoints) 
             for (wanted, output) in wanted.iter().zip(outputs) {
                 match output {
                     Some(output) => batch.records.push(record(endpoints.chain(), wanted, output)),
-                    None => holes.push(hole(wanted, HoleReason::Missing, "no endpoint has the state of that block")),
+                    None => holes.push(hole(wanted, HoleReason::Missing, missing(wanted.call.at))),
                 }
             }
         }
@@ -65,6 +65,13 @@ async fn with_state(mut batch: Batch, wanted: &[Wanted], endpoints: &Endpoints) 
     holes.dedup_by_key(|hole| hole.range);
     batch.holes.extend(holes);
     batch
+}
+
+fn missing(at: StateAt) -> &'static str {
+    match at {
+        StateAt::Immutable => "no endpoint answers the call",
+        StateAt::Height => "no endpoint has the state of that block",
+    }
 }
 
 fn record(chain: ChainId, wanted: &Wanted, output: Bytes) -> RawRecord {

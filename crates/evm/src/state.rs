@@ -39,6 +39,8 @@ fn output(client: &Client, answer: Answer, height: u64, call: &StateCall) -> Res
         }),
         Err(error) if is_reverted(&error.message) => Ok(Some(Bytes::new())),
         Err(error) if error.kind == SourceErrorKind::Pruned && call.at == StateAt::Height => Ok(None),
+        // A node that has not the method, or not for us, may still have the logs.
+        Err(error) if error.kind == SourceErrorKind::Permanent => Ok(None),
         Err(error) => Err(error),
     }
 }

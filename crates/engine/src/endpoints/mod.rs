@@ -166,14 +166,30 @@ impl Endpoints {
         self.ask(Ask::Blocks, &format!("block {height}"), |source| source.block_ref(height)).await
     }
 
-    /// What contracts answer, one output for each call, see [`Source::state`].
+    /// What contracts answer, one output for each call, see [`Source::state`]. What one endpoint has not the others are asked for.
     pub(crate) async fn state(&self, calls: &[(u64, StateCall)]) -> Result<Vec<Option<Bytes>>, ChainError> {
         let what = format!("{} contract values", calls.len());
         let answer = self.ask(Ask::State, &what, |source| {
             let calls = calls.to_vec();
             Box::pin(async move { source.state(&calls).await })
         });
-        answer.await.map(|answer| answer.value)
+        let Answer { value: mut outputs, endpoint: first } = answer.await?;
+        for endpoint in self.live(Ask::State).into_iter().filter(|endpoint| *endpoint != first) {
+            let (places, missing): (Vec<usize>, Vec<_>) =
+                (0..calls.len()).filter(|place| outputs[*place].is_none()).map(|place| (place, calls[place].clone())).unzip();
+            if missing.is_empty() {
+                break;
+            }
+            let permit = self.permit_at(endpoint, Ask::State);
+            match self.source(endpoint).state(&missing).await {
+                Ok(found) => {
+                    permit.succeeded();
+                    places.into_iter().zip(found).for_each(|(place, output)| outputs[place] = output);
+                }
+                Err(error) => permit.failed(&error),
+            }
+        }
+        Ok(outputs)
     }
 
     /// The chain.
