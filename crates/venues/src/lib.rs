@@ -17,6 +17,7 @@ mod borsh;
 mod drift;
 mod dydx_v1;
 mod emit;
+mod erc20;
 mod flash_trade;
 mod fx_v2;
 mod gmtrade;
@@ -40,7 +41,7 @@ mod starkex;
 mod testing;
 mod usd_sized;
 
-use perpdex_core::Venue;
+use perpdex_core::{ChainId, Venue, VenueSlug};
 
 pub use reference::{CatalogFileError, CatalogRows, builtin_catalog, parse_catalog};
 
@@ -72,6 +73,28 @@ pub static VENUES: &[&dyn Venue] = &[
     &myx_v1::MYX_V1,
     &level::LEVEL,
 ];
+
+/// A venue of an indexed chain that is not decoded.
+#[derive(Clone, Copy, Debug)]
+pub struct NotIndexed {
+    /// Short name.
+    pub slug: VenueSlug,
+    /// Human name.
+    pub name: &'static str,
+    /// The chain.
+    pub chain: ChainId,
+    /// What is missing.
+    pub why: &'static str,
+}
+
+/// Venues that a reader may look for in vain, and why.
+pub static NOT_INDEXED: &[NotIndexed] = &[NotIndexed {
+    slug: VenueSlug::known("myx_v2"),
+    name: "MYX v2",
+    chain: ChainId::BNB,
+    why: "the contract that emits its events was found in no published source, nor what its numbers of direction and order type mean, and no log \
+          was at hand to learn it from",
+}];
 
 /// The venue with this slug, or `None`.
 pub fn venue(slug: &str) -> Option<&'static dyn Venue> {

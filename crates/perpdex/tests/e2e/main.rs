@@ -4,6 +4,7 @@ mod aster_pro;
 mod bad_input;
 mod counters;
 mod demo;
+mod discovery;
 mod faults;
 mod golden_orders;
 mod hints_anvil;

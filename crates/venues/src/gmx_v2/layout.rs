@@ -70,6 +70,9 @@ pub(super) fn name(hash: B256) -> Option<&'static str> {
     HASHES.iter().find(|(known, _)| *known == hash).map(|(_, name)| *name)
 }
 
+/// Name hash of `MarketCreated`.
+pub(super) static MARKET_CREATED: std::sync::LazyLock<B256> = std::sync::LazyLock::new(|| hash("MarketCreated"));
+
 /// Name hashes of [`SPECS`], the usual ones first.
 static HASHES: std::sync::LazyLock<Vec<(B256, &'static str)>> =
     std::sync::LazyLock::new(|| SPECS.iter().map(|spec| (hash(spec.name), spec.name)).collect());

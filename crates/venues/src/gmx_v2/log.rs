@@ -1,6 +1,6 @@
 //! The events of the EventEmitter that matter, with their fields.
 
-use alloy_primitives::{B256, I256};
+use alloy_primitives::{Address, B256, I256};
 use perpdex_core::PositionSide;
 
 use super::event_data::EventData;
@@ -174,8 +174,8 @@ pub(super) struct CumulativeBorrowing {
 pub(super) struct MarketCreated {
     /// Market token.
     pub(super) market: String,
-    /// Index token; `None` on swap-only markets.
-    pub(super) index_token: Option<String>,
+    /// Index token; `None` on swap-only markets. That of a synthetic market is a made-up address without a contract.
+    pub(super) index_token: Option<Address>,
     /// Long token.
     pub(super) long_token: String,
     /// Short token.
@@ -316,7 +316,7 @@ fn market_created(data: &EventData<'_>, _: &str) -> Result<Log, DecodeError> {
     let index_token = data.address("indexToken")?;
     Ok(Log::MarketCreated(MarketCreated {
         market: hex(data.address("marketToken")?),
-        index_token: (!index_token.is_zero()).then(|| hex(index_token)),
+        index_token: (!index_token.is_zero()).then_some(index_token),
         long_token: hex(data.address("longToken")?),
         short_token: hex(data.address("shortToken")?),
     }))

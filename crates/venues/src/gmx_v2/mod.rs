@@ -8,7 +8,7 @@
 //! it and the seconds it covers after it.
 //!
 //! Quantities are in the index token's decimals and prices in dollars times 10^30 per smallest unit; the decimals stand in
-//! the market's row, since most index tokens are not contracts.
+//! the market's row; they are read from the index token at the market's creation, where it is a contract. Most are not.
 
 mod event_data;
 mod funding;
@@ -16,9 +16,14 @@ mod layout;
 mod log;
 mod trade;
 
-use perpdex_core::{ChainId, DecodeUnit, Decoded, Deployment, EventBody, RawRecord, StreamSpec, Venue, VenueInfo, VenueModel, VenueSlug};
+use perpdex_core::{
+    ChainId, DecodeUnit, Decoded, Deployment, EventBody, RawBody, RawRecord, StateCall, StreamSpec, Venue, VenueInfo, VenueModel, VenueSlug,
+};
 
-use crate::emit::{Emitter, evm_streams};
+use crate::{
+    emit::{Emitter, evm_streams},
+    erc20,
+};
 use log::Log;
 
 /// The decoder.
@@ -50,7 +55,7 @@ static INFO: VenueInfo = VenueInfo {
     unverified: &[
         "before the release of July 2025 there is no Funding event: funding rates begin there, payments do not",
         "funding received in a token other than the position's collateral carries no price",
-        "index decimals and symbols of markets created after August 2026 need a row of your own",
+        "symbol and decimals of a synthetic market created after August 2026 stand on no chain and need a row of your own",
     ],
 };
 
@@ -62,6 +67,19 @@ impl Venue for GmxV2 {
     fn streams(&self, chain: ChainId) -> Vec<StreamSpec> {
         let names = layout::WATCHED.iter().map(|name| layout::hash(name)).collect();
         evm_streams(&INFO, chain, [layout::ENVELOPES.to_vec(), names, Vec::new(), Vec::new()])
+    }
+
+    /// Symbol and decimals of the index token of a new market; the made-up ones of synthetic markets answer nothing.
+    fn state_calls(&self, unit: &DecodeUnit<'_>) -> Vec<StateCall> {
+        let created = unit.records.iter().filter_map(|record| match &record.body {
+            RawBody::EvmLog(log) if log.topics.get(1) == Some(&*layout::MARKET_CREATED) => log::parse("MarketCreated", &log.data).ok()?,
+            _ => None,
+        });
+        let tokens = created.filter_map(|log| match log {
+            Log::MarketCreated(created) => created.index_token,
+            _ => None,
+        });
+        tokens.flat_map(erc20::calls).collect()
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
@@ -135,7 +153,7 @@ fn emit(
             emitter.event(record, Some(update.market.clone()), EventBody::FundingIndex(funding::borrow_index(update)));
         }
         Some(Log::MarketCreated(created)) => {
-            if let Some(listed) = trade::listed(created) {
+            if let Some(listed) = trade::listed(created, unit) {
                 emitter.event(record, Some(created.market.clone()), EventBody::MarketListed(listed));
             }
         }

@@ -2,15 +2,15 @@
 
 use alloy_primitives::{B256, I256};
 use perpdex_core::{
-    Action, Amount, Basis, Decimal, Fill, Forced, FundingKind, FundingPayment, Liquidation, LiquidationKind, MarketListed, OiAnchor,
-    OiBasis, PositionSide, Price, PriceKind, Size, TokenAmount, Unit,
+    Action, Amount, Basis, Decimal, DecodeUnit, Fill, Forced, FundingKind, FundingPayment, Liquidation, LiquidationKind, MarketListed,
+    OiAnchor, OiBasis, PositionSide, Price, PriceKind, Size, TokenAmount, Unit,
 };
 
 use super::{
     USD_DECIMALS,
     log::{ClaimableFunding, Fees, Log, MarketCreated, ORDER_TYPE_LIQUIDATION, OpenInterest, Position, SECONDARY_ORDER_TYPE_ADL},
 };
-use crate::emit::DecodeError;
+use crate::{abi::hex, emit::DecodeError, erc20};
 
 /// The fill of a position event; `None` where only collateral changed.
 pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<Fill>, DecodeError> {
@@ -120,16 +120,16 @@ pub(super) fn anchor(level: &OpenInterest, previous: Option<&Log>, next: Option<
 }
 
 /// The listing of a new market; `None` for a swap-only one. Symbol and decimals stand in the market table.
-pub(super) fn listed(created: &MarketCreated) -> Option<MarketListed> {
-    let index_token = created.index_token.clone()?;
+pub(super) fn listed(created: &MarketCreated, unit: &DecodeUnit<'_>) -> Option<MarketListed> {
+    let index_token = created.index_token?;
     let mut collateral_tokens = vec![created.long_token.clone()];
     if created.short_token != created.long_token {
         collateral_tokens.push(created.short_token.clone());
     }
     Some(MarketListed {
-        symbol: None,
-        index_token: Some(index_token),
-        native_qty_decimals: None,
+        symbol: erc20::symbol(unit, index_token),
+        index_token: Some(hex(index_token)),
+        native_qty_decimals: erc20::decimals(unit, index_token),
         quote: "USD".to_owned(),
         collateral_tokens,
         oi_basis: OiBasis::Qty,

@@ -7,16 +7,17 @@
 
 mod layout;
 
-use alloy_primitives::{Address, B256, Bytes, I256};
+use alloy_primitives::I256;
 use perpdex_core::{
     Action, Amount, Basis, ChainId, DecodeUnit, Decoded, Deployment, EventBody, EvmLog, Fill, Forced, FundingKind, FundingPayment,
-    Liquidation, LiquidationKind, MarketListed, OiBasis, PositionSide, RawBody, RawRecord, Size, StateAt, StateCall, StreamSpec,
-    TokenAmount, Unit, Venue, VenueInfo, VenueModel, VenueSlug,
+    Liquidation, LiquidationKind, MarketListed, OiBasis, PositionSide, RawBody, RawRecord, Size, StateCall, StreamSpec, TokenAmount, Unit,
+    Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
     abi::{self, Reader, hex, indexed},
     emit::{DecodeError, Emitter, evm_streams, specs},
+    erc20,
 };
 
 /// The decoder.
@@ -35,9 +36,6 @@ const IS_INCREASE: u32 = 0;
 const IS_LONG: u32 = 1;
 const NEEDS_ADL: u32 = 2;
 const IS_CLOSED: u32 = 3;
-/// Selectors of `symbol()` and `decimals()`.
-const SYMBOL: [u8; 4] = [0x95, 0xd8, 0x9b, 0x41];
-const DECIMALS: [u8; 4] = [0x31, 0x3c, 0xe5, 0x67];
 
 static INFO: VenueInfo = VenueInfo {
     slug: SLUG,
@@ -86,9 +84,7 @@ impl Venue for MyxV1 {
             RawBody::EvmLog(log) if log.topics.first() == Some(&layout::PAIR_ADDED) => log.topics.get(1),
             _ => None,
         });
-        let tokens = tokens.filter_map(|topic| abi::address(topic, "indexToken").ok());
-        let call = |address, selector: [u8; 4]| StateCall { address, calldata: Bytes::from(selector), at: StateAt::Immutable };
-        tokens.flat_map(|token| [call(token, SYMBOL), call(token, DECIMALS)]).collect()
+        tokens.filter_map(|topic| abi::address(topic, "indexToken").ok()).flat_map(erc20::calls).collect()
     }
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
@@ -302,9 +298,9 @@ fn listed(emitter: &mut Emitter<'_>, unit: &DecodeUnit<'_>, record: &RawRecord, 
     data.end()?;
     let token = abi::address(index_token, "indexToken")?;
     let listed = MarketListed {
-        symbol: symbol(unit, token),
+        symbol: erc20::symbol(unit, token),
         index_token: Some(hex(token)),
-        native_qty_decimals: decimals(unit, token),
+        native_qty_decimals: erc20::decimals(unit, token),
         quote: "USD".to_owned(),
         collateral_tokens: vec![hex(abi::address(stable_token, "stableToken")?)],
         oi_basis: OiBasis::Qty,
@@ -318,14 +314,4 @@ fn listed(emitter: &mut Emitter<'_>, unit: &DecodeUnit<'_>, record: &RawRecord, 
 /// The key of a pair. Its bare index is also its name where the token does not answer, and would be shared with other venues.
 fn market(index: I256) -> String {
     format!("myx_v1:{index}")
-}
-
-fn symbol(unit: &DecodeUnit<'_>, token: Address) -> Option<String> {
-    let text = Reader::new(unit.state_of(token, &SYMBOL)?).string("symbol").ok()?;
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn decimals(unit: &DecodeUnit<'_>, token: Address) -> Option<u8> {
-    let word: &B256 = &Reader::new(unit.state_of(token, &DECIMALS)?).bytes32("decimals").ok()?;
-    u8::try_from(abi::uint(word, 8, "decimals").ok()?).ok()
 }
