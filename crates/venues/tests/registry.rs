@@ -4,12 +4,13 @@ mod common;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write,
     fs,
 };
 
-use common::{cases, root};
+use common::{cases, expect_file, root};
 use perpdex_core::{ChainId, ChainKind, Disposition, VENUE_SLUGS, VenueInfo, VenueSlug, Watch};
-use perpdex_venues::{VENUES, venue};
+use perpdex_venues::{NOT_INDEXED, VENUES, venue};
 use serde_json::Value;
 
 #[test]
@@ -22,6 +23,10 @@ fn slugs_are_known_and_unique() {
         assert_eq!(venue(slug.as_str()).map(|found| found.info().slug), Some(slug));
     }
     assert!(venue("no_such_venue").is_none());
+    for (_, slug) in VENUE_SLUGS {
+        let is_listed = VENUES.iter().any(|venue| venue.info().slug == *slug) || NOT_INDEXED.iter().any(|venue| venue.slug == *slug);
+        assert!(is_listed, "{slug} is neither decoded nor listed as not indexed");
+    }
     let numbers: BTreeSet<i64> = VENUE_SLUGS.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers.len(), VENUE_SLUGS.len(), "a venue number stands twice");
 }
@@ -136,6 +141,39 @@ fn every_venue_has_a_page_that_names_every_event() {
             assert!(page.contains(deployment.address), "{} does not name {}", path.display(), deployment.address);
         }
     }
+}
+
+/// The last section of each page is what `perpdex venues` prints. `UPDATE_EXPECT=1` writes it.
+#[test]
+fn every_page_ends_with_what_the_command_prints() {
+    let expect = |slug: VenueSlug, section: String| {
+        let path = root().join(format!("docs/venues/{slug}.md"));
+        let page = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = page.split(SECTION).next().unwrap_or_default().trim_end();
+        expect_file(&path, &format!("{text}\n\n{SECTION}\n\n{section}"));
+    };
+    for info in VENUES.iter().map(|venue| venue.info()) {
+        expect(info.slug, section(info));
+    }
+    for venue in NOT_INDEXED {
+        expect(venue.slug, format!("{} on {}: not indexed: {}.\n", venue.name, venue.chain, venue.why));
+    }
+}
+
+const SECTION: &str = "## What `perpdex venues` prints";
+
+fn section(info: &VenueInfo) -> String {
+    let mut out =
+        format!("Gives {}. Layout `{}`.\n\n| chain | address | first height |\n| --- | --- | --- |\n", info.gives.join(", "), info.layout);
+    for deployment in info.deployments {
+        let first = deployment.first_height.map_or("not known".to_owned(), |height| height.to_string());
+        writeln!(out, "| {} | {} | {first} |", deployment.chain, deployment.address).unwrap();
+    }
+    if !info.unverified.is_empty() {
+        out.push_str("\nUnverified:\n\n");
+        info.unverified.iter().for_each(|note| writeln!(out, "* {note}").unwrap());
+    }
+    out
 }
 
 /// Names in the layout file: an ABI, or an object with `events` and, where the chain numbers more of them than we know

@@ -2,11 +2,14 @@
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use crate::args::OutputArgs;
 use crate::exit::{CommandResult, Exit};
 use crate::output::{Format, Grid};
 
-/// Lists the registry: one row per deployment, and below the table what the sources leave unverified.
+/// Lists the registry: one row per deployment, and below the table what the sources leave unverified and what is not indexed. Where
+/// a program reads the answer, both stand in the rows.
 pub(crate) fn run(output: OutputArgs) -> CommandResult {
     let mut grid = Grid::new(&["venue", "group", "name", "model", "chain", "first_height", "gives", "layout", "address"]);
     let machine = output.format() != Format::Table;
@@ -32,6 +35,14 @@ pub(crate) fn run(output: OutputArgs) -> CommandResult {
             grid.push(row);
         }
     }
+    if machine {
+        for venue in perpdex_venues::NOT_INDEXED {
+            let mut row = vec![venue.slug.as_str().into(), venue.slug.as_str().into(), venue.name.into(), Value::Null];
+            row.push(venue.chain.to_string().into());
+            row.extend([Value::Null, "".into(), Value::Null, Value::Null, format!("not indexed: {}", venue.why).into()]);
+            grid.push(row);
+        }
+    }
     let mut out = io::stdout().lock();
     grid.write(&mut out, output.format())?;
     if !machine {
@@ -42,6 +53,8 @@ pub(crate) fn run(output: OutputArgs) -> CommandResult {
             }
             info.unverified.iter().try_for_each(|note| writeln!(out, "  {}: {note}", info.slug))?;
         }
+        writeln!(out, "\nnot indexed:")?;
+        perpdex_venues::NOT_INDEXED.iter().try_for_each(|venue| writeln!(out, "  {} on {}: {}", venue.slug, venue.chain, venue.why))?;
     }
     Ok(Exit::Done)
 }
