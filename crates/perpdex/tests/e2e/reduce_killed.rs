@@ -19,6 +19,12 @@ async fn killed_twenty_times_a_reduction_in_sqlite_ends_as_if_never() {
     killed_twenty_times("killed_twenty_times_a_reduction_in_sqlite_ends_as_if_never", |engine| matches!(engine, Engine::Sqlite)).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_twenty_times_a_reduction_in_postgres_ends_as_if_never() {
+    killed_twenty_times("killed_twenty_times_a_reduction_in_postgres_ends_as_if_never", |engine| matches!(engine, Engine::Postgres(_)))
+        .await;
+}
+
 async fn killed_twenty_times(test: &str, is_wanted: fn(&Engine) -> bool) {
     let folder = folder();
     for engine in Engine::all(test).into_iter().filter(is_wanted) {
