@@ -38,9 +38,15 @@ pub(crate) struct Call {
 /// The answer of one call.
 pub(crate) type Answer = Result<Box<RawValue>, SourceError>;
 
+/// An answer over several blocks may have this part of the bytes that one of a single block may have: it can be had in
+/// pieces, and what it becomes in memory is several times its text.
+const RANGE_SHARE: usize = 2;
+
 /// alloy's JSON-RPC client over our transport, without any retry layer.
 pub(crate) struct Client {
     rpc: RpcClient,
+    /// The same for what can be asked for in narrower ranges.
+    of_ranges: RpcClient,
     label: String,
     secrets: Vec<String>,
     /// Calls the endpoint takes in one request, as far as it complained.
@@ -63,6 +69,7 @@ impl Client {
             message,
         })?;
         Ok(Client {
+            of_ranges: RpcClient::new(http.with_bytes_max(endpoint.response_bytes_max / RANGE_SHARE), false),
             rpc: RpcClient::new(http, false),
             label: endpoint.label.clone(),
             secrets: secrets(&endpoint.url),
@@ -102,7 +109,8 @@ impl Client {
     pub(crate) async fn batch(&self, calls: &[Call]) -> Result<Vec<Answer>, SourceError> {
         debug_assert!(calls.len() <= BATCH_CALLS_MAX, "{} calls in a batch", calls.len());
         let Some(main) = calls.last() else { return Ok(Vec::new()) };
-        let mut batch = self.rpc.new_batch();
+        let is_divisible = main.asked.is_some_and(|range| range.blocks() > 1);
+        let mut batch = if is_divisible { &self.of_ranges } else { &self.rpc }.new_batch();
         let mut waiters: Vec<Waiter<Box<RawValue>>> = Vec::with_capacity(calls.len());
         for call in calls {
             waiters.push(batch.add_call(call.method, &call.params).map_err(|error| self.failure(call, calls.len(), error))?);

@@ -87,6 +87,11 @@ impl Http {
         Ok(Http { client, url, timeout, response_bytes_max })
     }
 
+    /// The same transport for answers of another size at most.
+    pub(crate) fn with_bytes_max(&self, response_bytes_max: usize) -> Http {
+        Http { response_bytes_max, ..self.clone() }
+    }
+
     async fn post(self, packet: RequestPacket) -> Result<ResponsePacket, HttpFailure> {
         let is_batch = matches!(packet, RequestPacket::Batch(_));
         let body = packet.serialize().map_err(|error| HttpFailure::Broken(format!("the request cannot be written: {error}")))?;

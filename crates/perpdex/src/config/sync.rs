@@ -84,7 +84,8 @@ sync_options! {
     unreachable_after_ms: 0..=600_000;
     /// Time-out of one request, in milliseconds.
     request_timeout_ms: 10..=600_000;
-    /// Bytes of one answer at most; a longer one is cut and asked for in smaller pieces.
+    /// Bytes of one answer at most; a longer one is cut and asked for in smaller pieces. Answers of EVM nodes over several
+    /// blocks are cut at half of it.
     response_bytes_max: 65_536..=1_073_741_824;
     /// Chooses the blocks and ranges that are looked at by chance.
     probe_seed: 0..=i64::MAX as u64;
