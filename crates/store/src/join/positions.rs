@@ -120,7 +120,7 @@ impl Track {
 }
 
 /// Keys in groups whose ages lie within a factor of two: read from the oldest of its group on, none brings many rows in vain.
-fn of_like_age<'a>(keys: Vec<&'a str>, age: impl Fn(&str) -> u64) -> impl Iterator<Item = Vec<&'a str>> {
+fn of_like_age(keys: Vec<&str>, age: impl Fn(&str) -> u64) -> impl Iterator<Item = Vec<&str>> {
     let mut groups: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for key in keys {
         groups.entry(age(key).checked_ilog2().unwrap_or(0)).or_default().push(key);
