@@ -1,0 +1,170 @@
+//! What goes into statements and what comes out of them.
+
+use alloy_primitives::I256;
+use serde::Serialize;
+
+use super::{Fault, Result};
+
+/// A value that goes into a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Param {
+    Null,
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Name(&'static str),
+    Bytes(Vec<u8>),
+    /// An integer of any width: TEXT in SQLite, NUMERIC(78,0) in PostgreSQL.
+    Exact(I256),
+}
+
+impl From<i64> for Param {
+    fn from(value: i64) -> Param {
+        Param::Int(value)
+    }
+}
+
+impl From<bool> for Param {
+    fn from(value: bool) -> Param {
+        Param::Int(i64::from(value))
+    }
+}
+
+impl From<f64> for Param {
+    fn from(value: f64) -> Param {
+        Param::Float(value)
+    }
+}
+
+impl From<I256> for Param {
+    fn from(value: I256) -> Param {
+        Param::Exact(value)
+    }
+}
+
+impl From<String> for Param {
+    fn from(value: String) -> Param {
+        Param::Text(value)
+    }
+}
+
+impl From<&str> for Param {
+    fn from(value: &str) -> Param {
+        Param::Text(value.to_owned())
+    }
+}
+
+impl From<Vec<u8>> for Param {
+    fn from(value: Vec<u8>) -> Param {
+        Param::Bytes(value)
+    }
+}
+
+impl<T: Into<Param>> From<Option<T>> for Param {
+    fn from(value: Option<T>) -> Param {
+        value.map_or(Param::Null, Into::into)
+    }
+}
+
+/// A value that came out of a statement. Exact numbers come as text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// No value.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// A double.
+    Float(f64),
+    /// Text, and exact numbers of any width.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+/// The answer to a query.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Rows, each as long as `columns`.
+    pub rows: Vec<Vec<Value>>,
+    /// Whether rows were left out because the caller's limit was reached.
+    pub is_truncated: bool,
+}
+
+/// One row, read by position.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Record(pub(crate) Vec<Value>);
+
+impl Record {
+    pub(crate) fn int(&self, at: usize) -> Result<i64> {
+        self.opt_int(at)?.ok_or_else(|| self.unexpected(at, "an integer"))
+    }
+
+    pub(crate) fn opt_int(&self, at: usize) -> Result<Option<i64>> {
+        match self.0.get(at) {
+            Some(Value::Int(value)) => Ok(Some(*value)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(self.unexpected(at, "an integer")),
+        }
+    }
+
+    pub(crate) fn height(&self, at: usize) -> Result<u64> {
+        u64::try_from(self.int(at)?).map_err(|_| self.unexpected(at, "a height"))
+    }
+
+    pub(crate) fn flag(&self, at: usize) -> Result<bool> {
+        Ok(self.int(at)? != 0)
+    }
+
+    pub(crate) fn text(&self, at: usize) -> Result<&str> {
+        self.opt_text(at)?.ok_or_else(|| self.unexpected(at, "text"))
+    }
+
+    pub(crate) fn opt_text(&self, at: usize) -> Result<Option<&str>> {
+        match self.0.get(at) {
+            Some(Value::Text(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(self.unexpected(at, "text")),
+        }
+    }
+
+    pub(crate) fn string(&self, at: usize) -> Result<String> {
+        Ok(self.text(at)?.to_owned())
+    }
+
+    pub(crate) fn opt_string(&self, at: usize) -> Result<Option<String>> {
+        Ok(self.opt_text(at)?.map(str::to_owned))
+    }
+
+    pub(crate) fn opt_bytes(&self, at: usize) -> Result<Option<&[u8]>> {
+        match self.0.get(at) {
+            Some(Value::Bytes(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(self.unexpected(at, "bytes")),
+        }
+    }
+
+    pub(crate) fn exact(&self, at: usize) -> Result<I256> {
+        self.opt_exact(at)?.ok_or_else(|| self.unexpected(at, "an exact integer"))
+    }
+
+    pub(crate) fn opt_exact(&self, at: usize) -> Result<Option<I256>> {
+        self.opt_text(at)?.map(|text| text.parse().map_err(|_| self.unexpected(at, "an exact integer"))).transpose()
+    }
+
+    /// The value at `at`, read by `parse`, which gives `None` for a text that is no `what`.
+    pub(crate) fn parsed<T>(&self, at: usize, what: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+        parse(self.text(at)?).ok_or_else(|| self.unexpected(at, what))
+    }
+
+    /// The same for a column that may be NULL.
+    pub(crate) fn opt_parsed<T>(&self, at: usize, what: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
+        self.opt_text(at)?.map(|text| parse(text).ok_or_else(|| self.unexpected(at, what))).transpose()
+    }
+
+    pub(crate) fn unexpected(&self, at: usize, what: &str) -> Fault {
+        Fault::Corrupt(format!("column {at} of a stored row holds {:?} where {what} was expected", self.0.get(at)))
+    }
+}
