@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
-use perpdex_benches::scenario::{Bench, Day, Figure, Mix, Plain, latency};
+use perpdex_benches::scenario::{Bench, Day, Figure, Mix, PEAK_RSS_BYTES_MAX, Plain, latency, memory};
 use perpdex_benches::{machine, micro, page};
 
 /// Measures perpdex against its limits and writes the figures into a page.
@@ -18,7 +18,7 @@ struct Args {
     /// Maintenance database of a PostgreSQL server; databases are made beside it and dropped
     #[arg(long, value_name = "URL")]
     postgres: String,
-    /// What to measure (repeatable); everything by default
+    /// What to measure (repeatable); everything but memory by default
     #[arg(long = "part", value_enum)]
     parts: Vec<Part>,
     /// Logs of each EVM history, about
@@ -56,16 +56,19 @@ enum Part {
     Hypercore,
     /// Latency at the head.
     Head,
+    /// Peak memory of `--logs` in several shapes of ranges, alone; fails above the bound.
+    Memory,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let section = if args.parts.contains(&Part::Memory) { page::MEMORY } else { page::FIGURES };
     let figures = runtime.block_on(measure(&args))?;
     std::io::stdout().write_all(figures.as_bytes())?;
     if let Some(path) = &args.page {
         let old = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        std::fs::write(path, page::insert(&old, &figures)?)?;
+        std::fs::write(path, page::insert(&old, section, &figures)?)?;
     }
     Ok(())
 }
@@ -77,6 +80,9 @@ async fn measure(args: &Args) -> Result<String> {
         folder: args.folder.clone(),
         limit: Duration::from_secs(args.limit_s),
     };
+    if args.parts.contains(&Part::Memory) {
+        return held(&bench, args.logs).await;
+    }
     let is_on = |part| args.parts.is_empty() || args.parts.contains(&part);
     let machine = machine::describe();
     let (mut figures, mut plains): (Vec<Figure>, Vec<Plain>) = (Vec::new(), Vec::new());
@@ -103,4 +109,12 @@ async fn measure(args: &Args) -> Result<String> {
         out.push_str(&page::steps(&micro::steps()?));
     }
     Ok(out)
+}
+
+/// Peak memory by shape; an error above the bound, which has the figures too.
+async fn held(bench: &Bench, logs: u64) -> Result<String> {
+    let all = memory(bench, logs).await?;
+    let figures = page::held(&all);
+    ensure!(all.iter().all(|held| held.peak_rss_bytes < PEAK_RSS_BYTES_MAX), "more than {PEAK_RSS_BYTES_MAX} bytes were held:\n{figures}");
+    Ok(figures)
 }

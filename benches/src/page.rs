@@ -5,19 +5,27 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 
 use crate::micro::{Step, shortest};
-use crate::scenario::{Figure, Plain};
+use crate::scenario::{Figure, Held, Plain};
 
-/// What is replaced lies between these lines.
-const BEGIN: &str = "<!-- figures: written by scripts/bench -->";
-const END: &str = "<!-- end of figures -->";
+/// What is replaced lies between two lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    begin: &'static str,
+    end: &'static str,
+}
+
+/// Paces, limits and latencies.
+pub const FIGURES: Section = Section { begin: "<!-- figures: written by scripts/bench -->", end: "<!-- end of figures -->" };
+/// Peak memory.
+pub const MEMORY: Section = Section { begin: "<!-- memory: written by scripts/memory -->", end: "<!-- end of memory -->" };
 /// Calls of which the shortest counts.
 const REPEATS: u32 = 5;
 
 /// Puts figures into a page.
-pub fn insert(page: &str, figures: &str) -> Result<String> {
-    let (before, rest) = page.split_once(BEGIN).with_context(|| format!("the page has no line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("the page has no line {END}"))?;
-    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", figures.trim()))
+pub fn insert(page: &str, Section { begin, end }: Section, figures: &str) -> Result<String> {
+    let (before, rest) = page.split_once(begin).with_context(|| format!("the page has no line {begin}"))?;
+    let (_, after) = rest.split_once(end).with_context(|| format!("the page has no line {end}"))?;
+    Ok(format!("{before}{begin}\n\n{}\n\n{end}{after}", figures.trim()))
 }
 
 /// Whole runs beside their limits.
@@ -90,6 +98,18 @@ pub fn latency(times_ms: &[f64]) -> String {
     )
 }
 
+/// Peak memory of syncs by engine and shape.
+pub fn held(all: &[Held]) -> String {
+    let mut out = String::from(
+        "| engine | blocks of the first request | at most | ranges at once | logs | s | peak RSS, MB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for Held { engine, shape, logs, peak_rss_bytes, wall_s } in all {
+        let numbers = [shape.start_blocks, shape.max_blocks, shape.ahead, *logs].map(|number| whole(number as f64));
+        let _ = writeln!(out, "| {engine} | {} | {wall_s:.1} | {} |", numbers.join(" | "), peak_rss_bytes / 1_000_000);
+    }
+    out
+}
+
 /// A whole number with commas.
 fn whole(value: f64) -> String {
     let digits = format!("{value:.0}");
@@ -116,8 +136,9 @@ mod tests {
 
     #[test]
     fn only_what_lies_between_the_marks_is_replaced() {
-        let page = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
-        assert_eq!(insert(&page, "new\n").unwrap(), format!("above\n{BEGIN}\n\nnew\n\n{END}\nbelow\n"));
-        assert!(insert("without marks", "new").is_err());
+        let Section { begin, end } = FIGURES;
+        let page = format!("above\n{begin}\nold\n{end}\nbelow\n");
+        assert_eq!(insert(&page, FIGURES, "new\n").unwrap(), format!("above\n{begin}\n\nnew\n\n{end}\nbelow\n"));
+        assert!(insert(&page, MEMORY, "new").is_err());
     }
 }

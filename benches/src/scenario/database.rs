@@ -40,6 +40,14 @@ impl Place {
         }
     }
 
+    /// Drops a database on a server; a file goes with the folder it is in.
+    pub async fn remove(&self, bench: &Bench) -> Result<()> {
+        match self {
+            Place::Sqlite(_) => Ok(()),
+            Place::Postgres(place) => place.remove(&bench.postgres).await,
+        }
+    }
+
     /// Runs the program against it, and measures.
     pub async fn measured(&self, bench: &Bench, command: &mut Command, look: impl FnMut(f64)) -> Result<(Ran, Option<f64>)> {
         let server = match self {

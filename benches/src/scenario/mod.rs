@@ -8,6 +8,7 @@ mod database;
 mod evm;
 mod head;
 mod hypercore;
+mod memory;
 mod postgres;
 mod sqlite;
 
@@ -22,6 +23,7 @@ pub use database::Place;
 pub use evm::Mix;
 pub use head::latency;
 pub use hypercore::Day;
+pub use memory::{Held, PEAK_RSS_BYTES_MAX, memory};
 
 /// What is measured with.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments, AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
+use sqlx::{Arguments, AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
 
 use crate::sql::{Bulk, Fault, Lot, Param, Record, Result, Table, Value};
 
@@ -54,7 +54,10 @@ impl SqliteDb {
             .pragma("cache_size", WRITER_CACHE_SIZE)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
-        let write = pool(1).connect_lazy_with(if path.is_some() { writer } else { options.clone() });
+        let write = match path {
+            Some(_) => pool(1).after_release(|writer, _| Box::pin(is_out_of_transaction(writer))).connect_lazy_with(writer),
+            None => pool(1).connect_lazy_with(options.clone()),
+        };
         let read = match path {
             Some(_) => pool(READERS_MAX).connect_lazy_with(options.read_only(true).create_if_missing(false)),
             None => write.clone(),
@@ -91,6 +94,14 @@ impl SqliteDb {
         self.read.close().await;
         self.write.close().await;
     }
+}
+
+/// Whether a writer that is given back can begin anew. SQLite itself undoes the transaction of some failures (a full disk), after
+/// which the driver's own rollback fails and it believes for ever to be inside: such a connection is closed.
+async fn is_out_of_transaction(writer: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // Behind the rollback, which is but queued when a transaction is dropped.
+    writer.ping().await?;
+    Ok(!writer.is_in_transaction())
 }
 
 #[derive(Debug)]
@@ -215,4 +226,28 @@ fn arguments(params: Vec<Param>) -> Result<SqliteArguments> {
         added.map_err(|error| Fault::Sql(error.to_string()))?;
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_ends_one_transaction_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = SqliteDb::open(Some(&folder.path().join("full.db")), true).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.script("CREATE TABLE cells (cell BLOB)").await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        // The limit is the connection's own; the error is that of a full disk.
+        tx.rows("PRAGMA max_page_count = 20", Vec::new()).await.unwrap();
+        let fault = tx.execute("INSERT INTO cells VALUES (zeroblob(1000000))", Vec::new()).await.unwrap_err();
+        assert!(matches!(&fault, Fault::Sql(text) if text.contains("database or disk is full")), "{fault:?}");
+        drop(tx);
+        let mut tx = db.begin().await.expect("the failed transaction is over");
+        tx.execute("INSERT INTO cells VALUES (zeroblob(1000000))", Vec::new()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(db.rows("SELECT COUNT(*) FROM cells", Vec::new()).await.unwrap()[0].int(0).unwrap(), 1);
+    }
 }

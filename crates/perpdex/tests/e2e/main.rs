@@ -14,7 +14,6 @@ mod hyperliquid_day;
 mod hyperliquid_files;
 mod hyperliquid_samples;
 mod master;
-mod memory;
 mod proof;
 mod questions;
 mod receipts_real;

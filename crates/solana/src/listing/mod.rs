@@ -9,7 +9,7 @@ mod entry;
 mod kept;
 mod walk;
 
-use perpdex_core::{BlockRange, ChainId, ListingWindow, ListingWindows, RangeSet, SourceError, SourceErrorKind};
+use perpdex_core::{BlockRange, ChainId, ListingWindow, ListingWindows, RangeSet, SourceError, SourceErrorKind, StoreError};
 use solana_commitment_config::CommitmentConfig;
 
 pub(crate) use entry::Listed;
@@ -63,8 +63,11 @@ impl Desk<'_> {
         self.client.error(kind, format_args!("getSignaturesForAddress {address}: {message}"))
     }
 
-    fn lost(&self, error: impl std::fmt::Display) -> SourceError {
-        self.client.error(SourceErrorKind::Transient, format_args!("windows of listings: {error}"))
+    /// A database that is busy may take them later; one that refuses (a full disk) refuses the rows as well.
+    fn lost(&self, error: &StoreError) -> SourceError {
+        let is_passing = matches!(error, StoreError::Unavailable { .. });
+        let kind = if is_passing { SourceErrorKind::Transient } else { SourceErrorKind::Permanent };
+        self.client.error(kind, format_args!("windows of listings: {error}"))
     }
 }
 
@@ -210,7 +213,7 @@ impl Listing {
         // One page near the head is listed again as fast as a window is read.
         if 1 < windows.len() || walk.is_resumed() || !matches!(outcome, Ok(true)) {
             let rows: Vec<ListingWindow> = windows.iter().map(|(window, _)| window.clone()).collect();
-            desk.windows.keep_windows(self.chain, &self.address, &rows).await.map_err(|error| desk.lost(error))?;
+            desk.windows.keep_windows(self.chain, &self.address, &rows).await.map_err(|error| desk.lost(&error))?;
         }
         for (window, entries) in windows {
             self.kept.keep(window, entries);
@@ -275,7 +278,7 @@ impl Listing {
             return Err(desk.error(&self.address, SourceErrorKind::Omitted, message));
         }
         if found != window.entries || digest(&entries) != window.digest {
-            desk.windows.forget_windows(self.chain, &self.address, window.range).await.map_err(|error| desk.lost(error))?;
+            desk.windows.forget_windows(self.chain, &self.address, window.range).await.map_err(|error| desk.lost(&error))?;
             let message = format_args!("other transactions in {} than {} listed: walking again", window.range, window.label);
             return Err(desk.error(&self.address, SourceErrorKind::Transient, message));
         }
@@ -285,7 +288,7 @@ impl Listing {
 
     /// Windows that touch a range, of memory and of earlier walks, ascending.
     async fn known(&self, desk: &Desk<'_>, range: BlockRange) -> Result<Vec<ListingWindow>, SourceError> {
-        let stored = desk.windows.windows(self.chain, &self.address, range).await.map_err(|error| desk.lost(error))?;
+        let stored = desk.windows.windows(self.chain, &self.address, range).await.map_err(|error| desk.lost(&error))?;
         let mut known: Vec<ListingWindow> = self.kept.windows(range).chain(stored).collect();
         known.sort_by_key(|window| window.range);
         known.dedup();
