@@ -48,13 +48,13 @@ impl FetchContext {
             Request { tries: Tries::new(&self.options), blocks_max: u64::MAX, narrowings: 0, is_reread: false, refused_by: Vec::new() };
         loop {
             let first = self.endpoints.live(Ask::Records).into_iter().find(|endpoint| !request.refused_by.contains(endpoint));
-            let blocks = first.map_or(1, |endpoint| self.blocks_for(endpoint, filter.headers)).min(request.blocks_max);
+            let blocks = first.map_or(1, |endpoint| self.blocks_for(endpoint, planned, filter.headers)).min(request.blocks_max);
             let mut taken = self.room.take(slot, self.bytes_expected(first, planned, wanted.split_at(blocks).0)).await;
             let permit = match self.endpoints.ready(Ask::Records, &request.refused_by).await {
                 Ok(permit) => permit,
                 Err(gave_up) => return Err(Refusal { gave_up, asked }),
             };
-            asked = wanted.split_at(self.blocks_for(permit.endpoint, filter.headers).min(request.blocks_max)).0;
+            asked = wanted.split_at(self.blocks_for(permit.endpoint, planned, filter.headers).min(request.blocks_max)).0;
             let (mut endpoint, mut answer) = self.hedged(permit, asked, streams, filter).await;
             if let Ok(batch) = &answer
                 && let Some(malformed) = batch.malformed.first()
@@ -120,7 +120,7 @@ impl FetchContext {
         let (first, started) = (permit.endpoint, Instant::now());
         let mut one = std::pin::pin!(self.fetch_noted(permit, asked, streams, filter));
         let Some(patience) = self.endpoints.patience(first, Ask::Records) else { return (first, one.await) };
-        let takes = |endpoint: usize| asked.blocks() <= self.blocks_for(endpoint, filter.headers);
+        let takes = |endpoint: usize| asked.blocks() <= self.most_blocks(endpoint, filter.headers);
         let other = async {
             sleep(patience).await;
             self.endpoints.idle_in_time(Ask::Records, &[first], takes).await
@@ -222,7 +222,17 @@ impl FetchContext {
         self.endpoints.live(Ask::Records).iter().all(|live| request.refused_by.contains(live))
     }
 
-    pub(super) fn blocks_for(&self, endpoint: usize, headers: Headers) -> u64 {
+    /// Blocks to ask the endpoint for. A range that was planned before answers turned out much denser is asked as the endpoint's
+    /// answers are now: whole, it would be refused and halved once more for each of its parts.
+    fn blocks_for(&self, endpoint: usize, planned: &Planned, headers: Headers) -> u64 {
+        let size = self.endpoints.with_sizer(endpoint, |sizer| sizer.blocks(&planned.streams));
+        // A little more is one request instead of two.
+        let is_outdated = size + size / 4 < planned.range.blocks();
+        self.most_blocks(endpoint, headers).min(if is_outdated { size } else { u64::MAX })
+    }
+
+    /// Most blocks that the endpoint is known to take.
+    pub(super) fn most_blocks(&self, endpoint: usize, headers: Headers) -> u64 {
         let ceiling = self.endpoints.with_sizer(endpoint, |sizer| sizer.ceiling());
         match headers {
             Headers::Needed => ceiling,

@@ -182,7 +182,7 @@ impl FetchContext {
         let mut pieces = 0;
         while let Some(range) = rest {
             pieces += 1;
-            let asked = range.split_at(self.blocks_for(second, filter.headers)).0;
+            let asked = range.split_at(self.most_blocks(second, filter.headers)).0;
             let theirs = match self.fetch_checked(second, asked, streams, filter).await {
                 Ok(theirs) => theirs,
                 Err(error) => {
