@@ -2,7 +2,10 @@
 
 mod support;
 
-use perpdex_core::{Amount, Basis, Commit, Event, EventBody, MarketListed, OiAnchor, OiBasis, Size, Store};
+use perpdex_core::{
+    Action, Amount, Basis, BlockRange, Commit, Event, EventBody, MarketListed, OiAnchor, OiBasis, RangeSet, Side, Size, Store, Target,
+    VerifyStore,
+};
 use perpdex_store::{SqlStore, Value};
 use support::history::{self, ASTER, GMX, block, commit, stream, targets, wide};
 use support::{Database, assert_same};
@@ -14,6 +17,7 @@ on_both_engines! {
     a_late_price_reaches_the_hours_up_to_the_next,
     a_level_that_failed_begins_at_no_later_statement,
     a_market_without_prices_goes_by_the_median_of_other_venues,
+    lots_begin_where_nothing_was_open,
 }
 
 /// A commit of single events, each with a record of its own.
@@ -219,4 +223,53 @@ async fn a_market_without_prices_goes_by_the_median_of_other_venues(database: Da
     let before = store.dump().await.unwrap();
     store.rebuild().await.unwrap();
     assert_same(&store.dump().await.unwrap(), &before, "made anew");
+}
+
+/// A change of a long whose size before and after is not told.
+fn untold(action: Action, amount: i64) -> EventBody {
+    let mut body = history::open("p", amount);
+    if let EventBody::Fill(fill) = &mut body {
+        (fill.before, fill.after, fill.action) = (None, None, action);
+        fill.side = if action == Action::Increase { Side::Buy } else { Side::Sell };
+    }
+    body
+}
+
+async fn lots_begin_where_nothing_was_open(database: Database) {
+    let one = |height, rec, body| history::event(height, rec, 0, GMX, Some("0xpair"), body);
+    let mut listing = pair();
+    if let EventBody::MarketListed(listed) = &mut listing {
+        listed.collateral_tokens = vec!["0xa".to_owned()];
+    }
+    // The market is not seen from its creation on, and nobody says that an increase opened a position.
+    let late = [one(3, 0, untold(Action::Decrease, 4))];
+    let events = [
+        one(4, 0, listing),
+        one(5, 0, stated("0xa", Some(0), Some(0))),
+        one(20, 0, untold(Action::Increase, 10)),
+        one(30, 0, untold(Action::Decrease, 6)),
+    ];
+    const LOTS: &str = "SELECT closed_q, known_q, CAST(held_q_ms AS TEXT) FROM closed_lots_day ORDER BY day_id";
+    let store = database.open().await;
+    // Where the venue's first block is not known, no market is known to have begun with nothing.
+    let unknown = |target: Target| Target { first_height: None, ..target };
+    store.set_targets(&targets(0).into_iter().map(unknown).collect::<Vec<_>>()).await.unwrap();
+    // The first day ends with height 205.
+    store.commit(told((0, 220), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    let of_the_market = format!("{} {} {}", 6_000_000, 6_000_000, 6_000_000_i64 * 10 * 420_000);
+    assert_eq!(rows(&store, LOTS).await, [of_the_market.clone()], "a level of nothing was stated before all fills");
+    // With a fill before the statement somebody held something, and nobody says since when.
+    let first = RangeSet::from_ranges([BlockRange::new(0, 3).unwrap()]);
+    store.withdraw(history::CHAIN, &first).await.unwrap();
+    store.commit(told((0, 3), &late)).await.unwrap();
+    store.reduce().await.unwrap();
+    assert_eq!(rows(&store, LOTS).await, [format!("{} 0 0", 10_000_000)]);
+    let mended = store.dump().await.unwrap();
+    store.rebuild().await.unwrap();
+    assert_same(&store.dump().await.unwrap(), &mended, "rebuilt");
+    store.withdraw(history::CHAIN, &first).await.unwrap();
+    store.commit(told((0, 3), &[])).await.unwrap();
+    store.reduce().await.unwrap();
+    assert_eq!(rows(&store, LOTS).await, [of_the_market]);
 }

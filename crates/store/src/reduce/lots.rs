@@ -150,9 +150,11 @@ async fn first_day(tx: &mut Tx, market_id: i64) -> Result<Option<i64>> {
     rows.first().map(|row| Ok(row.int(0)?.div_euclid(DAY_HOURS))).transpose()
 }
 
-/// The market's first hour, where its mean level is known: it began with nothing.
+/// The market's first hour, where nothing was open when it began: its mean level is known, or it is stated to end with nothing
+/// and no fill has changed a position by then.
 pub(super) const BEGAN_AT_ZERO: &str = "SELECT k.hour_id FROM markets m JOIN market_hour k ON k.market_id = m.market_id AND k.hour_id = m.first_ms / 3600000 \
-     WHERE m.market_id = $1 AND k.long_tw_q IS NOT NULL AND k.short_tw_q IS NOT NULL";
+     WHERE m.market_id = $1 AND (k.long_tw_q IS NOT NULL AND k.short_tw_q IS NOT NULL OR k.long_q = 0 AND k.short_q = 0 AND NOT EXISTS (SELECT 1 \
+     FROM fills f WHERE f.market_id = $1 AND f.ts_ms < (k.hour_id + 1) * 3600000 AND (f.long_delta_q <> 0 OR f.short_delta_q <> 0)))";
 
 /// The lots that stand at the end of the day before the first one, and whether they go back to the market's beginning.
 async fn open_lots(tx: &mut Tx, market_id: i64, days: &Days, began: Option<i64>) -> Result<(Vec<LotRow>, bool)> {
