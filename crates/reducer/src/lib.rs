@@ -4,6 +4,8 @@
 //! Promises: pure functions of their arguments; integers only, rounding half to even once per event; a row and its
 //! contribution are the same for any order of arrival. Does not: read a database, a clock or a chain.
 
+#![deny(clippy::float_arithmetic, clippy::disallowed_methods)]
+
 mod close;
 mod contribution;
 mod days;

@@ -272,6 +272,7 @@ on_both_engines! {
     markets_apart_are_markets_together,
     the_future_changes_nothing_before,
     a_quiet_book_has_no_cascade_and_no_signal,
+    sums_hold_what_no_double_does,
 }
 
 /// Tables in which every row belongs to one market or one asset.
@@ -384,4 +385,31 @@ async fn a_quiet_book_has_no_cascade_and_no_signal(database: Database) {
         [[48]],
         "the hours were looked at"
     );
+}
+
+/// Volumes of hours and days, of markets and assets, each beside the one that counting trades gives.
+async fn sums_hold_what_no_double_does(database: Database) {
+    let blocks = Book::rich(CHAINS[0], "BTC").blocks(BLOCKS);
+    let store = database.open().await;
+    store.set_targets(&[book::target(CHAINS[0])]).await.unwrap();
+    for range in [(210, BLOCKS - 1), (0, 209)] {
+        store.commit(book::part(CHAINS[0], range, &blocks)).await.unwrap();
+    }
+    store.reduce().await.unwrap();
+    // Thousandths times dollars are thousand micro-dollars each. A trade a block.
+    let [first, other] = [book::FIRST_SIZE, book::RICH_SIZE].map(|size| size * book::RICH_USD * 1_000);
+    let volume = |length_ms: i64, number: i64| -> i64 {
+        let inside = (0..BLOCKS).filter(|height| history::time_ms(*height).div_euclid(length_ms) == number);
+        inside.map(|height| if height == 0 { first } else { other }).sum()
+    };
+    for (table, id, length_ms, condition) in [
+        ("agg_market_hour", "hour_id", 3_600_000, "1 = 1"),
+        ("asset_hour", "hour_id", 3_600_000, "is_closed = 1"),
+        ("market_day", "day_id", DAY_MS, "volume_usd_e6 IS NOT NULL"),
+    ] {
+        let rows = ints(&store, &format!("SELECT {id}, volume_usd_e6 FROM {table} WHERE {condition}")).await;
+        let want: Vec<Vec<i64>> = rows.iter().map(|row| vec![row[0], volume(length_ms, row[0])]).collect();
+        assert_eq!(rows, want, "{table}");
+        assert!(rows.iter().any(|row| row[1] as f64 as i64 != row[1]), "a double would have done in {table}");
+    }
 }

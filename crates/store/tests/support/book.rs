@@ -16,14 +16,19 @@ pub(crate) const BOOK: VenueSlug = VenueSlug::known("hyperliquid");
 const VAULT: &str = "vault";
 const ACCOUNTS: u64 = 6;
 const HOUR_MS: i64 = 3_600_000;
+/// Thousandths of a steady book's first trade.
+pub(crate) const FIRST_SIZE: i64 = 100_000;
+/// Price of a rich book and thousandths of its trades, both odd.
+pub(crate) const RICH_USD: i64 = 20_000_000_001;
+pub(crate) const RICH_SIZE: i64 = 1_001;
 
 /// A book on one chain: what it makes of each block, and where its accounts stand.
 pub(crate) struct Book {
     pub(crate) chain: ChainId,
     market: &'static str,
     numbers: Numbers,
-    /// Without liquidations, at one price and one rate.
-    is_quiet: bool,
+    /// Without liquidations, at one rate, one price and one size of a trade.
+    steady: Option<(i64, i64)>,
     /// Signed sizes in thousandths.
     pub(crate) positions: BTreeMap<String, i64>,
     trades: u64,
@@ -38,11 +43,16 @@ struct Party<'a> {
 
 impl Book {
     pub(crate) fn new(chain: ChainId, market: &'static str, seed: u64) -> Book {
-        Book { chain, market, numbers: Numbers::new(seed), is_quiet: false, positions: BTreeMap::new(), trades: 0 }
+        Book { chain, market, numbers: Numbers::new(seed), steady: None, positions: BTreeMap::new(), trades: 0 }
     }
 
     pub(crate) fn quiet(chain: ChainId, market: &'static str) -> Book {
-        Book { is_quiet: true, ..Book::new(chain, market, 1) }
+        Book { steady: Some((60_000, 1_000)), ..Book::new(chain, market, 1) }
+    }
+
+    /// A quiet one whose trades are of so many micro-dollars that few of them add up to more than a double holds.
+    pub(crate) fn rich(chain: ChainId, market: &'static str) -> Book {
+        Book { steady: Some((RICH_USD, RICH_SIZE)), ..Book::new(chain, market, 1) }
     }
 
     /// Blocks 0 to `count - 1`.
@@ -52,12 +62,15 @@ impl Book {
 
     fn block(&mut self, height: u64) -> Block {
         let mut bodies: Vec<Vec<EventBody>> = Vec::new();
-        let price = if self.is_quiet { 60_000 } else { 60_000 + i64::try_from(self.numbers.below(2_000)).unwrap() };
+        let price = match self.steady {
+            Some((price, _)) => price,
+            None => 60_000 + i64::try_from(self.numbers.below(2_000)).unwrap(),
+        };
         if height == 0 {
             bodies.push(vec![listed(self.market)]);
         }
         bodies.push(vec![EventBody::Price(Price { kind: PriceKind::Mark, price: whole(price) })]);
-        let trades = if self.is_quiet { 1 } else { self.numbers.below(4) };
+        let trades = if self.steady.is_some() { 1 } else { self.numbers.below(4) };
         for _ in 0..trades {
             bodies.extend(self.trade(height, price));
         }
@@ -80,9 +93,9 @@ impl Book {
     /// A trade of one of five kinds: between two accounts, a liquidation on the book, a takeover by the vault, an account
     /// auto-deleveraged against the vault, or none where nobody has what it takes.
     fn trade(&mut self, height: u64, price: i64) -> Option<Vec<EventBody>> {
-        if self.is_quiet {
+        if let Some((_, size)) = self.steady {
             let (taker, maker) = if height.is_multiple_of(2) { ("a0", "a1") } else { ("a1", "a0") };
-            let size = if height == 0 { 100_000 } else { 1_000 };
+            let size = if height == 0 { FIRST_SIZE } else { size };
             return Some(self.legs(party(taker, true), party(maker, false), size, price));
         }
         let (a, b) = (self.account(), self.account());
@@ -176,7 +189,7 @@ impl Book {
     /// The rate of the hour that has just ended and what each account pays or gets for it: size x price x rate, rounded for
     /// each account to the nearest micro-dollar.
     fn funding(&mut self, end_ms: i64, price: i64) -> Vec<EventBody> {
-        let rate_e8 = if self.is_quiet { 1_250 } else { i64::try_from(self.numbers.below(8_001)).unwrap() - 4_000 };
+        let rate_e8 = if self.steady.is_some() { 1_250 } else { i64::try_from(self.numbers.below(8_001)).unwrap() - 4_000 };
         let period = Period::Exact { start_ms: end_ms - HOUR_MS, end_ms };
         let cost = Decimal::new(wide(rate_e8), 8);
         let mut out = vec![EventBody::FundingRate(FundingRate {

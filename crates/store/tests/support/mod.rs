@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod book;
+pub(crate) mod cascade;
 pub(crate) mod history;
+pub(crate) mod pool;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
