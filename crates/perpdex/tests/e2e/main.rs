@@ -12,6 +12,7 @@ mod hyperliquid_api;
 mod hyperliquid_bucket;
 mod hyperliquid_day;
 mod hyperliquid_files;
+mod hyperliquid_holding;
 mod hyperliquid_samples;
 mod master;
 mod proof;
