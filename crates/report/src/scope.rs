@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use perpdex_core::{AmountError, Decimal};
 
-use crate::figure::{Sum, scaled, usd};
+use crate::figure::{Sum, grouped, scaled, usd};
 use crate::input::{Hour, Input, Market};
 
 /// An hour whose records are all indexed.
@@ -99,10 +99,14 @@ impl<'a> Scope<'a> {
             faults.expected += 1;
             match level(market, hour_id) {
                 Ok(one) => total = total.add(&one)?,
-                Err(fault) => faults.count(fault),
+                Err(fault) => faults.count(fault, market),
             }
         }
-        Ok(faults.conclude(total))
+        // Else one market without a price would leave nothing to see of its venue.
+        Ok(faults.conclude(total).map_err(|why| match faults.known() {
+            0 => why,
+            _ => format!("{why}; the others come to {} USD", grouped(&total, 0)),
+        }))
     }
 
     /// Change of one-sided open interest at mark from the end of one hour to the end of another, and its part that comes
@@ -120,8 +124,8 @@ impl<'a> Scope<'a> {
                     whole = whole.add(&change)?;
                     quantity = quantity.add(&quantity_part(market, before, after, change)?)?;
                 }
-                (_, Err(fault)) => faults.count(fault),
-                (Err(_), _) => faults.count("no level at the window's start"),
+                (_, Err(fault)) => faults.count(fault, market),
+                (Err(_), _) => faults.count("without a level at the window's start", market),
             }
         }
         let of = |sum: Decimal| faults.conclude(sum);
@@ -167,19 +171,28 @@ pub(crate) struct Change {
     pub(crate) price: Sum,
 }
 
-/// Why markets have no level, counted.
+/// Markets that a reason names before it counts the rest.
+const NAMED_MAX: usize = 3;
+
+/// Why markets have no level, and which.
 #[derive(Default)]
 struct Faults {
     expected: u64,
-    kinds: Vec<(&'static str, u64)>,
+    kinds: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Faults {
-    fn count(&mut self, fault: &'static str) {
+    fn count(&mut self, fault: &'static str, market: &Market) {
+        let name = format!("{} {}", market.venue, market.symbol);
         match self.kinds.iter_mut().find(|(kind, _)| *kind == fault) {
-            Some((_, count)) => *count += 1,
-            None => self.kinds.push((fault, 1)),
+            Some((_, names)) => names.push(name),
+            None => self.kinds.push((fault, vec![name])),
         }
+    }
+
+    /// Markets without a fault.
+    fn known(&self) -> u64 {
+        self.expected - self.kinds.iter().map(|(_, names)| names.len() as u64).sum::<u64>()
     }
 
     fn conclude(&self, total: Decimal) -> Sum {
@@ -187,8 +200,16 @@ impl Faults {
             (0, _) => Err("no market existed yet".to_owned()),
             (_, true) => Ok(total),
             _ => {
-                let of = |(kind, count): &(&str, u64)| format!("{count} of {} markets {kind}", self.expected);
-                Err(format!("not covered: {}", self.kinds.iter().map(of).collect::<Vec<_>>().join(", ")))
+                let of = |(kind, names): &(&str, Vec<String>)| {
+                    let named = names.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+                    let more = names
+                        .len()
+                        .checked_sub(NAMED_MAX)
+                        .filter(|more| *more > 0)
+                        .map_or(String::new(), |more| format!(" and {more} more"));
+                    format!("{} of {} markets {kind}: {named}{more}", names.len(), self.expected)
+                };
+                Err(format!("not covered: {}", self.kinds.iter().map(of).collect::<Vec<_>>().join("; ")))
             }
         }
     }

@@ -31,6 +31,7 @@ fn signals(input: &Input) -> Table {
             words(time(signal.last_hour_id * HOUR_MS)),
             stored(signal.value_e6, 6, "has no single value"),
             stored(signal.threshold_e6, 6, "has no single threshold"),
+            words(measured_in(&signal.name)),
         ]
     };
     Table {
@@ -44,9 +45,22 @@ fn signals(input: &Input) -> Table {
             text("last_hour", "last hour"),
             number("value", "value then", 4),
             number("threshold", "threshold", 4),
+            text("measured_in", "measured in"),
         ],
         rows: input.signals.iter().map(row).collect(),
         if_empty: "none was raised, in what is indexed",
+    }
+}
+
+/// What the value and the threshold of a signal are.
+fn measured_in(name: &str) -> &'static str {
+    match name {
+        "oi_up_funding_high" | "oi_falling" => "change of OI in quantity, fraction",
+        "price_up_oi_down" => "change of price, fraction",
+        "liq_spike" => "USD liquidated in the hour",
+        "funding_flip" => "rate per hour x 10^6",
+        "call_heavy_negative_funding" => "calls' share of options, fraction",
+        _ => "",
     }
 }
 
