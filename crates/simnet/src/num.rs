@@ -29,6 +29,26 @@ pub(crate) fn half_even_wide(n: U256, d: U256) -> U256 {
     quotient + U256::from(u8::from(up))
 }
 
+/// `a * b / d` through 256 bits, cut as a contract's division cuts; unsigned.
+pub(crate) fn mul_div(a: i128, b: i128, d: i128) -> i128 {
+    narrow(wide(a) * wide(b) / wide(d))
+}
+
+/// The same, rounded half to even.
+pub(crate) fn mul_div_even(a: i128, b: i128, d: i128) -> i128 {
+    narrow(half_even_wide(wide(a) * wide(b), wide(d)))
+}
+
+/// Micro-dollars of a quantity at a price, which have so many decimals together; unsigned.
+pub(crate) fn worth_e6(qty: i128, price: i128, decimals: u32) -> i64 {
+    small(narrow(half_even_wide(wide(qty) * wide(price), U256::from(10).pow(U256::from(decimals - 6)))))
+}
+
+fn narrow(value: U256) -> i128 {
+    let value = u128::try_from(value).ok().and_then(|value| i128::try_from(value).ok());
+    value.expect("figures of the world fit in 128 bits")
+}
+
 /// Exact integer text `value / 10^scale` as the Hyperliquid node prints it: at least one digit behind the point, no more
 /// zeros than that.
 pub(crate) fn decimal(value: i128, scale: u32) -> String {

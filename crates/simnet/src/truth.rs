@@ -67,7 +67,7 @@ pub struct TruthHour {
     pub long_q: i64,
     /// Short open interest at the hour's end, likewise.
     pub short_q: i64,
-    /// Whether no source tells the two levels afterwards.
+    /// Whether no source tells the two levels afterwards: they may be missing then, but not wrong.
     pub is_level_lost: bool,
     /// Funding that positions received, micro-dollars.
     pub funding_received_usd_e6: i64,

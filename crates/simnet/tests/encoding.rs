@@ -9,11 +9,16 @@ use alloy_primitives::{B256, U256, keccak256};
 use perpdex_simnet::chain::{EvmChain, EvmLog};
 use perpdex_simnet::world::{World, WorldOptions};
 
-const ABIS: [&str; 6] = [
+const ABIS: &[&str] = &[
     include_str!("../../../abi/gmx_v2/event_emitter.json"),
     include_str!("../../../abi/aster_1001x/diamond.json"),
     include_str!("../../../abi/aster_vault/vault.json"),
     include_str!("../../../abi/aster_vault/token.json"),
+    include_str!("../../../abi/gmx_v1/vault.json"),
+    include_str!("../../../abi/gtrade/diamond_v10.json"),
+    include_str!("../../../abi/gtrade/diamond_v9.json"),
+    include_str!("../../../abi/ostium/contracts.json"),
+    include_str!("../../../abi/mux_v1/liquidity_pool.json"),
     include_str!("../../../abi/kiloex/perp_trade.json"),
     include_str!("../../../abi/dydx_v1/perpetual.json"),
 ];
@@ -21,7 +26,7 @@ const ABIS: [&str; 6] = [
 static WORLD: LazyLock<World> =
     LazyLock::new(|| World::build(&WorldOptions { hours: 1, events: 12_000, is_wide: true, ..WorldOptions::default() }));
 
-/// Names and layouts by selector. No selector of one ABI is one of another's.
+/// Names and layouts by selector. One that is in two ABIs has the same layout in both.
 static LAYOUTS: LazyLock<BTreeMap<B256, (String, DynSolEvent)>> = LazyLock::new(|| {
     let abis = ABIS.iter().map(|text| serde_json::from_str::<JsonAbi>(text).unwrap()).collect::<Vec<_>>();
     let events = abis.iter().flat_map(JsonAbi::events);
@@ -56,6 +61,20 @@ fn every_log_is_what_the_dynamic_encoder_makes_of_its_values() {
         "CloseTradeSuccessful",
         "ExecuteCloseSuccessful",
         "CloseTradeReceived",
+        "CollectMarginFees",
+        "LiquidatePosition",
+        "MarketExecuted",
+        "LimitExecuted",
+        "PositionSizeIncreaseExecuted",
+        "PositionSizeDecreaseExecuted",
+        "BorrowingPairOiUpdated",
+        "BorrowingPairOiBeforeV10Updated",
+        "MarketCloseExecuted",
+        "MarketCloseExecutedV2",
+        "LimitCloseExecuted",
+        "VaultLiqFeeCharged",
+        "OpenPosition",
+        "Liquidate",
         "Deposit",
         "Withdraw",
         "Transfer",

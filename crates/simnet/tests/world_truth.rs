@@ -24,6 +24,16 @@ const VENUES: [(&str, &str); 15] = [
     ("solana", "velocity"),
 ];
 
+/// What a wide world has besides: venues that liquidate, with whether they charge borrow fees and pay funding.
+const WIDE: [(&str, &str, bool, bool); 6] = [
+    ("arbitrum", "gmx_v1", true, false),
+    ("arbitrum", "gtrade", true, true),
+    ("arbitrum", "ostium", true, true),
+    ("bnb", "kiloex", true, false),
+    ("bnb", "mux_v1", true, false),
+    ("ethereum", "dydx_v1", false, true),
+];
+
 /// One world for all tests that only look at one.
 static WORLD: LazyLock<World> = LazyLock::new(|| World::build(&usual()));
 
@@ -86,6 +96,29 @@ fn all_that_can_happen_happens() {
     assert!(world.truth.hours.iter().any(|hour| hour.cost_long_1h_e12.is_some()));
     let assets: BTreeSet<_> = world.truth.hours.iter().map(|hour| hour.asset).collect();
     assert!(["BTC", "ETH", "SOL"].iter().all(|asset| assets.contains(asset)), "{assets:?}");
+}
+
+#[test]
+fn in_a_wide_world_every_venue_trades() {
+    let world = World::build(&WorldOptions { is_wide: true, ..usual() });
+    let venues: BTreeSet<_> = world.truth.tables.values().flat_map(BTreeMap::keys).copied().collect();
+    assert!(VENUES.iter().all(|venue| venues.contains(venue)), "{venues:?}");
+    for (chain, venue, borrows, funds) in WIDE {
+        assert!(venues.contains(&(chain, venue)), "{venue} is not there");
+        let sum = |figure: fn(&TruthHour) -> i64| rows(&world, venue).map(figure).sum::<i64>();
+        for (name, found) in [
+            ("buys", sum(|hour| hour.taker_buy_usd_e6) > 0),
+            ("sells", sum(|hour| hour.taker_sell_usd_e6) > 0),
+            ("long liquidations", sum(|hour| hour.liq_long_usd_e6) > 0),
+            ("short liquidations", sum(|hour| hour.liq_short_usd_e6) > 0),
+            ("fees", sum(|hour| hour.fees_usd_e6) > 0),
+            ("borrow fees", sum(|hour| hour.borrow_charged_usd_e6) > 0 || !borrows),
+            ("funding received", sum(|hour| hour.funding_received_usd_e6) > 0 || !funds),
+            ("funding paid", sum(|hour| hour.funding_charged_usd_e6) > 0 || !funds),
+        ] {
+            assert!(found, "{venue}: no {name}");
+        }
+    }
 }
 
 #[test]

@@ -57,6 +57,8 @@ const TRADED: &[Row] = &[
     // 0.5 and 0.2 opened, a third and the rest closed; level, state and fees stand beside each.
     ("arbitrum/gtrade/position_over_its_life", 4, "1.4", 0, 0),
     ("arbitrum/gtrade/two_closes_one_transaction", 2, "0.75", 0, 0),
+    // A long of before v10 closed and one of v10 opened, each of 2.
+    ("arbitrum/gtrade/two_generations_one_transaction", 2, "4", 0, 0),
     // A position of 2 closed, one of 0.8 liquidated.
     ("arbitrum/gtrade/before_v10_closed_and_profitable_liquidation", 2, "2.8", 1, 0),
     ("arbitrum/gtrade/v9_stop_order_and_liquidation", 2, "10", 1, 0),

@@ -5,6 +5,8 @@ use alloy_json_abi::JsonAbi;
 use alloy_primitives::ruint::UintTryFrom;
 use alloy_primitives::{Address, B256, Bytes, I256, U256, keccak256};
 
+use crate::num::{wide, wide_signed};
+
 /// A log before it has a place in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emitted {
@@ -108,6 +110,21 @@ where
 /// A signed integer of any width.
 pub fn int(number: I256) -> DynSolValue {
     DynSolValue::Int(number, 256)
+}
+
+/// An unsigned integer, not below zero.
+pub fn unsigned(number: i128) -> DynSolValue {
+    uint(wide(number))
+}
+
+/// A signed integer.
+pub fn signed(number: i128) -> DynSolValue {
+    int(wide_signed(number))
+}
+
+/// A struct.
+pub fn tuple(fields: Vec<DynSolValue>) -> DynSolValue {
+    DynSolValue::Tuple(fields)
 }
 
 /// An address.

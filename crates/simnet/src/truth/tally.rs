@@ -116,6 +116,13 @@ impl Tally {
         market
     }
 
+    /// A market of which nothing tells what was open when the world began: its levels cannot be known.
+    pub(crate) fn market_without_levels(&mut self, spec: MarketSpec) -> MarketId {
+        let market = self.market(spec);
+        self.markets[market.0].sums.iter_mut().for_each(|hour| hour.is_level_lost = true);
+        market
+    }
+
     /// The level after a moment, as many longs as shorts, in the venue's integers.
     pub(crate) fn level(&mut self, market: MarketId, ts_ms: i64, qty: i128) {
         let index = self.hour_index(ts_ms);

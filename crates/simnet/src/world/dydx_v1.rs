@@ -62,7 +62,7 @@ pub(super) fn play(scene: &Scene<'_>, logs: u64, chain: &mut EvmBuilder, tally: 
     let contract = |address| Contract::new(address, include_str!("../../../../abi/dydx_v1/perpetual.json"));
     let key = format!("{PERPETUAL:#x}");
     // Its history began long before the world.
-    let id = tally.market_without_past_levels(scene.market(("ethereum", "dydx_v1"), key, "BTC", POSITION_DECIMALS));
+    let id = tally.market_without_levels(scene.market(("ethereum", "dydx_v1"), key, "BTC", POSITION_DECIMALS));
     let mut venue = Venue {
         scene,
         rng: scene.rng(80),

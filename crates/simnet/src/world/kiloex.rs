@@ -54,7 +54,7 @@ pub(super) fn play(scene: &Scene<'_>, logs: u64, chain: &mut EvmBuilder, tally: 
     let market = |(product, _): &(u64, &str)| {
         // Nobody tells what a product is: its key is its asset.
         let key = format!("kiloex:{product}");
-        tally.market_without_past_levels(scene.market(("bnb", "kiloex"), key, "unmapped", UNIT_DECIMALS))
+        tally.market_without_levels(scene.market(("bnb", "kiloex"), key, "unmapped", UNIT_DECIMALS))
     };
     let markets = PRODUCTS.iter().map(market).collect();
     let mut venue = Venue { scene, rng: scene.rng(70), contract, markets, positions: BTreeMap::new(), steps: 0 };

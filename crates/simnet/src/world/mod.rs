@@ -10,8 +10,12 @@ mod aster_pro;
 mod dydx_v1;
 mod evm;
 mod gmx;
+mod gmx_v1;
+mod gtrade;
 mod hyperliquid;
 mod kiloex;
+mod mux_v1;
+mod ostium;
 mod phoenix;
 mod pool;
 mod prices;
@@ -44,8 +48,8 @@ pub struct WorldOptions {
     pub qty_scales: BTreeMap<String, u8>,
     /// Leaves the cascade out: no fall, and nobody is liquidated for it.
     pub is_quiet: bool,
-    /// Lets more happen than the demo shows: KiloEx trades on BNB Chain and dYdX v1 on Ethereum, GMX v2 lists a market that no table
-    /// names, and tokens come and go at Aster's vaults beside deposits and withdrawals.
+    /// Lets every venue of the EVM chains trade, as the demo shows it, and more happen: GMX v2 lists a market that no table names, and
+    /// tokens come and go at Aster's vaults beside deposits and withdrawals. Without it those chains have GMX v2 and Aster alone.
     pub is_wide: bool,
     /// Who has how much of the events.
     pub shares: Shares,
@@ -128,11 +132,11 @@ pub struct Fork {
 /// Five chains and the truth about them.
 #[derive(Clone, Debug)]
 pub struct World {
-    /// Arbitrum One: GMX v2, Aster 1001x, Aster vault.
+    /// Arbitrum One: GMX v2, Aster 1001x, Aster vault; in a wide world GMX v1, gTrade and Ostium, too.
     pub arbitrum: EvmChain,
-    /// BNB Chain: Aster 1001x, Aster vault.
+    /// BNB Chain: Aster 1001x, Aster vault; in a wide world KiloEx and MUX v1, too.
     pub bnb: EvmChain,
-    /// Ethereum: Aster vault.
+    /// Ethereum: Aster vault; in a wide world dYdX v1, too.
     pub ethereum: EvmChain,
     /// Solana: Phoenix Eternal, Jupiter Perps, Drift v2, Velocity, GMTrade, Flash Trade, Adrena, Aster treasury.
     pub solana: SolanaChain,
@@ -185,11 +189,17 @@ impl World {
         gmx::play(&scene, events(shares.gmx), &mut arbitrum, &mut tally);
         aster::play(&scene, &aster::ARBITRUM, events(shares.aster_arbitrum), &mut arbitrum, &mut tally);
         vault::play(&scene, &vault::ARBITRUM, events(shares.vault_arbitrum), &mut arbitrum, &mut tally);
+        if options.is_wide {
+            gmx_v1::play(&scene, events(shares.aster_arbitrum), &mut arbitrum, &mut tally);
+            gtrade::play(&scene, events(shares.aster_bnb), &mut arbitrum, &mut tally);
+            ostium::play(&scene, events(shares.aster_arbitrum), &mut arbitrum, &mut tally);
+        }
         let mut bnb = EvmBuilder::new(options, BNB);
         aster::play(&scene, &aster::BNB, events(shares.aster_bnb), &mut bnb, &mut tally);
         vault::play(&scene, &vault::BNB, events(shares.vault_bnb), &mut bnb, &mut tally);
         if options.is_wide {
             kiloex::play(&scene, events(shares.aster_bnb), &mut bnb, &mut tally);
+            mux_v1::play(&scene, events(shares.aster_arbitrum), &mut bnb, &mut tally);
         }
         let mut ethereum = EvmBuilder::new(options, ETHEREUM);
         vault::play(&scene, &vault::ETHEREUM, events(shares.vault_ethereum), &mut ethereum, &mut tally);

@@ -44,7 +44,7 @@ fn pair_price(pair: Pair, logs: &[Option<Log>]) -> Option<Decimal> {
 /// What a position paid or was paid; zeros are left out.
 pub(super) fn payments(held: &Held, logs: &[Option<Log>]) -> Result<Vec<FundingPayment>, DecodeError> {
     let collateral = Collateral::of(held.collateral)?;
-    let side = trade::trade_of(held.id, logs).map(|(_, side, _)| side);
+    let side = trade::trade_of(held.id, logs).map(|of| of.side);
     let price = trade::collateral_price(held.collateral, logs);
     let due = [(FundingKind::Funding, held.funding), (FundingKind::Borrow, held.borrowing)];
     let payment = |(kind, paid): (FundingKind, I256)| {
@@ -64,14 +64,12 @@ pub(super) fn payments(held: &Held, logs: &[Option<Log>]) -> Result<Vec<FundingP
 }
 
 /// The level that an event states. Tokens are units of the asset only where the collateral is a dollar; of other levels the
-/// dollars are told, at the collateral's price in the transaction, and nothing where both sides are empty but the zeros.
+/// dollars are told, at the collateral's price in the transaction. That such a side is empty is no quantity, either: the next
+/// change of it states none, and the zero would stand as if nothing had been opened since.
 pub(super) fn anchor(level: &Level, logs: &[Option<Log>]) -> Result<OiAnchor, DecodeError> {
     let collateral = Collateral::of(level.pair.collateral)?;
     let price = if collateral.is_dollar { Some(Decimal::from(1)) } else { trade::collateral_price(level.pair.collateral, logs) };
-    let quantity = |side: usize| {
-        let tokens = level.tokens.as_ref().filter(|_| collateral.is_dollar).map(|tokens| amount(tokens[side]));
-        tokens.or_else(|| level.size[side].is_zero().then(|| amount(Decimal::ZERO)))
-    };
+    let quantity = |side: usize| level.tokens.as_ref().filter(|_| collateral.is_dollar).map(|tokens| amount(tokens[side]));
     let entry = |side: usize| -> Result<Option<Amount>, DecodeError> {
         Ok(price.map(|price| level.size[side].mul(&price)).transpose()?.map(amount))
     };

@@ -102,7 +102,7 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, logs: &[Option<Log>], at:
     let Some(log) = &logs[at] else { return Ok(()) };
     match log {
         Log::Executed(trade) => {
-            let market = market(trade.pair, generation(trade.pair, trade.side, trade.generation, logs));
+            let market = market(trade.pair, generation(trade.pair, trade.side, trade.generation, &logs[..at]));
             let fill = trade::executed(trade, record, &logs[..at])?;
             emitter.event(record, Some(market.clone()), EventBody::Fill(Box::new(fill)));
             if let Some(price) = trade::oracle(trade.oracle_price) {
@@ -110,8 +110,8 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, logs: &[Option<Log>], at:
             }
         }
         Log::Resized(trade) => {
-            let market = market(trade.pair, generation(trade.pair, trade.side, trade.generation, logs));
-            let fill = trade::resized(trade, record, logs)?;
+            let market = market(trade.pair, generation(trade.pair, trade.side, trade.generation, &logs[..at]));
+            let fill = trade::resized(trade, record, &logs[..at])?;
             emitter.event(record, Some(market.clone()), EventBody::Fill(Box::new(fill)));
             if let Some(price) = trade::oracle(trade.oracle_price) {
                 emitter.event(record, Some(market), EventBody::Price(price));
@@ -147,7 +147,7 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, logs: &[Option<Log>], at:
 
 fn settled(emitter: &mut Emitter<'_>, record: &RawRecord, held: &Held, logs: &[Option<Log>]) -> Result<(), DecodeError> {
     let of = trade::trade_of(held.id, logs);
-    let market = of.map(|(pair, side, told)| market(pair, generation(pair, side, told, logs)));
+    let market = of.map(|of| market(of.pair, generation(of.pair, of.side, of.generation, &logs[..of.at])));
     for payment in holding::payments(held, logs)? {
         emitter.event(record, market.clone(), EventBody::FundingPayment(payment));
     }
@@ -169,15 +169,14 @@ fn market(pair: Pair, generation: Generation) -> String {
     }
 }
 
-/// Which positions a trade is of: under v10, the level that it changes tells.
-fn generation(pair: Pair, side: PositionSide, told: Generation, logs: &[Option<Log>]) -> Generation {
-    let changes = |generation: Generation| {
-        logs.iter().flatten().any(|log| match log {
-            Log::Level(level) => (level.generation, level.pair, level.side) == (generation, pair, side),
-            _ => false,
-        })
-    };
-    if told == Generation::V10 && changes(Generation::V9) && !changes(Generation::V10) { Generation::V9 } else { told }
+/// Which positions a trade is of: under v10, the level that it changes tells, which stands before it. One transaction may hold trades of
+/// both.
+fn generation(pair: Pair, side: PositionSide, told: Generation, before: &[Option<Log>]) -> Generation {
+    let level = before.iter().rev().flatten().find_map(|log| match log {
+        Log::Level(level) if (level.pair, level.side) == (pair, side) => Some(level.generation),
+        _ => None,
+    });
+    level.filter(|_| told == Generation::V10).unwrap_or(told)
 }
 
 #[cfg(test)]

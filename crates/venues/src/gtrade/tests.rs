@@ -30,6 +30,8 @@ fn a_trade_under_v10_is_of_the_level_that_it_changes() {
     let both = [level(Generation::V9, PAIR, long), level(Generation::V10, PAIR, long)];
     assert_eq!(generation(PAIR, long, Generation::V10, &both), Generation::V10);
     assert_eq!(generation(PAIR, long, Generation::V9, &both), Generation::V9);
+    let swapped = [level(Generation::V10, PAIR, long), level(Generation::V9, PAIR, long)];
+    assert_eq!(generation(PAIR, long, Generation::V10, &swapped), Generation::V9, "the nearest before it");
     assert_eq!(market(PAIR, Generation::V10), "1/3");
     assert_eq!(market(PAIR, Generation::V9), "1/3/v9");
 }
@@ -47,11 +49,11 @@ fn an_accumulator_needs_the_price_of_its_pair() {
 }
 
 #[test]
-fn an_empty_level_is_nothing_in_any_collateral() {
+fn a_level_without_tokens_states_no_quantity_even_where_it_is_empty() {
     for collateral in COLLATERALS.iter().map(|collateral| collateral.index) {
         let Some(Log::Level(empty)) = level(Generation::V9, Pair { index: 0, collateral }, PositionSide::Long) else { unreachable!() };
         let anchor = holding::anchor(&empty, &[]).unwrap();
-        assert!(anchor.long.unwrap().native.is_zero() && anchor.short.unwrap().native.is_zero());
+        assert_eq!((anchor.long, anchor.short), (None, None), "in collateral {collateral}");
     }
 }
 

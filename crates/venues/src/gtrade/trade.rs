@@ -59,9 +59,9 @@ pub(super) fn executed(trade: &Executed, record: &RawRecord, before: &[Option<Lo
 }
 
 /// The fill of a trade made larger or smaller.
-pub(super) fn resized(trade: &Resized, record: &RawRecord, logs: &[Option<Log>]) -> Result<Fill, DecodeError> {
+pub(super) fn resized(trade: &Resized, record: &RawRecord, before: &[Option<Log>]) -> Result<Fill, DecodeError> {
     let collateral = Collateral::of(trade.pair.collateral)?;
-    let left = positions(logs).find(|update| update.id == trade.id);
+    let left = left(trade.id, before);
     let (delta, after) = if trade.is_increase { grown(trade, left)? } else { shrunk(trade, left)? };
     let before = if trade.is_increase { after.add(&delta.neg())? } else { after.add(&delta)? };
     if before.is_negative() || trade.size_after.is_negative() {
@@ -181,11 +181,24 @@ pub(super) fn oracle(price: Option<Decimal>) -> Option<Price> {
     price.filter(|price| !price.is_zero()).map(|price| Price { kind: PriceKind::Oracle, price: amount(price) })
 }
 
-/// The trade of this transaction on a position: its pair, its side and its generation.
-pub(super) fn trade_of(id: TradeId, logs: &[Option<Log>]) -> Option<(Pair, PositionSide, Generation)> {
-    logs.iter().flatten().find_map(|log| match log {
-        Log::Executed(trade) if trade.id == id => Some((trade.pair, trade.side, trade.generation)),
-        Log::Resized(trade) if trade.id == id => Some((trade.pair, trade.side, trade.generation)),
+/// What a settlement has to know of the trade that it is of.
+pub(super) struct Settled {
+    /// Its place in the transaction.
+    pub(super) at: usize,
+    pub(super) pair: Pair,
+    pub(super) side: PositionSide,
+    pub(super) generation: Generation,
+}
+
+/// The trade of this transaction on a position.
+pub(super) fn trade_of(id: TradeId, logs: &[Option<Log>]) -> Option<Settled> {
+    logs.iter().enumerate().find_map(|(at, log)| match log {
+        Some(Log::Executed(trade)) if trade.id == id => {
+            Some(Settled { at, pair: trade.pair, side: trade.side, generation: trade.generation })
+        }
+        Some(Log::Resized(trade)) if trade.id == id => {
+            Some(Settled { at, pair: trade.pair, side: trade.side, generation: trade.generation })
+        }
         _ => None,
     })
 }
@@ -208,9 +221,10 @@ pub(super) fn collateral_price(index: u8, logs: &[Option<Log>]) -> Option<Decima
     })
 }
 
-fn positions(logs: &[Option<Log>]) -> impl Iterator<Item = &PositionUpdated> {
-    logs.iter().flatten().filter_map(|log| match log {
-        Log::Position(update) => Some(update),
+/// What a change left of a trade stands before it.
+fn left(id: TradeId, before: &[Option<Log>]) -> Option<&PositionUpdated> {
+    before.iter().rev().flatten().find_map(|log| match log {
+        Log::Position(update) if update.id == id => Some(update),
         _ => None,
     })
 }

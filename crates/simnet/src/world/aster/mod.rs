@@ -7,11 +7,11 @@ use alloy_dyn_abi::DynSolValue;
 use alloy_primitives::{Address, B256};
 
 pub(super) use self::deployment::{ARBITRUM, BNB, Deployment};
-use self::pair::{Pair, signed, unsigned};
+use self::pair::Pair;
 use super::evm::EvmBuilder;
 use super::prices::PRICE_SCALE;
 use super::scene::{CASCADE_ASSET, Cue, Scene, named_address, named_key};
-use crate::encode::abi::{self, Contract, Emitted};
+use crate::encode::abi::{self, Contract, Emitted, signed, unsigned};
 use crate::num::{half_even, pow10, small};
 use crate::rng::Rng;
 use crate::truth::{Held, Tally, Trade};

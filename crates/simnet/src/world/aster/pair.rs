@@ -1,10 +1,9 @@
 //! One pair of the Aster 1001x diamond: its open quantities and its funding accumulator.
 
 use alloy_dyn_abi::DynSolValue;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 
-use crate::encode::abi::{self, Contract, Emitted};
-use crate::num::wide_signed;
+use crate::encode::abi::{self, Contract, Emitted, signed, unsigned};
 use crate::truth::MarketId;
 
 /// Funding per block as a fraction times 10^18: share of the imbalance, lower and upper bound.
@@ -81,14 +80,4 @@ impl Pair {
         let size = (skew.abs() * FUNDING_P / larger).clamp(FUNDING_MIN, FUNDING_MAX);
         size * skew.signum()
     }
-}
-
-/// An unsigned value of the ABI.
-pub(super) fn unsigned(number: i128) -> DynSolValue {
-    abi::uint(U256::from(u128::try_from(number).expect("the number is not negative")))
-}
-
-/// A signed value of the ABI.
-pub(super) fn signed(number: i128) -> DynSolValue {
-    abi::int(wide_signed(number))
 }
