@@ -11,6 +11,7 @@ use perpdex_core::{
     Batch, BlockRange, ChainId, Commit, Event, Filter, Headers, Hole, HoleReason, RangeSet, RawRecord, SourceError, SourceErrorKind, Venue,
 };
 
+use crate::check::contradicts;
 use crate::decode::Times;
 use crate::endpoints::{Ask, Endpoints, GaveUp};
 use crate::error::{ChainError, ChainStop};
@@ -43,16 +44,48 @@ pub(crate) enum Fetched {
     Nothing { range: BlockRange, streams: Arc<[usize]>, holes: Vec<Hole>, gave_up: bool },
 }
 
-/// A decoded range.
+/// A decoded range, or several that follow one another.
 pub(crate) struct Piece {
     pub(crate) commit: Commit,
+    /// Ranges it was fetched in.
+    pub(crate) ranges: u64,
     pub(crate) streams: Arc<[usize]>,
     /// Position of the endpoint that gave it.
     pub(crate) endpoint: usize,
     /// What it showed of each of the streams; empty where the source's answers are not probed.
     pub(crate) seen: Vec<Seen>,
     /// Its room in memory, given back with the piece.
-    _taken: Taken,
+    taken: Taken,
+}
+
+impl Piece {
+    /// Whether one commit of both proves what two would: the same streams by the same endpoint with the same evidence, whole,
+    /// the other right behind this one and its blocks upon these, and no more than so many bytes.
+    pub(crate) fn goes_on_with(&self, next: &Piece, bytes_max: usize) -> bool {
+        let is_whole = |commit: &Commit| commit.holes.is_empty() && commit.malformed.is_empty();
+        let (one, two) = (&self.commit, &next.commit);
+        let seam = one.blocks.last().zip(two.blocks.first());
+        self.streams == next.streams
+            && (self.endpoint, one.evidence) == (next.endpoint, two.evidence)
+            && one.range.to().checked_add(1) == Some(two.range.from())
+            && is_whole(one)
+            && is_whole(two)
+            && seam.is_none_or(|(below, above)| contradicts(below, above).is_none())
+            && self.taken.bytes().saturating_add(next.taken.bytes()) < bytes_max
+    }
+
+    /// Takes in the piece that goes on from this one.
+    pub(crate) fn join(&mut self, next: Piece) {
+        let (one, two) = (&mut self.commit, next.commit);
+        one.range = BlockRange::new(one.range.from(), two.range.to()).expect("what follows ends higher");
+        one.to_ms = two.to_ms;
+        one.blocks.extend(two.blocks);
+        one.records.extend(two.records);
+        one.events.extend(two.events);
+        one.failures.extend(two.failures);
+        self.ranges += next.ranges;
+        self.taken.join(next.taken);
+    }
 }
 
 impl Fetched {
@@ -166,7 +199,7 @@ impl FetchContext {
         match decoded(self.chain, streams, self.venues, batch, times, &self.endpoints).await {
             Ok(commit) => {
                 taken.settle(decoded_bytes(&commit));
-                Ok(Fetched::Piece(Box::new(Piece { commit, streams: planned.streams.clone(), endpoint, seen, _taken: taken })))
+                Ok(Fetched::Piece(Box::new(Piece { commit, ranges: 1, streams: planned.streams.clone(), endpoint, seen, taken })))
             }
             Err(error) => Err(ChainStop::Failed(error)),
         }

@@ -36,6 +36,8 @@ struct GivenUp {
 /// What one commit brought.
 pub(crate) struct Brought {
     pub(crate) range: BlockRange,
+    /// Ranges it was fetched in.
+    pub(crate) ranges: u64,
     pub(crate) committed: Committed,
     /// Records of kinds that no layout lists.
     pub(crate) unknown: u64,
@@ -58,9 +60,9 @@ impl Ledger {
 
     /// A range was committed.
     pub(crate) fn brought(&mut self, brought: &Brought) {
-        let Brought { range, committed, unknown, malformed } = brought;
+        let Brought { range, ranges, committed, unknown, malformed } = brought;
         let report = &mut self.report;
-        report.ranges += 1;
+        report.ranges += ranges;
         report.blocks += range.blocks();
         report.height = report.height.max(Some(range.to()));
         report.records += committed.records;

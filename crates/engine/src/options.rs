@@ -17,6 +17,9 @@ pub struct EngineOptions {
     pub records_target_per_fetch: usize,
     /// Bytes of payload per request that the adaptive range size aims at, at most.
     pub bytes_target_per_fetch: usize,
+    /// Bytes of records and events that one commit of final history takes at most, where several ranges that follow one another
+    /// are here; 0: every range has a commit of its own.
+    pub bytes_max_per_commit: usize,
     /// Bytes of answers of one chain that are under way or wait for their commit, as they come from the endpoints. The range
     /// whose commit is next is fetched in any case, so that a chain holds at most this and one answer.
     pub bytes_in_flight_max: usize,
@@ -94,7 +97,8 @@ impl Default for EngineOptions {
             blocks_max_per_fetch: 100_000,
             tail_blocks_per_fetch: 100,
             records_target_per_fetch: 5_000,
-            bytes_target_per_fetch: 8 * 1024 * 1024,
+            bytes_target_per_fetch: 5 * 512 * 1024,
+            bytes_max_per_commit: 12 * 1024 * 1024,
             bytes_in_flight_max: 40 * 1024 * 1024,
             answer_bytes_max: 16 * 1024 * 1024,
             requests_per_s_start: 100,

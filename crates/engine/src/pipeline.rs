@@ -7,7 +7,7 @@ use perpdex_core::Headers;
 use tokio::task::JoinSet;
 
 use crate::error::ChainStop;
-use crate::fetch::{FetchContext, Fetched};
+use crate::fetch::{FetchContext, Fetched, Piece};
 use crate::plan::Planned;
 
 /// Ranges on their way from the endpoints to the commit. Dropping it ends the requests under way.
@@ -54,6 +54,28 @@ impl FetchAhead {
                 Some(Ok((slot, outcome))) => self.arrived(slot, outcome),
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
                 None => unreachable!("a slot that waits has a task"),
+            }
+        }
+    }
+
+    /// The next part of the plan if it is here already and `fits`.
+    pub(crate) fn next_if(&mut self, fits: impl FnOnce(&Piece) -> bool) -> Option<Piece> {
+        while let Some(joined) = self.tasks.try_join_next() {
+            match joined {
+                Ok((slot, outcome)) => self.arrived(slot, outcome),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        while self.slots.front().is_some_and(|front| front.ready.is_empty() && front.rest.is_none() && !front.is_fetching) {
+            self.slots.pop_front();
+        }
+        self.launch();
+        let ready = &mut self.slots.front_mut()?.ready;
+        match ready.pop_front()? {
+            Ok(Fetched::Piece(piece)) if fits(&piece) => Some(*piece),
+            other => {
+                ready.push_front(other);
+                None
             }
         }
     }

@@ -59,6 +59,16 @@ impl Room {
 }
 
 impl Taken {
+    /// Bytes taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes over what the other holds.
+    pub(crate) fn join(&mut self, mut other: Taken) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     /// The answer is here and holds so many bytes, in place of those that were thought of.
     pub(crate) fn settle(&mut self, bytes: usize) {
         let mut state = self.room.state();

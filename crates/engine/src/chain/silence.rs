@@ -9,7 +9,7 @@ use perpdex_core::{BlockRange, Evidence, Headers, Hole, HoleReason};
 use super::ChainRun;
 use crate::error::ChainStop;
 use crate::fetch::Piece;
-use crate::quiet::Silence;
+use crate::quiet::{Quiet, Silence};
 
 impl ChainRun {
     /// Looks at the silences that the next piece ends or lengthens. `false`: records were left out, by endpoints that are
@@ -50,6 +50,21 @@ impl ChainRun {
         }
         self.quiet = quiet;
         Ok(true)
+    }
+
+    /// The streams' silences behind a piece, where none of them is to be settled first.
+    pub(super) fn passed_quietly(&self, piece: &Piece) -> Option<Vec<Quiet>> {
+        let mut quiet = self.quiet.clone();
+        for (stream, seen) in piece.streams.iter().copied().zip(&piece.seen) {
+            let silence = quiet[stream].pass(piece.endpoint, piece.commit.range, seen, &self.shared.options);
+            if Evidence::Second <= piece.commit.evidence || !piece.commit.holes.is_empty() {
+                quiet[stream].forget();
+            }
+            if silence.is_some() {
+                return None;
+            }
+        }
+        Some(quiet)
     }
 
     /// Takes back what endpoints said to be silent that were caught since: nothing spoke for it but them. `true`: what was

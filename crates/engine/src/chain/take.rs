@@ -33,7 +33,10 @@ impl ChainRun {
                     continue;
                 }
                 Fetched::Piece(mut piece) => match self.is_believed(&mut piece, headers).await? {
-                    true => self.commit(*piece).await?,
+                    true => {
+                        self.gather(&mut piece, &mut ahead, headers);
+                        self.commit(*piece).await?
+                    }
                     false => {
                         self.takes_back().await?;
                         RoundEnd::Again
@@ -57,6 +60,24 @@ impl ChainRun {
         }
     }
 
+    /// Lets what follows the piece and is here already go with it: a commit costs the database much, whatever it brings. Near the
+    /// head every range is shown as soon as can be.
+    fn gather(&mut self, piece: &mut Piece, ahead: &mut FetchAhead, headers: Headers) {
+        let bytes_max = self.shared.options.bytes_max_per_commit;
+        while headers == Headers::Needed {
+            let mut quiet = None;
+            let next = ahead.next_if(|next| {
+                if piece.goes_on_with(next, bytes_max) && !self.is_doubtful(next, headers) {
+                    quiet = self.passed_quietly(next);
+                }
+                quiet.is_some()
+            });
+            let (Some(next), Some(quiet)) = (next, quiet) else { return };
+            self.quiet = quiet;
+            piece.join(next);
+        }
+    }
+
     /// Whether an answer came from an endpoint that was caught leaving records out since, and nothing else speaks for it.
     fn is_doubtful(&self, piece: &Piece, headers: Headers) -> bool {
         headers == Headers::Needed && piece.commit.evidence < Evidence::Second && self.endpoints().is_caught(piece.endpoint)
@@ -73,7 +94,7 @@ impl ChainRun {
             piece.commit.holes.push(Hole { range, reason: HoleReason::Unproven, detail, streams: Vec::new() });
         }
         let (streams, endpoint) = (piece.streams.clone(), piece.endpoint);
-        let (range, holes) = (piece.commit.range, piece.commit.holes.clone());
+        let (range, ranges, holes) = (piece.commit.range, piece.ranges, piece.commit.holes.clone());
         let (unknown, malformed) = (decode::unknown(&piece.commit), piece.commit.malformed.len() as u64);
         for malformed in &piece.commit.malformed {
             self.ledger.note(&format!(
@@ -92,7 +113,7 @@ impl ChainRun {
         self.contradictions_in_a_row = 0;
         self.store_failures = 0;
         self.store_pauses.reset();
-        self.ledger.brought(&Brought { range, committed, unknown, malformed });
+        self.ledger.brought(&Brought { range, ranges, committed, unknown, malformed });
         self.ledger.missed(&streams, &holes);
         self.keep_state(false).await?;
         Ok(RoundEnd::Complete)

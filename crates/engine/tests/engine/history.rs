@@ -29,10 +29,12 @@ async fn commits_ascend_while_fetches_overlap() {
 #[tokio::test(start_paused = true)]
 async fn concurrency_leaves_no_trace() {
     let mut dumps = Vec::new();
-    for (fetch_ahead, size) in [(1, 7), (4, 10), (16, 3), (3, 100)] {
+    for (fetch_ahead, size, bytes_max_per_commit) in [(1, 7, 0), (4, 10, 0), (16, 3, 0), (3, 100, 0), (4, 10, 100_000), (16, 3, usize::MAX)]
+    {
         let mut setup = Setup::new(100, 100);
         setup.streams.push(stream(STREAM_B, 1));
         setup.options.fetch_ahead = fetch_ahead;
+        setup.options.bytes_max_per_commit = bytes_max_per_commit;
         (setup.options.blocks_start_per_fetch, setup.options.blocks_max_per_fetch) = (size, size);
         setup.endpoint(|endpoint| endpoint.latencies_ms = vec![50, 10, 90, 20, 70, 30, 60]);
         setup.run_clean().await;
@@ -41,6 +43,47 @@ async fn concurrency_leaves_no_trace() {
     }
     assert!(dumps.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(dumps[0].2.len(), 100 + 33);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_that_are_here_share_a_commit() {
+    let commits_of = async |bytes_max_per_commit| {
+        let mut setup = Setup::new(110, 100);
+        setup.until = Until::Latest;
+        // The first fetch takes longest, so that all others ahead of the commit are there before it.
+        setup.endpoint(|endpoint| endpoint.latencies_ms = vec![900, 500, 700, 300]);
+        setup.options.bytes_in_flight_max = usize::MAX;
+        setup.options.bytes_max_per_commit = bytes_max_per_commit;
+        let report = setup.run_clean().await;
+        assert_eq!((report.ranges, report.blocks, report.height), (10 + 3, 110, Some(110)));
+        assert_eq!((report.records, report.events), (110, 110));
+        assert_eq!(setup.store.covered(STREAM_A), RangeSet::from_ranges([range(1, 110)]));
+        setup.store.state().commits
+    };
+    assert_eq!(commits_of(1).await.len(), 10 + 3, "not even two ranges have room");
+    let commits = commits_of(usize::MAX).await;
+    assert_eq!(commits[0], range(1, 40), "{commits:?}");
+    assert!(commits.len() < 10, "{commits:?}");
+    assert_eq!(commits[commits.len() - 3..], [range(101, 104), range(105, 108), range(109, 110)], "above the final height none waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lacks_something_has_a_commit_of_its_own() {
+    for bytes_max_per_commit in [0, usize::MAX] {
+        let mut setup = Setup::new(100, 100);
+        setup.options.fetch_ahead = 10;
+        setup.options.bytes_max_per_commit = bytes_max_per_commit;
+        setup.endpoint(|endpoint| {
+            endpoint.latencies_ms = vec![900];
+            endpoint.faults = vec![(When::Call(4), Fault::Garbage)];
+        });
+        let report = setup.run().await;
+        let state = setup.store.state();
+        assert_eq!((report.failures, report.holes, report.records), (1, 1, 90), "{report:#?}");
+        let hole = state.holes[0].1.range;
+        assert!(state.commits.contains(&hole), "{hole} in {:?}", state.commits);
+        assert_eq!(setup.store.covered(STREAM_A), RangeSet::from_ranges([range(1, 100)]).without(&RangeSet::from_ranges([hole])));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,11 +48,16 @@ impl Progress for Notes {
 }
 
 impl Setup {
-    /// Stream A from block 1 of a chain, one endpoint named `one`, ranges of 10 blocks.
+    /// Stream A from block 1 of a chain, one endpoint named `one`, ranges of 10 blocks, each with a commit of its own.
     pub(crate) fn new(tip: u64, finalized: u64) -> Setup {
         let world = Arc::new(World::new(tip, finalized));
-        let options =
-            EngineOptions { blocks_start_per_fetch: 10, blocks_max_per_fetch: 10, tail_blocks_per_fetch: 4, ..EngineOptions::default() };
+        let options = EngineOptions {
+            blocks_start_per_fetch: 10,
+            blocks_max_per_fetch: 10,
+            tail_blocks_per_fetch: 4,
+            bytes_max_per_commit: 0,
+            ..EngineOptions::default()
+        };
         Setup {
             endpoints: vec![Arc::new(Endpoint::new(&world, "one"))],
             world,
