@@ -178,22 +178,17 @@ pub struct Contributions {
 /// What a row adds.
 pub fn contributions(row: &Row) -> Contributions {
     match row {
-        Row::Fill(fill) => Contributions { hour: Some((fill.market_id, hour_id(fill.ts_ms), of_fill(fill))), ..Contributions::default() },
+        Row::Fill(fill) => {
+            let hour = (fill.market_id, hour_id(fill.ts_ms), fill_contribution(&fill.as_ref().into()));
+            Contributions { hour: Some(hour), ..Contributions::default() }
+        }
         Row::Liquidation(liq) if liq.kind == LiquidationKind::Adl => {
             let c = HourContribution { rows: 1, adl_rows: 1, adl_usd_e6: liq.exec_notional_usd_e6, ..HourContribution::default() };
             Contributions { hour: Some((liq.market_id, hour_id(liq.ts_ms), c)), ..Contributions::default() }
         }
         Row::Liquidation(liq) => of_liquidation(liq),
         Row::Payment(payment) => {
-            let mut c = HourContribution { rows: 1, ..HourContribution::default() };
-            let amount = payment.amount_usd_e6.unwrap_or(0);
-            match (payment.kind, amount < 0) {
-                (FundingKind::Funding, true) => c.funding_charged_usd_e6 = -amount,
-                (FundingKind::Funding, false) => c.funding_received_usd_e6 = amount,
-                (FundingKind::Borrow, _) => c.borrow_charged_usd_e6 = -amount,
-                // A rate that is only expected is never paid.
-                (FundingKind::Predicted, _) => {}
-            }
+            let c = payment_contribution(payment.kind, payment.amount_usd_e6);
             Contributions { hour: Some((payment.market_id, payment.hour_id, c)), ..Contributions::default() }
         }
         Row::Bar(bar) if bar.in_volume => {
@@ -215,7 +210,76 @@ pub fn contributions(row: &Row) -> Contributions {
     }
 }
 
-fn of_fill(fill: &FillRow) -> HourContribution {
+/// What of a fill decides its contribution: the sums of all rows are made anew from these numbers alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillPart {
+    /// Unix milliseconds.
+    pub ts_ms: i64,
+    /// Whether it is the side that counts for volume.
+    pub is_taker: bool,
+    /// Direction of the taker, 1 or -1.
+    pub taker_dir: Option<i64>,
+    /// Whether the trade is volume.
+    pub in_volume: bool,
+    /// Class of the trade.
+    pub forced: Forced,
+    /// What it did to the position.
+    pub action: Action,
+    /// At the execution price, micro-dollars.
+    pub exec_notional_usd_e6: i64,
+    /// In the venue's basis, micro-dollars.
+    pub notional_usd_e6: i64,
+    /// Change of long open interest, canonical units times 10^qty_scale.
+    pub long_delta_q: i64,
+    /// Change of short open interest.
+    pub short_delta_q: i64,
+    /// Change of long open interest at entry, micro-dollars, where it is told.
+    pub long_delta_usd_e6: Option<i64>,
+    /// Change of short open interest at entry.
+    pub short_delta_usd_e6: Option<i64>,
+    /// Fee, micro-dollars, where it has a dollar value.
+    pub fee_usd_e6: Option<i64>,
+    /// Whether a fee is told.
+    pub has_fee: bool,
+}
+
+impl From<&FillRow> for FillPart {
+    fn from(row: &FillRow) -> FillPart {
+        FillPart {
+            ts_ms: row.ts_ms,
+            is_taker: row.is_taker,
+            taker_dir: row.taker_dir,
+            in_volume: row.in_volume,
+            forced: row.forced,
+            action: row.action,
+            exec_notional_usd_e6: row.exec_notional_usd_e6,
+            notional_usd_e6: row.notional_usd_e6,
+            long_delta_q: row.long_delta_q,
+            short_delta_q: row.short_delta_q,
+            long_delta_usd_e6: row.long_delta_usd_e6,
+            short_delta_usd_e6: row.short_delta_usd_e6,
+            fee_usd_e6: row.fee_usd_e6,
+            has_fee: row.fee_native.is_some(),
+        }
+    }
+}
+
+/// What a payment adds to its hour.
+pub fn payment_contribution(kind: FundingKind, amount_usd_e6: Option<i64>) -> HourContribution {
+    let mut c = HourContribution { rows: 1, ..HourContribution::default() };
+    let amount = amount_usd_e6.unwrap_or(0);
+    match (kind, amount < 0) {
+        (FundingKind::Funding, true) => c.funding_charged_usd_e6 = -amount,
+        (FundingKind::Funding, false) => c.funding_received_usd_e6 = amount,
+        (FundingKind::Borrow, _) => c.borrow_charged_usd_e6 = -amount,
+        // A rate that is only expected is never paid.
+        (FundingKind::Predicted, _) => {}
+    }
+    c
+}
+
+/// What a fill adds to its hour.
+pub fn fill_contribution(fill: &FillPart) -> HourContribution {
     let untold = |q: i64, usd: Option<i64>| i64::from(q != 0 && usd.is_none());
     let mut c = HourContribution {
         rows: 1,
@@ -230,7 +294,7 @@ fn of_fill(fill: &FillRow) -> HourContribution {
         long_closed_q: fill.long_delta_q.saturating_neg().max(0),
         short_closed_q: fill.short_delta_q.saturating_neg().max(0),
         fees_usd_e6: fill.fee_usd_e6.unwrap_or(0),
-        fees_unpriced: i64::from(fill.fee_native.is_some() && fill.fee_usd_e6.is_none()),
+        fees_unpriced: i64::from(fill.has_fee && fill.fee_usd_e6.is_none()),
         ..HourContribution::default()
     };
     if fill.in_volume && matches!(fill.action, Action::Decrease | Action::Close | Action::Liquidation | Action::Adl) {

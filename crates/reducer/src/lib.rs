@@ -20,7 +20,8 @@ mod zones;
 
 pub use close::join_close;
 pub use contribution::{
-    Contributions, FlowContribution, HourContribution, MinuteContribution, Moment, ZoneContribution, contributions, flow_contribution,
+    Contributions, FillPart, FlowContribution, HourContribution, MinuteContribution, Moment, ZoneContribution, contributions,
+    fill_contribution, flow_contribution, payment_contribution,
 };
 pub use days::{DAY_SUMS, DayHour, MarketDay, days};
 pub use expand::{ExpandError, Expanded, WaitFor, expand};

@@ -8,11 +8,8 @@ use perpdex_core::{Catalog, ChainId, Decimal, Period, StoreError};
 use perpdex_reducer::{Contributions, HourContribution, PriceZone, Row, contributions, day_id, flow_contribution, hour_id};
 
 use crate::dirty::{self, Touched};
-use crate::fact::{CONTRIBUTING, key_of, price_cells, read};
+use crate::fact::{key_of, price_cells};
 use crate::sql::{Bulk, Fault, Param, Result, Tx};
-
-/// Rows read at once where sums are made anew.
-const REBUILD_ROWS_MAX: i64 = 10_000;
 
 const HOUR_COLUMNS: &[&str] = &[
     "market_id",
@@ -191,7 +188,7 @@ impl Sums {
         }
         let Contributions { hour, minute, zone } = contributions(row);
         if let Some((market_id, hour_id, contribution)) = hour {
-            accumulate(self.hours.entry((market_id, hour_id)).or_insert([0; HOUR_SUMS]), &hour_sums(&contribution), sign)?;
+            self.add_hour(market_id, hour_id, &contribution, sign)?;
         }
         if let Some(minute) = minute {
             let key = (minute.market_id, minute.minute_id, minute.side.as_str());
@@ -212,6 +209,16 @@ impl Sums {
             sums.withdrawals_native = shift(sums.withdrawals_native, c.withdrawals_native, sign)?;
         }
         Some(())
+    }
+
+    /// Adds to an hour; `None` where a sum does not fit.
+    pub(crate) fn add_hour(&mut self, market_id: i64, hour_id: i64, contribution: &HourContribution, sign: Sign) -> Option<()> {
+        accumulate(self.hours.entry((market_id, hour_id)).or_insert([0; HOUR_SUMS]), &hour_sums(contribution), sign)
+    }
+
+    /// Hours of markets that are added to.
+    pub(crate) fn hours(&self) -> usize {
+        self.hours.len()
     }
 
     /// Adds all of it to the tables and marks the markets for the reducer.
@@ -269,30 +276,6 @@ impl Sums {
         }
         Ok(())
     }
-}
-
-/// Makes all sums anew from the rows. It must never change one; it is the check that it does not.
-pub(crate) async fn rebuild(tx: &mut Tx, catalog: &Catalog) -> Result<()> {
-    for table in ["agg_market_hour", "liq_minute", "liq_zone_day", "collateral_flow_hour"] {
-        tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
-    }
-    for (table, columns) in CONTRIBUTING {
-        let mut last = vec![Param::Int(-1), Param::Int(-1), Param::Int(i64::MIN), Param::Int(-1)];
-        loop {
-            let sql = format!(
-                "SELECT {} FROM {table} WHERE (chain_id, height, rec, sub) > ($1, $2, $3, $4) ORDER BY chain_id, height, rec, sub LIMIT {REBUILD_ROWS_MAX}",
-                columns.join(", ")
-            );
-            let records = tx.rows(&sql, last).await?;
-            let Some(record) = records.last() else { break };
-            last = (0..4).map(|at| Ok(Param::Int(record.int(at)?))).collect::<Result<_>>()?;
-            let rows = records.iter().map(|record| read(table, record)).collect::<Result<Vec<Row>>>()?;
-            let mut sums = Sums::default();
-            sums.add(&rows, Sign::Plus)?;
-            sums.apply(tx, catalog).await?;
-        }
-    }
-    Ok(())
 }
 
 /// The double of a token's native sum; `None` where the catalog does not know its decimals.

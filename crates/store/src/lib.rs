@@ -28,6 +28,7 @@ mod pending;
 mod place;
 mod postgres;
 mod raw;
+mod rebuild;
 mod redecode;
 mod reduce;
 mod reference;

@@ -9,12 +9,18 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments, AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
 
-use crate::sql::{Bulk, Fault, Lot, Param, Record, Result, Table, Value};
+use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table, Value};
 
-/// Parameters of one statement, SQLite's own limit.
-const PARAMS_MAX: usize = 32_766;
-/// Rows of one insert; more gain nothing.
-const ROWS_MAX: usize = 500;
+/// Rows of one insert, largest first: rows are cut into pieces of these sizes, so that every statement is prepared once. Preparing
+/// one costs three times as much as running it, and more rows gain nothing.
+const INSERT_ROWS: [usize; 4] = [125, 25, 5, 1];
+/// Prepared statements that a connection keeps: those of every size and table, and the plain ones.
+const STATEMENTS_KEPT: usize = 256;
+/// Rows whose cells are made at once.
+const PART_ROWS: usize = 2 * INSERT_ROWS[0];
+/// Pages of the log after which they are moved to the file, 32 MB: a page of an index that every commit touches is then moved
+/// once for several commits.
+const LOG_PAGES_MAX: &str = "8192";
 /// Reading connections of a file.
 const READERS_MAX: u32 = 4;
 /// Page cache of the writer, as the pragma takes it: kibibytes, below zero. A commit's pages should fit.
@@ -52,6 +58,8 @@ impl SqliteDb {
         let writer = options
             .clone()
             .pragma("cache_size", WRITER_CACHE_SIZE)
+            .pragma("wal_autocheckpoint", LOG_PAGES_MAX)
+            .statement_cache_capacity(STATEMENTS_KEPT)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
         let write = match path {
@@ -118,20 +126,19 @@ impl SqliteTx {
     }
 
     pub(crate) async fn insert(&mut self, bulk: Bulk, tail: &str) -> Result<()> {
-        let (width, mut rest) = (bulk.columns.len(), bulk.rows());
-        let rows_max = ROWS_MAX.min(PARAMS_MAX / width);
-        let whole = insert_sql(&bulk, rows_max, tail);
-        let last = insert_sql(&bulk, rest % rows_max, tail);
+        let (table, columns, mut pieces) = (bulk.table, bulk.columns, pieces(bulk.rows()));
         let mut cells = bulk.cells.into_iter();
-        let mut chunk = move || arguments(cells.by_ref().take(rows_max * width).collect());
-        let mut next = chunk()?;
-        while rest > 0 {
-            let is_whole = rest >= rows_max;
-            rest = rest.saturating_sub(rows_max);
-            let sql = AssertSqlSafe(if is_whole { whole.as_str() } else { last.as_str() });
-            let insert = sqlx::query_with(sql, next).persistent(is_whole).execute(&mut *self.0);
+        let mut piece = move || -> Result<Option<(usize, SqliteArguments)>> {
+            pieces.next().map(|rows| Ok((rows, arguments(cells.by_ref().take(rows * columns.len()).collect())?))).transpose()
+        };
+        let (mut next, mut sql) = (piece()?, (0, String::new()));
+        while let Some((rows, arguments)) = next {
+            if sql.0 != rows {
+                sql = (rows, insert_sql(table, columns, rows, tail));
+            }
+            let insert = sqlx::query_with(AssertSqlSafe(sql.1.as_str()), arguments).execute(&mut *self.0);
             // SQLite works on a thread of its own: meanwhile the next rows are made ready.
-            let (done, prepared) = futures::join!(insert, async { chunk() });
+            let (done, prepared) = futures::join!(insert, async { piece() });
             done?;
             next = prepared?;
         }
@@ -140,7 +147,7 @@ impl SqliteTx {
 
     /// Inserts rows whose keys are not stored.
     pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
-        let mut parts = lot.parts(ROWS_MAX);
+        let mut parts = lot.parts(PART_ROWS);
         let mut next = parts.next();
         while let Some(bulk) = next {
             // SQLite works on a thread of its own: meanwhile the next rows are made ready.
@@ -149,6 +156,24 @@ impl SqliteTx {
             next = prepared;
         }
         Ok(())
+    }
+
+    /// Reads numbers of a page of rows as one text: a row of the driver's is a value in memory for each cell, and a message
+    /// between two threads.
+    pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
+        let line: Vec<String> = of.wanted().map(|number| format!("{number}, ','")).collect();
+        let page = format!("SELECT concat({}) AS line FROM {}", line.join(", "), of.page(after, rows_max));
+        let records = self.rows(&format!("SELECT group_concat(line, '') FROM ({page})"), Vec::new()).await?;
+        let text = records.first().map_or(Ok(None), |record| record.opt_text(0))?.unwrap_or_default();
+        let mut row = Vec::with_capacity(of.width());
+        for number in text.split_terminator(',') {
+            row.push(if number.is_empty() { None } else { Some(number.parse().map_err(|_| of.unexpected())?) });
+            if row.len() == of.width() {
+                each(&row)?;
+                row.clear();
+            }
+        }
+        if row.is_empty() { Ok(()) } else { Err(of.unexpected()) }
     }
 
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
@@ -161,10 +186,19 @@ impl SqliteTx {
     }
 }
 
+/// Rows cut into pieces of [`INSERT_ROWS`].
+fn pieces(mut rows: usize) -> impl Iterator<Item = usize> {
+    INSERT_ROWS.into_iter().flat_map(move |size| {
+        let whole = rows / size;
+        rows %= size;
+        std::iter::repeat_n(size, whole)
+    })
+}
+
 /// Unnumbered parameters: SQLite looks numbered ones up by name, one by one.
-fn insert_sql(bulk: &Bulk, rows: usize, tail: &str) -> String {
-    let row = format!("({})", vec!["?"; bulk.columns.len()].join(","));
-    format!("INSERT INTO {} ({}) VALUES {} {tail}", bulk.table, bulk.columns.join(", "), vec![row.as_str(); rows].join(","))
+fn insert_sql(table: &str, columns: &[&str], rows: usize, tail: &str) -> String {
+    let row = format!("({})", vec!["?"; columns.len()].join(","));
+    format!("INSERT INTO {table} ({}) VALUES {} {tail}", columns.join(", "), vec![row.as_str(); rows].join(","))
 }
 
 async fn rows(connection: &mut SqliteConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {

@@ -13,8 +13,8 @@ use crate::options::StoreOptions;
 use crate::place::Place;
 use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Table};
 use crate::{
-    aggregate, capture, commit, coverage, dirty, dump, listing, migrate, pending, redecode, reduce, reference, revert, runs, status,
-    verify, withdraw,
+    capture, commit, coverage, dirty, dump, listing, migrate, pending, rebuild, redecode, reduce, reference, revert, runs, status, verify,
+    withdraw,
 };
 
 /// A database of perpdex, on SQLite or PostgreSQL.
@@ -151,7 +151,7 @@ impl SqlStore {
 
     async fn rebuild_sums(&self) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        aggregate::rebuild(&mut tx, &self.catalog).await?;
+        rebuild::rebuild(&mut tx, &self.catalog).await?;
         reduce::mark_all(&mut tx).await?;
         tx.commit().await
     }

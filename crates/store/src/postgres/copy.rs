@@ -1,7 +1,7 @@
 //! Rows in the binary format of COPY.
 
 use super::numeric::Base10000;
-use crate::sql::{Bulk, Lot, Param};
+use crate::sql::{Bulk, Fault, Lot, NumberRow, Param, Result};
 
 /// Signature, flags and the length of the header's extension (PostgreSQL manual, COPY, Binary Format).
 pub(super) const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -57,4 +57,110 @@ fn copy_field(buffer: &mut Vec<u8>, bytes: &[u8]) {
     let length = i32::try_from(bytes.len()).expect("a field is below two gigabytes");
     buffer.extend_from_slice(&length.to_be_bytes());
     buffer.extend_from_slice(bytes);
+}
+
+/// Reads rows of 64-bit integers from a COPY, however it is cut into parts.
+pub(super) struct CopyRows {
+    /// What has come and is not read yet.
+    rest: Vec<u8>,
+    row: Vec<Option<i64>>,
+    width: usize,
+    has_header: bool,
+    is_done: bool,
+}
+
+impl CopyRows {
+    pub(super) fn new(width: usize) -> CopyRows {
+        CopyRows { rest: Vec::new(), row: Vec::with_capacity(width), width, has_header: false, is_done: false }
+    }
+
+    /// Whether the trailer has come.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done && self.rest.is_empty()
+    }
+
+    /// Takes the next bytes and gives the rows that are whole.
+    pub(super) fn take(&mut self, part: &[u8], each: &mut NumberRow<'_>) -> Result<()> {
+        // Mostly a part is a row.
+        let mut held = std::mem::take(&mut self.rest);
+        let mut left = if held.is_empty() {
+            part
+        } else {
+            held.extend_from_slice(part);
+            held.as_slice()
+        };
+        while let Some(behind) = self.next(left, each)? {
+            left = behind;
+        }
+        self.rest = left.to_vec();
+        Ok(())
+    }
+
+    /// Reads the header, a row or the trailer, and gives what is behind; `None` where it is not whole.
+    fn next<'a>(&mut self, bytes: &'a [u8], each: &mut NumberRow<'_>) -> Result<Option<&'a [u8]>> {
+        let damaged = || Fault::Sql("a COPY of the server is not in its binary format".to_owned());
+        if !self.has_header {
+            let Some((header, behind)) = bytes.split_at_checked(COPY_HEADER.len()) else { return Ok(None) };
+            self.has_header = true;
+            return if header == COPY_HEADER { Ok(Some(behind)) } else { Err(damaged()) };
+        }
+        let Some((count, mut bytes)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
+        let count = i16::from_be_bytes(*count);
+        if count == COPY_END {
+            self.is_done = true;
+            return Ok(Some(bytes));
+        }
+        if usize::try_from(count) != Ok(self.width) || self.is_done {
+            return Err(damaged());
+        }
+        self.row.clear();
+        for _ in 0..self.width {
+            let Some((length, behind)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+            match i32::from_be_bytes(*length) {
+                COPY_NULL => {
+                    self.row.push(None);
+                    bytes = behind;
+                }
+                8 => {
+                    let Some((number, behind)) = behind.split_first_chunk::<8>() else { return Ok(None) };
+                    self.row.push(Some(i64::from_be_bytes(*number)));
+                    bytes = behind;
+                }
+                _ => return Err(damaged()),
+            }
+        }
+        each(&self.row)?;
+        Ok(Some(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_however_they_are_cut() {
+        let rows = [[Some(1), None], [Some(i64::MIN), Some(-7)]];
+        let mut bytes = COPY_HEADER.to_vec();
+        for row in rows {
+            copy_row(&mut bytes, &row.map(Param::from));
+        }
+        bytes.extend_from_slice(&COPY_END.to_be_bytes());
+        let read = |bytes: &[u8], size: usize, width: usize| {
+            let mut seen: Vec<Vec<Option<i64>>> = Vec::new();
+            let mut copy = CopyRows::new(width);
+            let mut each = |row: &[Option<i64>]| {
+                seen.push(row.to_vec());
+                Ok(())
+            };
+            let taken = bytes.chunks(size).try_for_each(|part| copy.take(part, &mut each));
+            taken.map(|()| (copy.is_done(), seen))
+        };
+        for size in 1..=bytes.len() {
+            assert_eq!(read(&bytes, size, 2).unwrap(), (true, rows.map(Vec::from).to_vec()), "in parts of {size} bytes");
+        }
+        assert!(!read(&bytes[..bytes.len() - 2], 5, 2).unwrap().0, "the end is missing");
+        assert!(read(&bytes, 5, 3).is_err(), "a row of another width");
+        assert!(read(b"nothing of the kind", 19, 2).is_err());
+    }
 }

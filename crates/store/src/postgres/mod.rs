@@ -12,12 +12,12 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Column, Connection, Executor, Postgres, SqlSafeStr, Statement, Transaction};
 
 use bind::{arguments, unnest};
-use copy::{COPY_END, COPY_HEADER, copy_parts, copy_rows};
+use copy::{COPY_END, COPY_HEADER, CopyRows, copy_parts, copy_rows};
 use read::values;
 
 pub(crate) use copy::copy_buffer;
 
-use crate::sql::{Bulk, Fault, Lot, Param, Record, Result, Table};
+use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table};
 
 /// Connections of one store.
 const CONNECTIONS_MAX: u32 = 8;
@@ -25,8 +25,12 @@ const CONNECTIONS_MAX: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of rows sent at once.
 const COPY_CHUNK_BYTES: usize = 1 << 20;
-/// From so many cells on rows are copied.
-const COPY_CELLS_MIN: usize = 30_000;
+/// Bytes of the last part of a COPY at least, where there are so many. The driver's sockets hold a small packet back until the
+/// one before it is acknowledged, which the server puts off by some 40 ms where that was a small one, too: the word that ends
+/// the COPY must follow more than the 64 kB that the loopback device takes as one packet.
+const COPY_LAST_BYTES_MIN: usize = 1 << 18;
+/// From so many cells on rows are copied: their bytes exceed a packet's.
+const COPY_CELLS_MIN: usize = 20_000;
 /// Rows of one insert.
 const INSERT_ROWS_MAX: usize = 10_000;
 /// Joins in the order they are written in, row by row, through indexes.
@@ -84,6 +88,18 @@ impl PostgresTx {
         rows(&mut self.0, sql, params).await
     }
 
+    /// Reads numbers of a page of rows by binary COPY.
+    pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
+        let wanted: Vec<String> = of.wanted().map(|number| format!("CAST({number} AS BIGINT)")).collect();
+        let statement = format!("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", wanted.join(", "), of.page(after, rows_max));
+        let mut rows = CopyRows::new(of.width());
+        let mut parts = self.0.copy_out_raw(&statement).await?;
+        while let Some(part) = parts.try_next().await? {
+            rows.take(&part, each)?;
+        }
+        if rows.is_done() { Ok(()) } else { Err(of.unexpected()) }
+    }
+
     /// Statistics of a new table are missing or old, and the planner would then rather read all of it.
     pub(crate) async fn look_up_by_keys(&mut self) -> Result<()> {
         self.script(LOOK_UP_BY_KEYS).await
@@ -100,21 +116,20 @@ impl PostgresTx {
 
     /// Inserts rows whose keys are not stored; `push` makes a row's cells.
     pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
-        // The driver's sockets delay small packets: over TCP the end of a COPY waits some 40 ms for the server's
-        // acknowledgement. Few rows are faster as one statement.
+        // Few rows are faster as one statement.
         if lot.rows.len() * lot.columns.len() <= COPY_CELLS_MIN {
             return self.insert(lot.into_bulk(), "").await;
         }
         let statement = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", lot.table, lot.columns.join(", "));
         let mut copy = self.0.copy_in_raw(&statement).await?;
-        let mut buffer = Vec::with_capacity(COPY_CHUNK_BYTES + COPY_CHUNK_BYTES / 4);
+        let mut buffer = Vec::with_capacity(COPY_CHUNK_BYTES + 2 * COPY_LAST_BYTES_MIN);
         buffer.extend_from_slice(COPY_HEADER);
         for part in copy_parts(lot) {
             copy_rows(&mut buffer, &part);
-            if buffer.len() >= COPY_CHUNK_BYTES {
+            while buffer.len() >= COPY_CHUNK_BYTES + COPY_LAST_BYTES_MIN {
                 // The server takes a chunk in while the next one is made.
-                copy.send(buffer.as_slice()).await?;
-                buffer.clear();
+                copy.send(&buffer[..COPY_CHUNK_BYTES]).await?;
+                buffer.drain(..COPY_CHUNK_BYTES);
             }
         }
         buffer.extend_from_slice(&COPY_END.to_be_bytes());

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod fault;
+mod numbers;
 mod value;
 
 use crate::place::Place;
@@ -10,6 +11,7 @@ use crate::postgres::{PostgresDb, PostgresTx};
 use crate::sqlite::{SqliteDb, SqliteTx};
 pub(crate) use bulk::{Bulk, Lot};
 pub(crate) use fault::{Fault, Result};
+pub(crate) use numbers::{NumberRow, Numbers};
 pub(crate) use value::{Param, Record};
 pub use value::{Table, Value};
 
@@ -107,6 +109,14 @@ impl Tx {
         match self {
             Tx::Sqlite(tx) => tx.rows(sql, params).await,
             Tx::Postgres(tx) => tx.rows(sql, params).await,
+        }
+    }
+
+    /// Gives numbers of the rows behind a key to `each`, at most so many rows, in the order of the key.
+    pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
+        match self {
+            Tx::Sqlite(tx) => tx.numbers(of, after, rows_max, each).await,
+            Tx::Postgres(tx) => tx.numbers(of, after, rows_max, each).await,
         }
     }
 
