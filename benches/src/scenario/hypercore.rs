@@ -39,13 +39,14 @@ impl Day {
             let run = place.measured(bench, &mut bench.command(work.path(), &["replay", node, "--database", &url]), |_| ()).await?;
             let rebuild = &["reduce", "--rebuild", "--database", &url];
             let rebuilt = place.measured(bench, &mut bench.command(work.path(), rebuild), |_| ()).await?;
+            let scan_s = place.scan().await?;
             let traffic = format!("{} MB of LZ4, {} MB of lines", self.bytes / 1_000_000, plain[0].bytes / 1_000_000);
             let figure = place.figure(bench, format!("Hyperliquid hour files into {}", place.engine()), "fill", run, traffic).await?;
             let rebuild = Figure {
                 work: format!("reduce --rebuild on {}", place.engine()),
                 ran: rebuilt.0,
                 server_cpu_s: rebuilt.1,
-                limit: None,
+                limit: Some((scan_s, "reading of the columns that sums are made of")),
                 traffic: String::new(),
                 ..figure.clone()
             };

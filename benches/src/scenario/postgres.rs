@@ -10,11 +10,15 @@ use sqlx::postgres::PgPoolCopyExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
 use super::Bench;
-use super::database::count_sql;
+use super::database::{SUMMED, count_sql};
 use crate::machine;
 
 /// Bytes sent at once.
-const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: u64 = 1 << 20;
+/// Bytes of the last part of a COPY: behind a small one, its end would wait some 40 ms for the server's acknowledgement.
+const LAST_BYTES: u64 = 1 << 18;
+/// Tables of fewer bytes are left out: their rows take no time, but the end of each COPY would.
+const TABLE_BYTES_MIN: u64 = 1 << 16;
 
 /// One database; dropped with [`PostgresPlace::remove`].
 #[derive(Debug)]
@@ -55,6 +59,21 @@ impl PostgresPlace {
         Ok(server)
     }
 
+    /// Seconds of a COPY of the numbers of the fills that sums are made of, out of the database.
+    pub(super) async fn scan(&self) -> Result<f64> {
+        let mut connection = PgConnection::connect(&self.url()).await?;
+        let started = Instant::now();
+        let statement = format!("COPY (SELECT {} FROM fills) TO STDOUT (FORMAT binary)", SUMMED.join(", "));
+        let mut rows = connection.copy_out_raw(&statement).await?;
+        while let Some(part) = rows.try_next().await? {
+            std::hint::black_box(part.len());
+        }
+        drop(rows);
+        let seconds = started.elapsed().as_secs_f64();
+        connection.close().await?;
+        Ok(seconds)
+    }
+
     /// What is counted, bytes of the database, and seconds of a COPY of all its rows into emptied tables.
     pub(super) async fn limit(&self, bench: &Bench, unit: &str) -> Result<(u64, u64, f64)> {
         let pool = PgPool::connect(&self.url()).await?;
@@ -80,14 +99,17 @@ impl PostgresPlace {
         let mut tx = connection.begin().await?;
         for table in &tables {
             let mut file = File::open(folder.path().join(table))?;
+            let mut left = file.metadata()?.len();
+            if left < TABLE_BYTES_MIN {
+                continue;
+            }
             let mut copy = tx.copy_in_raw(&format!("COPY {table} FROM STDIN (FORMAT binary)")).await?;
-            loop {
-                let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-                (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
-                if chunk.is_empty() {
-                    break;
-                }
+            while left > 0 {
+                let bytes = if left < CHUNK_BYTES + LAST_BYTES { left } else { CHUNK_BYTES };
+                let mut chunk = Vec::new();
+                (&mut file).take(bytes).read_to_end(&mut chunk)?;
                 copy.send(chunk).await?;
+                left -= bytes;
             }
             copy.finish().await?;
         }

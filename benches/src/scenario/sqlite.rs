@@ -9,13 +9,13 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, Sqli
 use sqlx::{Arguments, AssertSqlSafe, Column, ConnectOptions, Connection, Executor, Row, TypeInfo, ValueRef};
 
 use super::Bench;
-use super::database::count_sql;
+use super::database::{SUMMED, count_sql};
 
 /// Parameters of one statement (SQLite's own limit), and rows.
 const PARAMS_MAX: usize = 32_766;
 const ROWS_MAX: usize = 500;
 /// Page cache in kibibytes, below zero as the pragma takes it: the store's own.
-const CACHE_SIZE: &str = "-65536";
+const CACHE_SIZE: &str = "-32768";
 
 /// What is counted, bytes of the file, and seconds of inserting all its rows into a new one. Removes both.
 pub(super) async fn limit(bench: &Bench, path: &Path, unit: &str) -> Result<(u64, u64, f64)> {
@@ -50,6 +50,17 @@ pub(super) async fn limit(bench: &Bench, path: &Path, unit: &str) -> Result<(u64
         }
     }
     Ok((u64::try_from(count)?, u64::try_from(bytes)?, spent.as_secs_f64()))
+}
+
+/// Seconds of looking at the numbers of the fills that sums are made of, inside of SQLite.
+pub(super) async fn scan(path: &Path) -> Result<f64> {
+    let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
+    let numbers: Vec<String> = SUMMED.iter().map(|column| format!("MAX({column})")).collect();
+    let started = Instant::now();
+    connection.fetch_one(AssertSqlSafe(format!("SELECT {} FROM fills", numbers.join(", ")))).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    connection.close().await?;
+    Ok(seconds)
 }
 
 /// Time of the writing alone: reading and binding are prepared beforehand, a statement at a time.
