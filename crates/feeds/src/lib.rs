@@ -12,5 +12,5 @@ mod socket;
 mod weight;
 
 pub use api::{ApiClient, ApiEndpoint};
-pub use socket::{Socket, SocketEndpoint, SocketError};
+pub use socket::{Heard, Ping, Socket, SocketEndpoint, SocketError};
 pub use weight::WeightBudget;

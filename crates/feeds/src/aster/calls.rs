@@ -1,6 +1,7 @@
 //! The calls of the API with their weights, as its documentation gives them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use perpdex_core::{SourceError, SourceErrorKind};
@@ -17,6 +18,7 @@ pub(super) type Row = Box<RawValue>;
 /// All calls.
 pub(super) struct Calls {
     client: ApiClient,
+    clock: Arc<AtomicU64>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -41,7 +43,7 @@ pub(super) enum TradesFrom {
 impl Calls {
     pub(super) fn new(endpoint: ApiEndpoint, weight_per_minute: u32) -> Result<Calls, SourceError> {
         let budget = Arc::new(WeightBudget::new(weight_per_minute, MINUTE));
-        Ok(Calls { client: ApiClient::new(endpoint, budget, Some(USED_WEIGHT))? })
+        Ok(Calls { client: ApiClient::new(endpoint, budget, Some(USED_WEIGHT))?, clock: Arc::default() })
     }
 
     /// An error of this endpoint.
@@ -56,7 +58,14 @@ impl Calls {
         struct Time {
             server_time: u64,
         }
-        Ok(self.get::<Time>("/fapi/v3/time", &[], 1).await?.server_time)
+        let now = self.get::<Time>("/fapi/v3/time", &[], 1).await?.server_time;
+        self.clock.fetch_max(now, Ordering::AcqRel);
+        Ok(now)
+    }
+
+    /// What the venue's clock showed last: it is that time, or later.
+    pub(super) fn clock(&self) -> Arc<AtomicU64> {
+        self.clock.clone()
     }
 
     /// All markets with the moment of the answer.

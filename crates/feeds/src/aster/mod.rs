@@ -29,7 +29,7 @@ use self::liquidations::Liquidations;
 use self::markets::Markets;
 use self::snapshots::Snapshots;
 use crate::api::ApiEndpoint;
-use crate::socket::SocketEndpoint;
+use crate::socket::{Ping, SocketEndpoint};
 
 /// Where Aster's API is, and how it is paced.
 #[derive(Clone, Debug)]
@@ -46,12 +46,14 @@ pub struct AsterEndpoint {
     pub settle_ms: u64,
     /// Time between two looks at the venue's clock while watching, milliseconds.
     pub look_ms: u64,
+    /// Longest silence of the WebSocket before it counts as dead, milliseconds; it is pinged every third of it.
+    pub silence_ms: u64,
 }
 
 /// Largest answer of the WebSocket.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
-/// The venue pings every five minutes.
-const SILENCE_MAX: Duration = Duration::from_secs(6 * 60);
+/// Readings of the venue's clock until it shows what was waited for: several machines tell it, some a little behind.
+const READINGS_MAX: u32 = 10;
 /// Heights of the first fetch and of the longest one: a day, and twenty. Twenty days of hourly klines are 480 rows, the most
 /// that cost two units of weight.
 const FETCH: FetchHeights = FetchHeights { start: 86_400_000, max: 20 * 86_400_000 };
@@ -60,7 +62,7 @@ impl AsterEndpoint {
     /// The venue's own values for pacing.
     pub fn new(api: ApiEndpoint) -> AsterEndpoint {
         let socket_url = AsterEndpoint::socket_url(&api.url);
-        AsterEndpoint { api, socket_url, weight_per_minute: 2_000, slot_ms: 300_000, settle_ms: 5_000, look_ms: 2_000 }
+        AsterEndpoint { api, socket_url, weight_per_minute: 2_000, slot_ms: 300_000, settle_ms: 5_000, look_ms: 2_000, silence_ms: 30_000 }
     }
 
     /// The WebSocket that belongs to a REST address: `wss://fstream.…` for `https://fapi.…`, the same host elsewhere.
@@ -101,18 +103,20 @@ struct Given {
 impl AsterSource {
     /// A source over this endpoint. Connects to nothing.
     pub fn new(endpoint: AsterEndpoint) -> Result<AsterSource, SourceError> {
+        let calls = Calls::new(endpoint.api.clone(), endpoint.weight_per_minute)?;
         let socket = SocketEndpoint {
             url: format!("{}/ws/!forceOrder@arr", endpoint.socket_url.trim_end_matches('/')),
             label: endpoint.api.label.clone(),
             connect_timeout: endpoint.api.timeout,
-            silence_max: SILENCE_MAX,
+            silence_max: Duration::from_millis(endpoint.silence_ms),
+            ping: Ping::Frame(calls.clock()),
             message_bytes_max: MESSAGE_BYTES_MAX,
         };
         let parts = Parts {
-            calls: Calls::new(endpoint.api.clone(), endpoint.weight_per_minute)?,
+            calls,
             markets: Markets::default(),
             snapshots: Snapshots::new(endpoint.slot_ms),
-            liquidations: Liquidations::new(socket),
+            liquidations: Liquidations::new(socket, endpoint.settle_ms),
             memo: Memo::default(),
             endpoint,
         };
@@ -160,7 +164,7 @@ impl Parts {
             "snapshots" => return self.snapshots.fetch(range).await,
             "liquidations" => {
                 self.settled(range.to()).await?;
-                return self.liquidations.fetch(&self.calls, range).await;
+                return Ok(self.liquidations.fetch(range).await);
             }
             other => return Err(self.calls.error(SourceErrorKind::Permanent, format!("no stream {other:?} here"))),
         };
@@ -169,10 +173,15 @@ impl Parts {
 
     /// Waits until a moment is so far back that the venue has said all about it.
     async fn settled(&self, to_ms: u64) -> Result<(), SourceError> {
-        let now = self.calls.now_ms().await?;
         let ready = to_ms.saturating_add(self.endpoint.settle_ms);
-        tokio::time::sleep(Duration::from_millis(ready.saturating_sub(now).min(self.endpoint.settle_ms))).await;
-        Ok(())
+        for _ in 0..READINGS_MAX {
+            let now = self.calls.now_ms().await?;
+            if ready <= now {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis((ready - now).min(self.endpoint.settle_ms))).await;
+        }
+        Err(self.calls.error(SourceErrorKind::Transient, format!("the venue's clock does not reach {ready} ms")))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use perpdex_core::{BlockRange, Hole, HoleReason, MalformedRecord, RangeSet, SourceError, SourceErrorKind, StreamId};
-use perpdex_feeds::{ApiEndpoint, Socket, SocketEndpoint};
+use perpdex_feeds::{ApiEndpoint, Heard, Ping, Socket, SocketEndpoint};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -15,9 +15,14 @@ use super::{Lines, now_ms, one_line};
 
 /// Subscriptions of one address at most (the interface's documentation).
 const SUBSCRIPTIONS_MAX: usize = 1_000;
-/// Bounds of the silence before a connection counts as dead: some market always trades.
+/// Bounds of the silence before a connection counts as dead.
 const SILENCE_MIN: Duration = Duration::from_secs(1);
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// The venue's own ping, answered by a message of the channel `pong` (the interface's documentation, timeouts and heartbeats: a
+/// connection to which the venue has sent nothing for a minute is closed).
+const PING: Ping = Ping::Text(r#"{"method":"ping"}"#);
+/// How long after its time a trade is pushed, at most.
+const PUSHED_LATE_MAX: Duration = Duration::from_secs(5);
 /// Bytes of one message at most.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long what was handed out is remembered, so that repetitions are told from what came late.
@@ -26,7 +31,9 @@ const REMEMBERED_MS: u64 = 3_600_000;
 /// Listens to trades.
 pub(super) struct Trades {
     endpoint: SocketEndpoint,
-    heard: Arc<Mutex<Heard>>,
+    /// What a connection that ended had not heard yet of the time before its last message, milliseconds.
+    pushed_late_ms: u64,
+    heard: Arc<Mutex<Told>>,
     connection: tokio::sync::Mutex<Option<Connection>>,
 }
 
@@ -49,7 +56,7 @@ type Key = (u64, String, u64);
 
 /// What came.
 #[derive(Default)]
-struct Heard {
+struct Told {
     trades: BTreeMap<Key, String>,
     /// Names of trades that were handed out, or came late.
     known: HashSet<Key>,
@@ -101,10 +108,13 @@ impl Trades {
             url,
             label: endpoint.label.clone(),
             connect_timeout: endpoint.timeout,
-            silence_max: lag.clamp(SILENCE_MIN, SILENCE_MAX),
+            // Together no longer than the lag: the end of a connection is known before the head passes what it may not have heard.
+            silence_max: (lag * 3 / 4).clamp(SILENCE_MIN, SILENCE_MAX),
+            ping: PING,
             message_bytes_max: MESSAGE_BYTES_MAX,
         };
-        Ok(Trades { endpoint, heard: Arc::default(), connection: tokio::sync::Mutex::new(None) })
+        let pushed_late_ms = (lag / 4).min(PUSHED_LATE_MAX).as_millis() as u64;
+        Ok(Trades { endpoint, pushed_late_ms, heard: Arc::default(), connection: tokio::sync::Mutex::new(None) })
     }
 
     /// Sees to it that trades of these markets are listened to. A connection that cannot be opened leaves a hole, nothing else: levels
@@ -135,7 +145,7 @@ impl Trades {
         match Socket::connect(self.endpoint.clone(), &hello).await {
             Ok(socket) => {
                 let (outbox, messages) = mpsc::unbounded_channel();
-                let task = tokio::spawn(listen_on(socket, messages, self.heard.clone()));
+                let task = tokio::spawn(listen_on(socket, messages, self.heard.clone(), self.pushed_late_ms));
                 Some(Connection { task, subscribed: coins.into_iter().collect(), outbox })
             }
             Err(error) => {
@@ -181,29 +191,47 @@ fn subscription(coin: &String) -> String {
     serde_json::json!({"method": "subscribe", "subscription": {"type": "trades", "coin": coin}}).to_string()
 }
 
-async fn listen_on(mut socket: Socket, mut messages: mpsc::UnboundedReceiver<String>, heard: Arc<Mutex<Heard>>) {
+async fn listen_on(mut socket: Socket, mut messages: mpsc::UnboundedReceiver<String>, heard: Arc<Mutex<Told>>, pushed_late_ms: u64) {
     loop {
         let done = tokio::select! {
-            text = socket.next() => text.map(|text| lock(&heard).message(&text)),
+            came = socket.next() => came.map(|came| match came {
+                Heard::Text(text) => lock(&heard).message(&text),
+                // Nothing asked for one.
+                Heard::Pong(_) => {}
+            }),
             Some(message) = messages.recv() => socket.send(message).await,
         };
         if let Err(error) = done {
-            lock(&heard).broke = Some(error.message);
+            lock(&heard).end(error.message, pushed_late_ms);
             return;
         }
     }
 }
 
-impl Heard {
+impl Told {
     /// Markets were listed, who knows when since the last look: what was not handed out yet is not known to be whole until they are
     /// subscribed to.
     fn expect_more(&mut self, coins: &[String]) {
         self.unconfirmed += coins.len();
         self.broke = Some(format!("listed meanwhile: {}", coins.join(", ")));
-        let given_to = self.given_to;
-        self.spans.retain(|span| span.from() <= given_to);
+        self.cut(self.given_to);
+    }
+
+    /// The connection ended: trades of the time just before its last message may not have been pushed yet.
+    fn end(&mut self, why: String, pushed_late_ms: u64) {
+        self.broke = Some(why);
+        if self.unconfirmed == 0
+            && let Some(span) = self.spans.last()
+        {
+            self.cut(span.to().saturating_sub(pushed_late_ms).max(self.given_to));
+        }
+    }
+
+    /// What lies behind a moment was not heard.
+    fn cut(&mut self, to: u64) {
+        self.spans.retain(|span| span.from() <= to);
         if let Some(span) = self.spans.last_mut() {
-            *span = BlockRange::new(span.from(), span.to().min(given_to)).expect("the span begins at or before its end");
+            *span = BlockRange::new(span.from(), span.to().min(to)).expect("the span begins at or before its end");
         }
     }
 
@@ -265,6 +293,6 @@ impl Heard {
     }
 }
 
-fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+fn lock(heard: &Mutex<Told>) -> MutexGuard<'_, Told> {
     heard.lock().expect("no one panics while holding what was heard")
 }

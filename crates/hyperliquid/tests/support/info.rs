@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -31,6 +30,8 @@ pub(crate) enum Push {
     Text(String),
     /// Closes every connection.
     Close,
+    /// Lets every connection die without a word: it stays open, and nothing more is sent, read or answered.
+    Freeze,
 }
 
 /// Rows of `fundingHistory`: market and time, with a rate.
@@ -41,8 +42,6 @@ type Faults = BTreeMap<String, VecDeque<Fault>>;
 
 /// Stands for the WebSocket among the types of requests.
 pub(crate) const SOCKET: &str = "ws";
-/// Time between two messages of the server to its listeners: on the real one some market always trades.
-const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// A running server; it ends with the test's runtime.
 pub(crate) struct InfoServer {
@@ -195,7 +194,6 @@ fn answer(body: &Value, shared: &Shared) -> Value {
 async fn listen(stream: TcpStream, shared: Shared) {
     let mut pushed = shared.push.subscribe();
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
-    let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {
         let text = tokio::select! {
             message = socket.next() => match message {
@@ -208,14 +206,17 @@ async fn listen(stream: TcpStream, shared: Shared) {
                     if socket.send(Message::text(text)).await.is_err() { return }
                     continue;
                 }
+                Ok(Push::Freeze) => return std::future::pending().await,
                 _ => return,
             },
-            _ = heartbeat.tick() => {
-                if socket.send(Message::text(r#"{"channel":"pong"}"#)).await.is_err() { return }
-                continue;
-            }
         };
         let request: Value = serde_json::from_str(text.as_str()).unwrap();
+        if request["method"] == "ping" {
+            if socket.send(Message::text(r#"{"channel":"pong"}"#)).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let confirmation = json!({"channel": "subscriptionResponse", "data": request});
         let first = shared.first_frame.lock().unwrap().clone();
         for message in [confirmation.to_string(), first] {

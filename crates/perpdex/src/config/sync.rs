@@ -115,4 +115,6 @@ sync_options! {
     aster_weight_per_minute: 50..=2_400;
     /// How long after a moment Aster's public API is asked about it, in milliseconds.
     aster_settle_ms: 0..=60_000;
+    /// Longest silence of Aster's stream of liquidations before it is connected anew, in milliseconds; it is pinged every third of it.
+    aster_silence_ms: 1_000..=300_000;
 }

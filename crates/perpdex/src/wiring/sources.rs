@@ -96,7 +96,8 @@ fn open_url(config: &ChainConfig, endpoint: &Endpoint, url: &str, sync: &SyncOpt
             let weight_per_minute =
                 u32::try_from(sync.aster_weight_per_minute.value).expect("the configuration checks the option's bounds");
             let (settle_ms, look_ms) = (sync.aster_settle_ms.value, sync.head_poll_ms.value);
-            let endpoint = AsterEndpoint { weight_per_minute, settle_ms, look_ms, ..AsterEndpoint::new(api) };
+            let silence_ms = sync.aster_silence_ms.value;
+            let endpoint = AsterEndpoint { weight_per_minute, settle_ms, look_ms, silence_ms, ..AsterEndpoint::new(api) };
             Ok(Arc::new(AsterSource::new(endpoint)?))
         }
         _ => Err(anyhow!("chain {}: endpoint {endpoint} does not fit the chain's kind", config.chain)),

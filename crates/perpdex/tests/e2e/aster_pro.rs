@@ -1,6 +1,7 @@
 //! Aster Pro's public API, followed through refusals, cut answers, a broken stream and a stopped process: every row once,
 //! what cannot be asked for again is a gap where it was missed and nowhere else.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -29,6 +30,7 @@ struct Followed<'a> {
     url: &'a str,
     node: AsterNode,
     from_ms: i64,
+    silence_ms: &'static str,
 }
 
 impl Followed<'_> {
@@ -40,7 +42,8 @@ impl Followed<'_> {
     fn start(&self) -> Guarded {
         let args = self.args();
         let mut sync = command(self.folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
-        for (name, value) in [("HEAD_POLL_MS", "20"), ("ASTER_SETTLE_MS", "0"), ("BACKOFF_INITIAL_MS", "10"), ("BACKOFF_MAX_MS", "200")] {
+        let pace = [("HEAD_POLL_MS", "20"), ("ASTER_SETTLE_MS", "0"), ("ASTER_SILENCE_MS", self.silence_ms)];
+        for (name, value) in pace.into_iter().chain([("BACKOFF_INITIAL_MS", "10"), ("BACKOFF_MAX_MS", "200")]) {
             sync.env(format!("PERPDEX_SYNC_{name}"), value);
         }
         Guarded(sync.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts"))
@@ -99,7 +102,7 @@ async fn rows_come_once_and_no_gap_is_unmarked() {
         let from_ms = exchange.end_ms - 3 * HOUR_MS;
         node.set_now(from_ms + HEAD_AFTER_MS);
         node.set_faults(FAULTS.parse().expect("the faults are well written")).expect("the node has these calls");
-        let run = Followed { folder: folder.path(), url: &url, node, from_ms };
+        let run = Followed { folder: folder.path(), url: &url, node, from_ms, silence_ms: "30000" };
 
         let child = run.start();
         run.listening().await;
@@ -130,6 +133,63 @@ async fn rows_come_once_and_no_gap_is_unmarked() {
         let code = crate::support::perpdex(folder.path(), &again.iter().map(String::as_str).collect::<Vec<_>>()).code;
         assert_eq!(code, Some(1), "the gaps are still told");
         assert_same_text(&before, &dump(&url).await, "after asking again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_dies_without_a_word_is_a_gap_until_it_is_heard_again() {
+    let exchange = World::build(&WorldOptions { seed: 5, hours: 3, events: 30_000, ..WorldOptions::default() }).aster_pro;
+    let from_ms = exchange.end_ms - 3 * HOUR_MS;
+    let head_ms = from_ms + HEAD_AFTER_MS;
+    // The slot behind the head in which a moment lies; pushed seven milliseconds behind the trade.
+    let forced = exchange.markets.iter().flat_map(|market| &market.forced);
+    let slots: BTreeSet<i64> = forced.map(|forced| (forced.time_ms + 7 - head_ms - 1).div_euclid(SLOT_MS)).collect();
+    let dead = *slots.range(2..).next().expect("the world has forced orders");
+    let last = *slots.range(dead + 2..).next().expect("and later ones");
+    for engine in Engine::all("a_stream_that_dies_without_a_word_is_a_gap_until_it_is_heard_again") {
+        let folder = folder();
+        let url = engine.database(folder.path(), "aster");
+        let node = AsterNode::serve(exchange.clone()).expect("the node starts");
+        node.set_now(head_ms);
+        let run = Followed { folder: folder.path(), url: &url, node, from_ms, silence_ms: "3000" };
+        let child = run.start();
+        run.listening().await;
+        run.caught_up().await;
+        run.advance(dead).await;
+        // From here on nothing comes, not even the end of the connection.
+        let died_ms = run.node.now_ms();
+        run.node.freeze_streams();
+        run.advance(1).await;
+        run.listening().await;
+        run.advance(1).await;
+        let heard_ms = run.node.now_ms();
+        run.advance(last - dead - 1).await;
+        assert_eq!(interrupt(child), Some(130));
+
+        let gaps =
+            query(run.folder, run.url, "SELECT from_height, to_height FROM v_gaps WHERE stream = 'aster_pro.liquidations' ORDER BY 1");
+        let gaps: Vec<(i64, i64)> =
+            gaps.iter().map(|row| (row["from_height"].as_i64().unwrap(), row["to_height"].as_i64().unwrap())).collect();
+        assert_eq!(gaps.first().map(|gap| gap.0), Some(died_ms + 1), "what was heard before is no gap: {gaps:?}");
+        assert!(gaps.iter().all(|gap| gap.1 <= heard_ms), "what is heard again is no gap: {gaps:?}");
+        let covered: i64 = gaps.iter().map(|gap| gap.1.min(died_ms + SLOT_MS - 1) - gap.0 + 1).sum();
+        assert!(covered >= SLOT_MS - 1, "the dead slot is a gap as a whole: {gaps:?}");
+        let stamps = query(run.folder, run.url, "SELECT market, ts_ms FROM v_liquidations");
+        let stamps: Vec<_> = stamps.iter().map(|row| (row["market"].as_str().unwrap(), row["ts_ms"].as_i64().unwrap())).collect();
+        for market in &exchange.markets {
+            for forced in &market.forced {
+                let pushed_ms = forced.time_ms + 7;
+                let told = stamps.iter().filter(|stamp| **stamp == (market.symbol.as_str(), forced.time_ms)).count();
+                let is_watched = head_ms + SLOT_MS < pushed_ms && pushed_ms <= run.node.now_ms();
+                let is_lost = gaps.iter().any(|(from, to)| (*from..=*to).contains(&pushed_ms));
+                assert!(
+                    !is_watched || told == usize::from(!is_lost),
+                    "{} at {}: {told} rows, in a gap: {is_lost}",
+                    market.symbol,
+                    forced.time_ms
+                );
+            }
+        }
     }
 }
 

@@ -146,13 +146,20 @@ async fn follow_with_faults(engine: Engine) {
     run.listening(2).await;
     run.told("kPEPE", 3).await;
     run.lost("trades", unheard).await;
+    // The connection dies without a word, with a trade meanwhile.
+    server.push(Push::Freeze);
+    let unsaid = now_ms();
+    server.push(Push::Text(frame(&[trade("BTC", 98, unsaid)])));
+    run.listening(3).await;
+    run.told("kPEPE", 5).await;
+    run.lost("trades", unsaid).await;
     assert_eq!(interrupt(child), Some(130));
 
     // The process is away.
     let away = now_ms();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let child = run.start(from_ms);
-    run.listening(3).await;
+    run.listening(4).await;
     run.told("BTC", 4).await;
     run.lost("trades", away).await;
     run.lost("contexts", away).await;
@@ -161,7 +168,7 @@ async fn follow_with_faults(engine: Engine) {
     assert_eq!(interrupt(child), Some(130));
 
     assert_eq!(run.number("SELECT COUNT(*) AS n FROM oi_anchors"), 6);
-    assert_eq!(run.number("SELECT COUNT(*) AS n FROM v_trades"), 4, "every trade once");
+    assert_eq!(run.number("SELECT COUNT(*) AS n FROM v_trades"), 5, "every trade once");
     let heard = format!("SELECT COUNT(*) AS n FROM gaps WHERE part = 'trades' AND from_height <= {one} AND {one} <= to_height");
     assert_eq!(run.number(&heard), 0, "what was heard is no gap");
     assert_eq!(run.rows("SELECT * FROM gaps WHERE part = 'funding'"), Vec::<Value>::new(), "settled rates have a past");

@@ -70,8 +70,8 @@ impl AsterNode {
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let traffic = Traffic { now_ms: exchange.end_ms, faults: Faults::default(), by_method: BTreeMap::new(), overall: 0 };
-        let shared = Arc::new(Shared { exchange, state: Mutex::new(traffic), streams: Streams::new() });
         let stop = CancellationToken::new();
+        let shared = Arc::new(Shared { exchange, state: Mutex::new(traffic), streams: Streams::new(stop.clone()) });
         let router = axum::Router::new().fallback(handle).with_state(shared.clone());
         let stopped = stop.clone().cancelled_owned();
         tokio::spawn(async move {
@@ -92,8 +92,9 @@ impl AsterNode {
 
     /// Moves the clock on and pushes the forced orders that happen meanwhile to all open streams.
     pub fn set_now(&self, now_ms: i64) {
-        let before = std::mem::replace(&mut self.shared.traffic().now_ms, now_ms);
-        self.shared.streams.push_forced(&self.shared.exchange, before, now_ms);
+        // Pushed before the clock shows it, as a venue does that a moment later has said all.
+        self.shared.streams.push_forced(&self.shared.exchange, self.now_ms(), now_ms);
+        self.shared.traffic().now_ms = now_ms;
     }
 
     /// Replaces the faults; call counts go on.
@@ -117,6 +118,11 @@ impl AsterNode {
     /// message once more.
     pub fn drop_streams(&self, orderly: bool) {
         self.shared.streams.end(orderly);
+    }
+
+    /// Lets all streams that are open die without a word: their connections stay open, and nothing more is pushed, read or answered.
+    pub fn freeze_streams(&self) {
+        self.shared.streams.freeze();
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::sync::CancellationToken;
 
 use super::answers::{price_text, qty_text};
 use crate::exchange::{AsterExchange, AsterForced};
@@ -28,6 +29,7 @@ enum Push {
     Text(String),
     Close,
     Break,
+    Freeze,
 }
 
 /// All open streams.
@@ -36,11 +38,13 @@ pub(super) struct Streams {
     open: Arc<AtomicUsize>,
     /// The last message, which a connection after the first one gets once more.
     last: Arc<Mutex<Option<String>>>,
+    /// Ends what is frozen.
+    stop: CancellationToken,
 }
 
 impl Streams {
-    pub(super) fn new() -> Streams {
-        Streams { push: broadcast::channel(LAG_MAX).0, open: Arc::default(), last: Arc::default() }
+    pub(super) fn new(stop: CancellationToken) -> Streams {
+        Streams { push: broadcast::channel(LAG_MAX).0, open: Arc::default(), last: Arc::default(), stop }
     }
 
     pub(super) fn open(&self) -> usize {
@@ -50,6 +54,11 @@ impl Streams {
     pub(super) fn end(&self, orderly: bool) {
         // Nobody listens: nobody to tell.
         let _ = self.push.send(if orderly { Push::Close } else { Push::Break });
+    }
+
+    pub(super) fn freeze(&self) {
+        // Nobody listens: nothing to freeze.
+        let _ = self.push.send(Push::Freeze);
     }
 
     /// Pushes what happens after one moment and up to another.
@@ -76,15 +85,18 @@ impl Streams {
             *response.status_mut() = StatusCode::BAD_REQUEST;
             return response;
         };
-        let (listen, open) = (self.push.subscribe(), self.open.clone());
+        let (listen, open, stop) = (self.push.subscribe(), self.open.clone(), self.stop.clone());
         let again = self.last.lock().expect("no one panics while holding the last message").clone();
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             let Ok(upgraded) = upgrade.await else { return };
             let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
             open.fetch_add(1, Ordering::SeqCst);
-            serve(stream, listen, again).await;
+            let frozen = serve(stream, listen, again).await;
             open.fetch_sub(1, Ordering::SeqCst);
+            if frozen.is_some() {
+                stop.cancelled().await;
+            }
         });
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -96,27 +108,35 @@ impl Streams {
     }
 }
 
-async fn serve<S>(mut stream: WebSocketStream<S>, mut listen: broadcast::Receiver<Push>, again: Option<String>)
+/// Serves a stream until it ends; gives it back where it is frozen instead.
+async fn serve<S>(
+    mut stream: WebSocketStream<S>,
+    mut listen: broadcast::Receiver<Push>,
+    again: Option<String>,
+) -> Option<WebSocketStream<S>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
     if let Some(text) = again
         && stream.send(Message::text(text)).await.is_err()
     {
-        return;
+        return None;
     }
     loop {
         tokio::select! {
+            // What is pushed before a ping is read goes out before its answer.
+            biased;
             push = listen.recv() => match push {
-                Ok(Push::Text(text)) => if stream.send(Message::text(text)).await.is_err() { return },
+                Ok(Push::Text(text)) => if stream.send(Message::text(text)).await.is_err() { return None },
                 Ok(Push::Close) => {
                     let _ = stream.close(None).await;
-                    return;
+                    return None;
                 }
-                Ok(Push::Break) | Err(_) => return,
+                Ok(Push::Freeze) => return Some(stream),
+                Ok(Push::Break) | Err(_) => return None,
             },
             // Pings are answered by the protocol; a listener that goes away ends its stream.
-            heard = stream.next() => if !matches!(heard, Some(Ok(_))) { return },
+            heard = stream.next() => if !matches!(heard, Some(Ok(_))) { return None },
         }
     }
 }
