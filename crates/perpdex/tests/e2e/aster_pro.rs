@@ -9,6 +9,7 @@ use perpdex_simnet::exchange::AsterExchange;
 use perpdex_simnet::node::AsterNode;
 use perpdex_simnet::truth::Truth;
 use perpdex_simnet::world::{World, WorldOptions};
+use tokio::task::block_in_place;
 
 use crate::support::{Engine, Guarded, assert_same_text, command, dump, folder, interrupt, perpdex_ok, query, until};
 
@@ -62,7 +63,8 @@ impl Followed<'_> {
             if path.is_some_and(|path| !Path::new(path).exists()) {
                 return false;
             }
-            let run = crate::support::perpdex(self.folder, &["query", &sql, "--database", self.url, "--format", "json"]);
+            // The node answers pings meanwhile.
+            let run = block_in_place(|| crate::support::perpdex(self.folder, &["query", &sql, "--database", self.url, "--format", "json"]));
             // Liquidations begin with the next slot.
             let parts = if now < self.head_ms() + SLOT_MS { 5 } else { 6 };
             run.code == Some(0) && serde_json::from_str::<serde_json::Value>(&run.stdout).is_ok_and(|rows| rows[0]["n"] == parts)

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
 use self::info::{Fault, InfoServer, Push, Rates, SOCKET};
 use crate::support::{Engine, Guarded, command, folder, interrupt, perpdex, perpdex_ok, query, reference, until};
@@ -80,7 +81,8 @@ impl Followed<'_> {
     /// Waits until a count is reached; the database may not be there yet.
     async fn reaches(&self, what: &str, sql: &str, wanted: i64) {
         until(what, || async {
-            let run = perpdex(self.folder, &["query", sql, "--database", self.url, "--format", "json"]);
+            // The server answers pings meanwhile.
+            let run = block_in_place(|| perpdex(self.folder, &["query", sql, "--database", self.url, "--format", "json"]));
             run.code == Some(0) && serde_json::from_str::<Value>(&run.stdout).is_ok_and(|rows| rows[0]["n"].as_i64() >= Some(wanted))
         })
         .await;
