@@ -107,6 +107,13 @@ impl Decimal {
 
     /// Reads `-12.50`, `3`, `.5`, `1e-7`; anything else is an error.
     pub fn parse(text: &str) -> Result<Decimal, AmountError> {
+        match parse_plain(text) {
+            Some(plain) => Ok(plain),
+            None => Decimal::parse_any(text),
+        }
+    }
+
+    fn parse_any(text: &str) -> Result<Decimal, AmountError> {
         let bad = || AmountError::NotDecimal(text.to_owned());
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().map_err(|_| bad())?),
@@ -136,7 +143,9 @@ impl Decimal {
 
     /// The same number with `scale` digits behind the point, rounded half to even.
     pub fn rescale(&self, scale: u8) -> Result<Decimal, AmountError> {
-        if scale >= self.scale {
+        if scale == self.scale {
+            Ok(*self)
+        } else if scale > self.scale {
             let power = pow10(scale - self.scale).ok_or_else(|| self.overflow("rescaled number"))?;
             let value = product(self.value, power).ok_or_else(|| self.overflow("rescaled number"))?;
             Ok(Decimal { value, scale })
@@ -296,6 +305,32 @@ impl fmt::Display for Decimal {
         }
     }
 }
+
+/// The usual number: digits with at most one point among or before them, few enough for 64 bits. `None` for all others, which need not be
+/// wrong.
+fn parse_plain(text: &str) -> Option<Decimal> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    if digits.len() > PLAIN_BYTES_MAX {
+        return None;
+    }
+    let (mut value, mut point) = (0_i64, None);
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let behind = point.map_or(0, |at| digits.len() - at - 1);
+    if digits.len() == usize::from(point.is_some()) {
+        return None;
+    }
+    let value = if digits.len() < text.len() { -value } else { value };
+    Some(Decimal { value: widen(value.into()), scale: u8::try_from(behind).ok()? })
+}
+
+/// Eighteen digits fit in 64 bits, with a point among them all the more.
+const PLAIN_BYTES_MAX: usize = 18;
 
 /// Digits of both parts as one integer; `None` where they do not fit in 255 bits.
 fn parse_digits(whole: &str, fraction: &str) -> Option<I256> {

@@ -9,17 +9,29 @@ use crate::{ChainId, VenueSlug};
 /// Inside one block a collision is impossible in practice (the store keys rows by chain, height and this id);
 /// the parts must not contain a zero byte.
 pub fn derived_id(parts: &[&str]) -> i64 {
-    let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+    let length: usize = parts.iter().map(|part| part.len() + 1).sum();
+    // Nearly all keys are short.
+    let (mut short, mut long) = ([0; SHORT_BYTES], Vec::new());
+    let bytes = if length <= SHORT_BYTES {
+        &mut short[..length]
+    } else {
+        long.resize(length, 0);
+        long.as_mut_slice()
+    };
+    let mut at = 0;
     for part in parts {
         debug_assert!(!part.as_bytes().contains(&0), "a part of a natural key holds a zero byte");
-        bytes.extend_from_slice(part.as_bytes());
-        bytes.push(0);
+        bytes[at..at + part.len()].copy_from_slice(part.as_bytes());
+        at += part.len() + 1;
     }
-    let hash = keccak256(&bytes);
+    let hash = keccak256(&*bytes);
     let mut head = [0; 8];
     head.copy_from_slice(&hash[..8]);
     (u64::from_be_bytes(head) >> 1) as i64
 }
+
+/// Bytes of a key that are put together without the heap.
+const SHORT_BYTES: usize = 128;
 
 /// The id of a market: derived from venue, chain and the venue's own market key. Views of one chain
 /// ([`ChainId::market_chain`]) tell of the same markets.
@@ -35,5 +47,12 @@ mod tests {
     fn parts_do_not_run_together() {
         assert_ne!(derived_id(&["ab", "c"]), derived_id(&["a", "bc"]));
         assert!(derived_id(&["x"]) > 0);
+        // The same bytes, put together on the heap.
+        let long = "y".repeat(SHORT_BYTES);
+        for parts in [&["x", "", "z"][..], &[&long, "z"], &[&long[2..], ""]] {
+            let bytes: String = parts.iter().map(|part| format!("{part}\0")).collect();
+            let hash = keccak256(bytes);
+            assert_eq!(derived_id(parts), i64::from_be_bytes(hash[..8].try_into().unwrap()).cast_unsigned().wrapping_shr(1).cast_signed());
+        }
     }
 }

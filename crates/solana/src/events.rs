@@ -188,9 +188,11 @@ fn record(place: &Place<'_>, order: i64, event: SolanaEvent) -> RawRecord {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::oracle;
 
     const PLACE: Place<'_> = Place { chain: ChainId::SOLANA, slot: 7, index: 3, signature: "sig", time_ms: 1_000 };
 
@@ -260,6 +262,28 @@ mod tests {
             (own(), Value::Null, true, Some("log messages were not recorded")),
         ] {
             assert_eq!(found(inner.clone(), logs, prints).unwrap().not_recorded, wanted, "{inner} {prints}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_nesting_is_walked_without_panic_and_in_order(
+            groups in proptest::collection::vec(
+                (0_usize..4, proptest::collection::vec((0_usize..6, proptest::option::of(0_u32..6)), 0..8)),
+                0..4,
+            ),
+        ) {
+            let called = |(program, height): &(usize, Option<u32>)| json!({"programIdIndex": program, "data": "2VfUX", "stackHeight": height});
+            let group = |(index, calls): &(usize, Vec<_>)| json!({"index": index, "instructions": calls.iter().map(called).collect::<Vec<_>>()});
+            let inner: Vec<Value> = groups.iter().map(group).collect();
+            let transaction = json!({
+                "message": {
+                    "accountKeys": ["Payer", "Router11", oracle::PROGRAM, "Token111"],
+                    "instructions": [{"programIdIndex": 1, "data": ""}, {"programIdIndex": 2, "data": ""}],
+                },
+                "meta": {"err": null, "innerInstructions": inner, "logMessages": []},
+            });
+            oracle::passed(&transaction.to_string());
         }
     }
 

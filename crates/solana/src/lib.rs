@@ -21,6 +21,8 @@ mod fetch;
 mod http;
 mod listing;
 mod named;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod order;
 mod portal;
 mod probe;

@@ -137,9 +137,22 @@ pub(crate) fn word_at<'a>(data: &'a [u8], at: usize, field: &str) -> Result<&'a 
 
 /// The word at a byte offset as an offset or length; `None` where it exceeds any possible data.
 pub(crate) fn length(word: &[u8; 32]) -> Option<usize> {
-    let (high, low) = word.split_at(28);
-    let low: [u8; 4] = low.try_into().ok()?;
-    if high.iter().all(|byte| *byte == 0) { usize::try_from(u32::from_be_bytes(low)).ok() } else { None }
+    match limbs(word) {
+        [0, 0, 0, low] => u32::try_from(low).ok().and_then(|low| usize::try_from(low).ok()),
+        _ => None,
+    }
+}
+
+/// The word as four integers, the most significant first: whole registers are compared faster than bytes.
+fn limbs(word: &[u8; 32]) -> [u64; 4] {
+    let (limbs, _) = word.as_chunks::<8>();
+    [0, 1, 2, 3].map(|i| u64::from_be_bytes(limbs[i]))
+}
+
+/// The word as a number.
+fn number(word: &[u8; 32]) -> U256 {
+    let [a, b, c, d] = limbs(word);
+    U256::from_limbs([d, c, b, a])
 }
 
 /// `bytes` or `string` whose length word stands at `at`.
@@ -151,22 +164,24 @@ pub(crate) fn bytes_at<'a>(data: &'a [u8], at: usize, field: &str) -> Result<&'a
 
 /// A word as an `address`.
 pub(crate) fn address(word: &[u8; 32], field: &str) -> Result<Address, DataError> {
-    let (padding, bytes) = word.split_at(12);
-    if padding.iter().all(|byte| *byte == 0) { Ok(Address::from_slice(bytes)) } else { Err(bad(word, "an address", field)) }
+    match limbs(word) {
+        [0, second, _, _] if second >> 32 == 0 => Ok(Address::from_slice(&word[12..])),
+        _ => Err(bad(word, "an address", field)),
+    }
 }
 
 /// A word as a `bool`.
 pub(crate) fn boolean(word: &[u8; 32], field: &str) -> Result<bool, DataError> {
-    match (word[..31].iter().all(|byte| *byte == 0), word[31]) {
-        (true, 0) => Ok(false),
-        (true, 1) => Ok(true),
+    match limbs(word) {
+        [0, 0, 0, 0] => Ok(false),
+        [0, 0, 0, 1] => Ok(true),
         _ => Err(bad(word, "a bool", field)),
     }
 }
 
 /// A word as a `uintN`. A `uint256` must be below 2^255.
 pub(crate) fn uint(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, DataError> {
-    let value = U256::from_be_bytes(*word);
+    let value = number(word);
     if value.bit_len() > bits.min(255) {
         return Err(bad(word, "an unsigned integer of its width", field));
     }
@@ -175,7 +190,7 @@ pub(crate) fn uint(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, Da
 
 /// A word as an `intN`: the bits above the width repeat the sign.
 pub(crate) fn int(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, DataError> {
-    let value = I256::from_raw(U256::from_be_bytes(*word));
+    let value = I256::from_raw(number(word));
     let magnitude = if value.is_negative() { !value.into_raw() } else { value.into_raw() };
     if magnitude.bit_len() >= bits {
         return Err(bad(word, "a signed integer of its width", field));
@@ -185,7 +200,12 @@ pub(crate) fn int(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, Dat
 
 /// An address as all tables hold it: lower-case hex.
 pub(crate) fn hex(address: Address) -> String {
-    format!("{address:#x}")
+    alloy_primitives::hex::encode_prefixed(address)
+}
+
+/// A hash or key as all tables hold it: lower-case hex.
+pub(crate) fn hash_hex(hash: &B256) -> String {
+    alloy_primitives::hex::encode_prefixed(hash)
 }
 
 fn bad(word: &[u8; 32], kind: &'static str, field: &str) -> DataError {
@@ -219,6 +239,23 @@ mod tests {
         assert_eq!(int(at(6), 256, "x"), Ok(n(-1)));
         assert!(boolean(at(7), "x").is_err());
         assert!(address(at(6), "x").is_err());
+        assert_eq!((length(at(0)), length(at(2))), (Some(255), None));
+        // Each byte counts, wherever it stands.
+        for i in 0..32 {
+            let mut word = [0; 32];
+            word[i] = 1;
+            assert_eq!(address(&word, "x").is_ok(), i >= 12, "{i}");
+            assert_eq!(boolean(&word, "x").is_ok(), i == 31, "{i}");
+            assert_eq!(length(&word), (i >= 28).then(|| 1 << (8 * (31 - i))), "{i}");
+            assert_eq!(uint(&word, 256, "x").unwrap(), I256::ONE << (8 * (31 - i)), "{i}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_hashes_are_printed_in_lower_case_with_all_digits() {
+        let hash: B256 = "0x00000000000000000000000000000000000000000000000000000000000abcde".parse().unwrap();
+        assert_eq!(hash_hex(&hash), "0x00000000000000000000000000000000000000000000000000000000000abcde");
+        assert_eq!(hex(Address::from_word(hash)), "0x00000000000000000000000000000000000abcde");
     }
 
     #[test]

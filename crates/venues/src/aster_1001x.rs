@@ -15,7 +15,7 @@ use perpdex_core::{
 };
 
 use crate::{
-    abi::{self, Reader, hex, indexed},
+    abi::{self, Reader, hash_hex, hex, indexed},
     emit::{DecodeError, Emitter, evm_streams, specs},
 };
 
@@ -140,7 +140,7 @@ fn open(log: &EvmLog) -> Result<(String, Fill), DecodeError> {
     data.end()?;
 
     let side = if is_long { PositionSide::Long } else { PositionSide::Short };
-    let position_key = trade_hash.to_string();
+    let position_key = hash_hex(trade_hash);
     // 64 and 80 bits: the product cannot overflow.
     let entry_usd = Amount::decimals(entry_price * qty, PRICE_DECIMALS + QTY_DECIMALS);
     let fill = Fill {
@@ -184,7 +184,7 @@ fn close(log: &EvmLog, by_keeper: bool) -> Result<Close, DecodeError> {
     let pnl_native = data.int(96, "pnl")?;
     let borrow_native = data.uint(96, "holdingFee")?;
     data.end()?;
-    let position_key = trade_hash.to_string();
+    let position_key = hash_hex(trade_hash);
     Ok(Close {
         account: Some(hex(abi::address(user, "user")?)),
         position_key: position_key.clone(),

@@ -12,7 +12,10 @@ mod fills;
 mod ledger;
 mod lines;
 mod misc;
+#[cfg(any(test, feature = "oracle"))]
+pub(crate) mod oracle;
 mod rates;
+mod scan;
 mod trades;
 
 use perpdex_core::{

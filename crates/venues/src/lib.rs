@@ -32,6 +32,8 @@ mod lighter;
 mod mcdex_v2;
 mod mux_v1;
 mod myx_v1;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod ostium;
 mod phoenix_eternal;
 mod reference;

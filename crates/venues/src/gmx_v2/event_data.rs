@@ -31,17 +31,22 @@ pub(super) enum Group {
 
 const GROUPS: [Group; 5] = [Group::Address, Group::Uint, Group::Int, Group::Bool, Group::Bytes32];
 
+/// Items of the longest events. As many are small enough for what the allocator hands out fastest.
+const ITEMS_USUAL: usize = 42;
+
 /// The items of one event.
 #[derive(Debug)]
 pub(super) struct EventData<'a> {
     /// Name of the event as it stands in the data.
     pub(super) name: &'a [u8],
+    /// Group by group.
     items: Vec<Item<'a>>,
+    /// How many items stand up to the end of each group.
+    ends: [usize; GROUPS.len()],
 }
 
 #[derive(Debug)]
 struct Item<'a> {
-    group: Group,
     key: &'a [u8],
     value: &'a [u8; 32],
 }
@@ -51,13 +56,15 @@ impl<'a> EventData<'a> {
     pub(super) fn parse(data: &'a [u8]) -> Result<EventData<'a>, DataError> {
         let name = abi::bytes_at(data, pointer(data, 0, 32, "eventName")?, "eventName")?;
         let base = pointer(data, 0, 64, "eventData")?;
-        let mut items = Vec::with_capacity(64);
+        let mut items = Vec::with_capacity(ITEMS_USUAL);
+        let mut ends = [0; GROUPS.len()];
         for (i, group) in GROUPS.into_iter().enumerate() {
             let field = group.field();
             let group_base = pointer(data, base, base + 32 * i, field)?;
-            read_items(data, pointer(data, group_base, group_base, field)?, group, &mut items)?;
+            read_items(data, pointer(data, group_base, group_base, field)?, field, &mut items)?;
+            ends[i] = items.len();
         }
-        Ok(EventData { name, items })
+        Ok(EventData { name, items, ends })
     }
 
     /// An `address`.
@@ -100,7 +107,12 @@ impl<'a> EventData<'a> {
     }
 
     fn find(&self, group: Group, key: &str) -> Option<&'a [u8; 32]> {
-        self.items.iter().find(|item| item.group == group && item.key == key.as_bytes()).map(|item| item.value)
+        self.group(group).iter().find(|item| item.key == key.as_bytes()).map(|item| item.value)
+    }
+
+    fn group(&self, group: Group) -> &[Item<'a>] {
+        let index = group as usize;
+        &self.items[index.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[index]]
     }
 }
 
@@ -116,15 +128,14 @@ impl Group {
     }
 }
 
-fn read_items<'a>(data: &'a [u8], list: usize, group: Group, items: &mut Vec<Item<'a>>) -> Result<(), DataError> {
-    let field = group.field();
+fn read_items<'a>(data: &'a [u8], list: usize, field: &str, items: &mut Vec<Item<'a>>) -> Result<(), DataError> {
     let too_many = || DataError::Outside { field: field.to_owned(), bytes: data.len() };
     let count = abi::length(abi::word_at(data, list, field)?).filter(|count| *count <= ITEMS_MAX).ok_or_else(too_many)?;
     let first = list + 32;
     for i in 0..count {
         let item = pointer(data, first, first + 32 * i, field)?;
         let key = abi::bytes_at(data, pointer(data, item, item, field)?, field)?;
-        items.push(Item { group, key, value: abi::word_at(data, item + 32, field)? });
+        items.push(Item { key, value: abi::word_at(data, item + 32, field)? });
     }
     Ok(())
 }
@@ -138,5 +149,7 @@ fn pointer(data: &[u8], base: usize, at: usize, field: &str) -> Result<usize, Da
         .ok_or_else(|| DataError::Outside { field: field.to_owned(), bytes: data.len() })
 }
 
+#[cfg(any(test, feature = "oracle"))]
+pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,8 @@ use crate::{
     emit::{Emitter, evm_streams},
     erc20,
 };
+#[cfg(any(test, feature = "oracle"))]
+pub(crate) use event_data::oracle;
 use log::Log;
 
 /// The decoder.

@@ -10,7 +10,11 @@ use super::{
     USD_DECIMALS,
     log::{ClaimableFunding, Fees, Log, MarketCreated, ORDER_TYPE_LIQUIDATION, OpenInterest, Position, SECONDARY_ORDER_TYPE_ADL},
 };
-use crate::{abi::hex, emit::DecodeError, erc20};
+use crate::{
+    abi::{hash_hex, hex},
+    emit::DecodeError,
+    erc20,
+};
 
 /// The fill of a position event; `None` where only collateral changed.
 pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<Fill>, DecodeError> {
@@ -22,12 +26,12 @@ pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<F
     let forced = forced(position, logs);
     Ok(Some(Fill {
         account: position.account.clone(),
-        position_key: position.position_key.to_string(),
+        position_key: hash_hex(&position.position_key),
         position_side: Some(position.side),
         collateral_token: Some(position.collateral_token.clone()),
         // An order changes one position once: its key names the trade.
-        trade_key: position.order_key.to_string(),
-        order_key: Some(position.order_key.to_string()),
+        trade_key: hash_hex(&position.order_key),
+        order_key: Some(hash_hex(&position.order_key)),
         is_taker: true,
         is_directional: forced != Forced::Adl,
         in_volume: true,
@@ -148,7 +152,7 @@ fn positions(logs: &[Option<Log>]) -> impl Iterator<Item = &Position> {
 /// The position that fees name, or that their order changed; without either the account's share of the market stands for it.
 fn position_key(fees: &Fees, position: Option<&Position>) -> String {
     match fees.position_key.or(position.map(|position| position.position_key)) {
-        Some(key) => key.to_string(),
+        Some(key) => hash_hex(&key),
         None => format!("{}/{}", fees.trader, fees.market),
     }
 }

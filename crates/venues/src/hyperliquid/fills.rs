@@ -1,6 +1,7 @@
 //! Fills: each event is one leg of a trade.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 use perpdex_core::{
@@ -10,6 +11,7 @@ use perpdex_core::{
 use serde::Deserialize;
 
 use super::lines::{Trouble, decimal, events, failure, lower, name};
+use super::scan;
 use super::{SLUG, TOKEN_DECIMALS};
 
 /// Digits of a position: `startPosition` is printed from a double (`3135809.3999999999`), sizes have at most six.
@@ -23,8 +25,8 @@ const ADL: &str = "Auto-Deleveraging";
 const SETTLEMENT: &str = "Settlement";
 pub(super) const NET_CHILD_VAULTS: &str = "Net Child Vaults";
 
-/// A fill as the node prints it. Keys that are not read here are ignored.
-#[derive(Debug, Deserialize)]
+/// A fill as the node prints it. Keys that are not read here are ignored. [`scan`] reads the same.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FillRow<'a> {
     #[serde(borrow)]
@@ -40,30 +42,38 @@ pub(super) struct FillRow<'a> {
     pub(super) start_position: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(super) dir: Cow<'a, str>,
-    pub(super) closed_pnl: Option<String>,
-    pub(super) hash: Option<String>,
+    #[serde(borrow)]
+    pub(super) closed_pnl: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) hash: Option<Cow<'a, str>>,
     pub(super) oid: Option<u64>,
     pub(super) crossed: bool,
-    pub(super) fee: Option<String>,
+    #[serde(borrow)]
+    pub(super) fee: Option<Cow<'a, str>>,
     pub(super) tid: u64,
-    pub(super) fee_token: Option<String>,
-    pub(super) liquidation: Option<LiquidationRow>,
+    #[serde(borrow)]
+    pub(super) fee_token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) liquidation: Option<LiquidationRow<'a>>,
 }
 
 /// The object on both legs of a liquidation or auto-deleveraging.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LiquidationRow {
-    liquidated_user: String,
-    mark_px: String,
-    method: String,
+pub(super) struct LiquidationRow<'a> {
+    #[serde(borrow)]
+    pub(super) liquidated_user: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) mark_px: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) method: Cow<'a, str>,
 }
 
 /// One leg with its numbers read.
 pub(super) struct Leg<'a> {
     /// Index of the event in the block.
     index: usize,
-    user: String,
+    user: Cow<'a, str>,
     /// Which of several legs with the same coin, trade, user and side.
     nth: u32,
     side: Side,
@@ -72,6 +82,13 @@ pub(super) struct Leg<'a> {
     before: Decimal,
     after: Decimal,
     row: FillRow<'a>,
+}
+
+/// A block's line, or a part of it.
+#[derive(Deserialize)]
+pub(super) struct Line<'a> {
+    #[serde(borrow)]
+    pub(super) events: Vec<scan::Pair<'a>>,
 }
 
 /// What the legs of a trade say of it together.
@@ -85,7 +102,7 @@ struct Trade {
 /// Decodes the fills of one block, or of one moment where lines name no block.
 pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
     if let Some(pairs) = typed(text) {
-        return legs_of(unit, record, pairs.into_iter().map(|(user, row)| leg(&user, row)));
+        return legs_of(unit, record, pairs.into_iter().map(|(user, row)| leg(user, row)));
     }
     let (raw, failures) = events(record, text);
     let out = legs_of(unit, record, raw.iter().map(|raw| read_leg(raw.get())));
@@ -93,18 +110,14 @@ pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> D
 }
 
 /// All events at one reading; `None` where one of them cannot be read, and they are to be read one by one.
-fn typed(text: &str) -> Option<Vec<(Cow<'_, str>, FillRow<'_>)>> {
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        #[serde(borrow)]
-        events: Vec<(Cow<'a, str>, FillRow<'a>)>,
-    }
-    let mut all = Vec::new();
-    for line in text.split('\n') {
-        let mut line: Line<'_> = serde_json::from_str(line).ok()?;
-        all.append(&mut line.events);
-    }
-    Some(all)
+fn typed(text: &str) -> Option<Vec<scan::Pair<'_>>> {
+    scan::lines(text).or_else(|| {
+        let mut all = Vec::new();
+        for line in text.split('\n') {
+            all.append(&mut serde_json::from_str::<Line<'_>>(line).ok()?.events);
+        }
+        Some(all)
+    })
 }
 
 /// Decodes lines of `node_fills`, one leg a line.
@@ -124,7 +137,7 @@ pub(super) fn legs_of<'a>(
     read: impl Iterator<Item = Result<Option<Leg<'a>>, Trouble>>,
 ) -> Decoded {
     let mut out = Decoded::default();
-    let mut legs: Vec<Leg<'a>> = Vec::new();
+    let mut legs: Vec<Leg<'a>> = Vec::with_capacity(read.size_hint().0);
     for (index, leg) in read.enumerate() {
         match leg {
             Ok(Some(mut leg)) => {
@@ -139,8 +152,11 @@ pub(super) fn legs_of<'a>(
         legs[leg].nth = nth;
     }
     let block = Block::over(&legs);
+    let mut height = itoa::Buffer::new();
+    let height = height.format(unit.height);
+    out.events.reserve_exact(legs.len());
     for leg in &legs {
-        match leg_event(unit, leg, &block) {
+        match leg_event(unit, leg, &block, height) {
             Ok(event) => out.events.push(event),
             Err(trouble) => out.failures.push(failure(record, leg.index.to_string(), trouble)),
         }
@@ -151,12 +167,14 @@ pub(super) fn legs_of<'a>(
 
 /// Of each leg: how many like it stand before it.
 fn nths(legs: &[Leg<'_>]) -> Vec<u32> {
-    let mut seen: HashMap<(&str, u64, &str, bool), u32> = HashMap::with_capacity(legs.len());
-    let mut out = Vec::with_capacity(legs.len());
-    for leg in legs {
-        let nth = seen.entry((&leg.row.coin, leg.row.tid, &leg.user, leg.side == Side::Buy)).or_default();
-        out.push(*nth);
-        *nth += 1;
+    let mut order: Vec<usize> = (0..legs.len()).collect();
+    let names = |a: usize, b: usize| legs[a].order_by_name(&legs[b]);
+    order.sort_unstable_by(|a, b| names(*a, *b).then(a.cmp(b)));
+    let mut out = vec![0; legs.len()];
+    for two in order.windows(2) {
+        if names(two[0], two[1]).is_eq() {
+            out[two[1]] = out[two[0]] + 1;
+        }
     }
     out
 }
@@ -167,21 +185,22 @@ pub(super) fn is_perpetual(coin: &str) -> bool {
 }
 
 fn read_leg(raw: &str) -> Result<Option<Leg<'_>>, Trouble> {
-    let (user, row): (Cow<'_, str>, FillRow<'_>) = match serde_json::from_str(raw) {
+    let (user, row) = match scan::pair(raw).map_or_else(|| serde_json::from_str::<scan::Pair<'_>>(raw), Ok) {
         Ok(pair) => pair,
         Err(_) if names_no_perpetual(raw) => return Ok(None),
         Err(error) => return Err(Trouble::malformed(format!("fill: {error}"))),
     };
-    leg(&user, row)
+    leg(user, row)
 }
 
 /// Reads the numbers of a leg.
-pub(super) fn leg<'a>(user: &str, row: FillRow<'a>) -> Result<Option<Leg<'a>>, Trouble> {
+pub(super) fn leg<'a>(user: Cow<'a, str>, row: FillRow<'a>) -> Result<Option<Leg<'a>>, Trouble> {
     if !is_perpetual(&row.coin) {
         return Ok(None);
     }
     name("coin", &row.coin)?;
-    let user = lower(name("user", user)?).into_owned();
+    name("user", &user)?;
+    let user = lower(user);
     let side = match &*row.side {
         "B" => Side::Buy,
         "A" => Side::Sell,
@@ -208,6 +227,7 @@ fn names_no_perpetual(raw: &str) -> bool {
 
 /// What the whole block tells about its trades.
 struct Block<'a> {
+    /// Those that are more than buying and selling.
     trades: HashMap<(&'a str, u64), Trade>,
     /// Users of each forced trade, so that a leg can name its counterparty.
     users: HashMap<(&'a str, u64), Vec<&'a str>>,
@@ -219,13 +239,20 @@ impl<'a> Block<'a> {
     fn over(legs: &'a [Leg<'a>]) -> Block<'a> {
         let mut block = Block { trades: HashMap::new(), users: HashMap::new(), vaults: LIQUIDATOR_VAULTS.iter().copied().collect() };
         for leg in legs {
-            let trade = block.trades.entry(leg.trade()).or_default();
-            trade.is_adl |= leg.row.dir == ADL;
-            trade.is_liquidation |= leg.row.liquidation.is_some() || leg.row.dir.starts_with("Liquidated ");
-            trade.is_backstop |= leg.row.liquidation.as_ref().is_some_and(|row| row.method == "backstop");
+            let is_adl = leg.row.dir == ADL;
+            let is_liquidation = leg.row.liquidation.is_some() || leg.row.dir.starts_with("Liquidated ");
+            if is_adl || is_liquidation {
+                let trade = block.trades.entry(leg.trade()).or_default();
+                trade.is_adl |= is_adl;
+                trade.is_liquidation |= is_liquidation;
+                trade.is_backstop |= leg.row.liquidation.as_ref().is_some_and(|row| row.method == "backstop");
+            }
+        }
+        if block.trades.is_empty() {
+            return block;
         }
         for leg in legs {
-            let trade = block.trades[&leg.trade()];
+            let trade = block.trade(leg);
             if trade.is_liquidation || trade.is_adl {
                 block.users.entry(leg.trade()).or_default().push(&leg.user);
             }
@@ -234,6 +261,10 @@ impl<'a> Block<'a> {
             }
         }
         block
+    }
+
+    fn trade(&self, leg: &Leg<'_>) -> Trade {
+        self.trades.get(&leg.trade()).copied().unwrap_or_default()
     }
 
     fn counterparty(&self, leg: &Leg<'_>) -> Option<String> {
@@ -246,9 +277,15 @@ impl Leg<'_> {
         (&self.row.coin, self.row.tid)
     }
 
+    /// Legs that are equal by coin, trade, user and side stand beside each other.
+    fn order_by_name(&self, other: &Leg<'_>) -> Ordering {
+        let name = |leg: &Leg<'_>| (leg.row.tid, leg.side == Side::Buy);
+        name(self).cmp(&name(other)).then_with(|| self.row.coin.cmp(&other.row.coin)).then_with(|| self.user.cmp(&other.user))
+    }
+
     /// Whether this leg's account is the one that is liquidated.
     fn is_liquidated(&self) -> bool {
-        self.row.liquidation.as_ref().is_some_and(|row| *lower(&row.liquidated_user) == *self.user)
+        self.row.liquidation.as_ref().is_some_and(|row| row.liquidated_user.eq_ignore_ascii_case(&self.user))
     }
 
     /// The side of the position that this leg reduces.
@@ -284,7 +321,7 @@ struct Nature {
 }
 
 fn nature(leg: &Leg<'_>, block: &Block<'_>) -> Nature {
-    let trade = block.trades[&leg.trade()];
+    let trade = block.trade(leg);
     let forced = match (trade.is_adl, trade.is_liquidation) {
         (true, _) => Forced::Adl,
         (false, true) => Forced::Liq,
@@ -310,20 +347,22 @@ fn nature(leg: &Leg<'_>, block: &Block<'_>) -> Nature {
     Nature { action, forced, in_volume: true, is_directional, liquidation }
 }
 
-fn leg_event(unit: &DecodeUnit<'_>, leg: &Leg<'_>, block: &Block<'_>) -> Result<Event, Trouble> {
+/// `height`: that of the unit.
+fn leg_event(unit: &DecodeUnit<'_>, leg: &Leg<'_>, block: &Block<'_>, height: &str) -> Result<Event, Trouble> {
     let row = &leg.row;
     let nature = nature(leg, block);
     let size = |position: Decimal| Size { qty: Some(Amount::decimals(position.value, position.scale)), entry_usd: None };
-    let tid = row.tid.to_string();
+    let (mut tid, mut nth) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let tid = tid.format(row.tid);
     let side_name = if leg.side == Side::Buy { "B" } else { "A" };
-    let rec = derived_id(&["fill", &row.coin, &tid, &leg.user, side_name, &leg.nth.to_string()]);
+    let rec = derived_id(&["fill", &row.coin, tid, &leg.user, side_name, nth.format(leg.nth)]);
     let fill = Fill {
-        account: leg.user.clone(),
-        position_key: format!("{}/{}", leg.user, row.coin),
+        account: leg.user.to_string(),
+        position_key: [&leg.user, "/", &row.coin].concat(),
         position_side: None,
         collateral_token: None,
-        trade_key: format!("{}/{}/{tid}", unit.height, row.coin),
-        order_key: row.oid.map(|oid| oid.to_string()),
+        trade_key: [height, "/", &row.coin, "/", tid].concat(),
+        order_key: row.oid.map(|oid| itoa::Buffer::new().format(oid).to_owned()),
         is_taker: row.crossed,
         is_directional: nature.is_directional,
         in_volume: nature.in_volume,
@@ -362,7 +401,7 @@ fn tx_id(unit: &DecodeUnit<'_>, row: &FillRow<'_>) -> String {
 fn fee(row: &FillRow<'_>) -> Result<Option<TokenAmount>, Trouble> {
     let (Some(fee), Some(token)) = (&row.fee, &row.fee_token) else { return Ok(None) };
     let native = decimal("fee", fee)?.rescale(TOKEN_DECIMALS).map_err(Trouble::invalid)?.value;
-    Ok(Some(TokenAmount { native, token: token.clone() }))
+    Ok(Some(TokenAmount { native, token: token.to_string() }))
 }
 
 fn liquidation(leg: &Leg<'_>, block: &Block<'_>, kind: LiquidationKind) -> Result<Liquidation, Trouble> {
@@ -370,7 +409,7 @@ fn liquidation(leg: &Leg<'_>, block: &Block<'_>, kind: LiquidationKind) -> Resul
     Ok(Liquidation {
         kind,
         side: leg.closed_side(),
-        liquidator: if kind == LiquidationKind::Backstop && !block.trades[&leg.trade()].is_adl { block.counterparty(leg) } else { None },
+        liquidator: if kind == LiquidationKind::Backstop && !block.trade(leg).is_adl { block.counterparty(leg) } else { None },
         mark_price: mark.map(|mark| Amount::decimals(mark.value, mark.scale)),
         fee: None,
         is_partial: Some(!leg.after.is_zero()),
@@ -383,7 +422,7 @@ fn unknown_methods(record: &RawRecord, legs: &[Leg<'_>]) -> Vec<Failure> {
     let known = |method: &str| method == "market" || method == "backstop";
     let unknown = legs.iter().filter_map(|leg| Some((leg, &leg.row.liquidation.as_ref()?.method))).filter(|(_, method)| !known(method));
     unknown
-        .filter(|(_, method)| seen.insert((*method).clone()))
+        .filter(|(_, method)| seen.insert(&***method))
         .map(|(leg, method)| failure(record, leg.index.to_string(), Trouble::unknown(format!("liquidation method {method:?}"))))
         .collect()
 }

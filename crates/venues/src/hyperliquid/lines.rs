@@ -55,7 +55,8 @@ const EXPONENT_MAX: usize = 4;
 
 /// A decimal string of a named field.
 pub(super) fn decimal(field: &str, text: &str) -> Result<Decimal, Trouble> {
-    if text.split_once(['e', 'E']).is_some_and(|(_, exponent)| exponent.len() > EXPONENT_MAX) {
+    let exponent = text.bytes().position(|byte| byte.eq_ignore_ascii_case(&b'e'));
+    if exponent.is_some_and(|at| text.len() - at - 1 > EXPONENT_MAX) {
         return Err(Trouble::invalid(format!("{field}: the exponent of {text:?} is outside of any amount")));
     }
     Decimal::parse(text).map_err(|error| Trouble::invalid(format!("{field}: {error}")))
@@ -63,11 +64,13 @@ pub(super) fn decimal(field: &str, text: &str) -> Result<Decimal, Trouble> {
 
 /// A name that keys are made of: not empty, no control characters.
 pub(super) fn name<'a>(field: &str, text: &'a str) -> Result<&'a str, Trouble> {
-    let is_name = !text.is_empty() && !text.chars().any(char::is_control);
+    let is_plain = || text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let is_name = !text.is_empty() && (is_plain() || !text.chars().any(char::is_control));
     if is_name { Ok(text) } else { Err(Trouble::invalid(format!("{field} {text:?} is no name"))) }
 }
 
 /// The text in lower case; addresses are told apart without case.
-pub(super) fn lower(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
+pub(super) fn lower<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(text.to_ascii_lowercase()) } else { text }
 }

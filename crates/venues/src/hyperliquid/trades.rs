@@ -74,7 +74,7 @@ fn node_legs<'a>(unit: &DecodeUnit<'_>, trade: NodeTrade<'a>) -> Result<[Option<
             start_position: party.start_pos.clone(),
             dir: dir.into(),
             closed_pnl: None,
-            hash: trade.hash.clone(),
+            hash: trade.hash.clone().map(Cow::Owned),
             oid: Some(party.oid),
             crossed: trade.side == side,
             fee: None,
@@ -82,7 +82,7 @@ fn node_legs<'a>(unit: &DecodeUnit<'_>, trade: NodeTrade<'a>) -> Result<[Option<
             fee_token: None,
             liquidation: None,
         };
-        leg(&party.user, row)
+        leg(party.user.clone(), row)
     };
     Ok([one(&buyer, "B")?, one(&seller, "A")?])
 }
