@@ -39,6 +39,7 @@ const TRADED: &[Row] = &[
     ("ethereum/mcdex_v2/order_against_amm", 1, "30", 0, 0),
     ("ethereum/mcdex_v2/two_matches", 2, "3", 0, 0),
     ("ethereum/mcdex_v2/liquidations", 0, "0", 2, 0),
+    ("ethereum/mcdex_v2/keeper_who_held", 0, "0", 3, 0),
     // Leveraged positions are no perpetual.
     ("ethereum/fx_v2/positions", 0, "0", 0, 0),
     // Margin added beside an open of 0.02 and closes of 0.01 each.

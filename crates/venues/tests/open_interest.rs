@@ -30,7 +30,7 @@ fn both_sides_of_a_trade_add_the_same() {
         }
         n_trades += trades.len();
     }
-    assert_eq!(n_trades, 15, "trades of all cases");
+    assert_eq!(n_trades, 18, "trades of all cases");
 }
 
 /// The highest level on the way shows that there was something to lose.

@@ -10,8 +10,8 @@ mod log;
 
 use alloy_primitives::{B256, I256};
 use perpdex_core::{
-    Action, Amount, ChainId, Decimal, DecodeUnit, Decoded, Deployment, EventBody, Fill, Forced, Liquidation, LiquidationKind, PositionSide,
-    RawBody, RawRecord, Size, StreamSpec, TokenAmount, Unit, Venue, VenueInfo, VenueModel, VenueSlug,
+    Action, Amount, ChainId, Decimal, DecodeUnit, Decoded, Deployment, EventBody, Fill, Forced, FundingKind, FundingPayment, Liquidation,
+    LiquidationKind, PositionSide, RawBody, RawRecord, Size, StreamSpec, TokenAmount, Unit, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -50,7 +50,7 @@ static INFO: VenueInfo = VenueInfo {
     gives: &["trades", "liquidations", "oi"],
     unverified: &[
         "no log was at hand: the layout is that of the published source and ABI",
-        "a fee is what a position paid in all: that of the trade and the borrowing charged with it; the two are not told apart",
+        "a fee of a trade is what the position paid in all: that of the trade and the borrowing charged with it; the two are not told apart, but where collateral alone changes",
         "the entry price of a liquidated position is not told: it follows from the profit",
         "a market is known by its index token; tokens that config/markets/level.toml does not name wait for a row",
     ],
@@ -73,22 +73,36 @@ impl Venue for Level {
                 emitter.unknown(record, format!("topic {topic0} is not in {}", INFO.layout));
                 continue;
             };
-            let filled = match log::change(log, topic0) {
-                Ok(Some(change)) => state_after(&unit.records[at + 1..], change.key).and_then(|state| {
-                    let fill = if change.size_usd.is_zero() { None } else { Some(fill(&change, state, record)?) };
-                    Ok(fill.map(|fill| (change.index_token, fill)))
-                }),
+            let told = match log::change(log, topic0) {
+                Ok(Some(change)) if change.size_usd.is_zero() => Ok(borrowed(&change)),
+                Ok(Some(change)) => state_after(&unit.records[at + 1..], change.key)
+                    .and_then(|state| Ok(Some((change.index_token.clone(), EventBody::Fill(Box::new(fill(&change, state, record)?)))))),
                 Ok(None) => log::state(log, topic0).map(|_| None),
                 Err(error) => Err(error),
             };
-            match filled {
-                Ok(Some((market, fill))) => emitter.event(record, Some(market), EventBody::Fill(Box::new(fill))),
+            match told {
+                Ok(Some((market, body))) => emitter.event(record, Some(market), body),
                 Ok(None) => {}
                 Err(error) => emitter.failure(record, known.spec.name, error),
             }
         }
         emitter.finish()
     }
+}
+
+/// What a change of collateral alone costs: nothing was traded, so that all of it is for what was borrowed until then.
+fn borrowed(change: &Change) -> Option<(String, EventBody)> {
+    let payment = FundingPayment {
+        account: change.account.clone(),
+        position_key: change.key.to_string(),
+        side: Some(change.side),
+        kind: FundingKind::Borrow,
+        amount: TokenAmount { native: -change.fee_usd, token: USD.to_owned() },
+        token_price_usd: Some(USD_UNIT),
+        size: None,
+        interval_end_ms: None,
+    };
+    (!change.fee_usd.is_zero()).then(|| (change.index_token.clone(), EventBody::FundingPayment(payment)))
 }
 
 /// The position behind a change: the next log that states it.

@@ -45,7 +45,6 @@ pub(super) struct Update {
     pub(super) trader: String,
     /// Signed size.
     pub(super) after: I256,
-    pub(super) entry_value: I256,
     /// Total size of the side that the account stood on BEFORE the change; 0 where it stood on none.
     pub(super) total_size: I256,
     pub(super) price: I256,
@@ -101,14 +100,14 @@ fn update(log: &EvmLog, data: &mut Reader<'_>) -> Result<Update, DecodeError> {
     let [trader] = indexed(log)?;
     let sign = sign(data)?;
     let size = data.uint(256, "account.size")?;
-    let entry_value = data.uint(256, "account.entryValue")?;
+    data.uint(256, "account.entryValue")?;
     data.int(256, "account.entrySocialLoss")?;
     data.int(256, "account.entryFundingLoss")?;
     data.int(256, "account.cashBalance")?;
     let total_size = data.uint(256, "perpetualTotalSize")?;
     let price = data.uint(256, "price")?;
     let trader = hex(abi::address(trader, "trader")?);
-    Ok(Update { trader, after: signed(sign, size), entry_value, total_size, price })
+    Ok(Update { trader, after: signed(sign, size), total_size, price })
 }
 
 fn funding(log: &EvmLog, data: &mut Reader<'_>) -> Result<Funding, DecodeError> {

@@ -51,7 +51,7 @@ static INFO: VenueInfo = VenueInfo {
         "prices of the markets other than ETH-PERP are taken for dollars; their collateral token is not known and has no dollar value",
         "fees move margin without a word of what they are: none is stated",
         "positions that are settled after the end of a market stay in open interest: the settlement does not tell their side",
-        "a whole liquidation tells its side only where the keeper held nothing before; others are refused and kept",
+        "a whole liquidation that leaves its keeper with nothing, too, does not tell its side: it is refused and kept",
     ],
 };
 

@@ -1,6 +1,6 @@
 //! Executions and liquidations out of the states that stand before them.
 
-use alloy_primitives::{I256, U256};
+use alloy_primitives::I256;
 use perpdex_core::{Action, Amount, Decimal, Fill, Forced, Liquidation, LiquidationKind, RawRecord, Size};
 
 use super::{
@@ -102,7 +102,7 @@ impl Leg<'_> {
         let liquidator = self.taken_over.flatten();
         let is_takeover = self.taken_over.is_some();
         let price = if market.is_inverse { Decimal::from(1) } else { Decimal::new(self.price, DECIMALS) };
-        let qty = if change.is_negative() { -change } else { change };
+        let qty = abs(change);
         let size = |position| Some(Size { qty: Some(Amount::decimals(position, DECIMALS)), entry_usd: None });
         Fill {
             account: self.account.to_owned(),
@@ -147,20 +147,32 @@ fn told(update: &Update) -> Option<I256> {
     (!update.total_size.is_zero()).then_some(update.total_size)
 }
 
-/// The side of the position that was taken over: that of what is left of it, else that of a keeper who held nothing before,
-/// whose size and entry value are those of the liquidation.
+/// The side of the position that was taken over: that of what is left of it, else what the keeper's state makes of it. Both
+/// sides are as large as each other before and after, and each state tells the total of the side its account stood on.
 fn is_long(trader: &Update, keeper: &Update, liquidate: &Liquidate) -> Result<bool, DecodeError> {
     if !trader.after.is_zero() {
         return Ok(!trader.after.is_negative());
     }
-    let value =
-        liquidate.amount.checked_mul(liquidate.price).map(|product| product / I256::from_raw(U256::from(10).pow(U256::from(DECIMALS))));
-    // The contract rounds to the nearest unit.
-    let opened = value.is_some_and(|value| keeper.entry_value == value || keeper.entry_value == value + I256::ONE);
-    if keeper.after.unsigned_abs() == liquidate.amount.unsigned_abs() && opened {
-        return Ok(!keeper.after.is_negative());
+    let (amount, left, total) = (liquidate.amount, abs(keeper.after), keeper.total_size);
+    let before_keeper = trader.total_size;
+    let grew_by = total.checked_sub(before_keeper);
+    // Who held nothing, or stood on the same side, or went through zero, is on the side of what was taken over.
+    let held_nothing = total.is_zero() && left == amount;
+    let same_side = grew_by == Some(amount) && left > amount;
+    let through_zero = grew_by == Some(left) && left < amount;
+    // A larger position of the other side only became smaller.
+    let other_side = grew_by == Some(I256::ZERO) && left <= total;
+    match (held_nothing || same_side || through_zero, other_side) {
+        _ if left.is_zero() => {}
+        (true, _) => return Ok(!keeper.after.is_negative()),
+        (false, true) => return Ok(keeper.after.is_negative()),
+        (false, false) => {}
     }
     Err(DecodeError::invalid(format!("the side of the whole position of {} is not told by the keeper's", liquidate.trader)))
+}
+
+fn abs(size: I256) -> I256 {
+    if size.is_negative() { -size } else { size }
 }
 
 fn before(after: I256, change: I256) -> Result<I256, DecodeError> {
