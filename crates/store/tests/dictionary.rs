@@ -10,6 +10,7 @@ use support::Database;
 
 on_both_engines! {
     every_column_is_described_in_order,
+    metrics_stand_where_their_page_says,
 }
 
 /// Views and columns of a page: its headings and the first cells of its rows.
@@ -43,6 +44,37 @@ async fn every_column_is_described_in_order(database: Database) {
         views += 1;
     }
     assert_eq!(page.lines().filter(|line| !line.is_empty()).count(), views, "the dictionary describes views that are not there");
+}
+
+/// Columns that `docs/metrics.md` names are there, and every view of figures is named.
+async fn metrics_stand_where_their_page_says(database: Database) {
+    let store = database.open().await;
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md")).unwrap();
+    let named: Vec<(&str, &str)> =
+        page.split('`').filter_map(|word| word.split_once('.')).filter(|(view, _)| view.starts_with("v_")).collect();
+    assert!(named.len() > 50, "{named:?}");
+    for (view, column) in &named {
+        let columns = store.query(&format!("SELECT * FROM {view}"), 1).await.unwrap().columns;
+        assert!(columns.iter().any(|name| name == column), "{view} has no column {column}: {columns:?}");
+    }
+    // What tells of the store itself, and rows as they came, are no figures.
+    const OTHERS: [&str; 11] = [
+        "v_trades",
+        "v_funding_rates",
+        "v_funding_payments",
+        "v_volume_bars",
+        "v_coverage",
+        "v_gaps",
+        "v_verify_differences",
+        "v_reorgs",
+        "v_decode_failures",
+        "v_unresolved",
+        "v_reduce_failures",
+    ];
+    for view in described(&dictionary()).lines().filter_map(|line| line.split(' ').next()).filter(|view| !view.is_empty()) {
+        let is_named = named.iter().any(|(name, _)| name == &view);
+        assert!(is_named || OTHERS.contains(&view), "docs/metrics.md says nothing of {view}");
+    }
 }
 
 #[test]
