@@ -92,11 +92,11 @@ impl Venue<'_> {
         logs.extend(match (held, self.rng.below(100)) {
             (None, _) | (Some(_), 0..20) => self.open(key, held, now_ms, tally),
             (Some(held), 20..32) => self.withdraw(key, held, now_ms, tally),
-            (Some(held), 32..58) => {
+            (Some(held), 32..58) if held.size > pow10(12) => {
                 let amount = held.size * i128::from(self.rng.between(10, 90)) / 100;
                 self.close(key, held, amount, false, now_ms, tally)
             }
-            (Some(held), 58..86) => self.close(key, held, held.size, false, now_ms, tally),
+            (Some(held), 32..86) => self.close(key, held, held.size, false, now_ms, tally),
             (Some(held), _) => self.close(key, held, held.size, true, now_ms, tally),
         });
         logs.push(self.pool.emit("UpdateSequence", &[abi::uint(self.steps)]));
@@ -113,7 +113,7 @@ impl Venue<'_> {
         let fee = self.fee(key, held, amount, price);
         let size = held.size + amount;
         let entry = mul_div(held.entry, held.size, size) + mul_div(price, amount, size);
-        let after = Position { size, entry, collateral: held.collateral + added - fee, entry_rate: self.cumulative(key) };
+        let after = Position { size, entry, collateral: (held.collateral + added - fee).max(0), entry_rate: self.cumulative(key) };
         self.traded(key, (held.size, size), (amount, price, fee), now_ms, tally);
         self.positions.insert(key, after);
         logs.push(self.opened(key, after, (amount, price, fee)));
@@ -129,7 +129,7 @@ impl Venue<'_> {
         if fee != 0 {
             tally.borrow(self.markets[key.1], now_ms, half_e6(fee));
         }
-        let after = Position { collateral: held.collateral - fee - taken, entry_rate: self.cumulative(key), ..held };
+        let after = Position { collateral: (held.collateral - fee - taken).max(0), entry_rate: self.cumulative(key), ..held };
         self.positions.insert(key, after);
         vec![self.opened(key, after, (0, price, fee)), self.moved(key, taken, false, now_ms, tally)]
     }

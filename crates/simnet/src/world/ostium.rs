@@ -112,7 +112,8 @@ impl Venue<'_> {
         let found = self.positions.iter().nth(nth).filter(|_| !opens).map(|(id, position)| (*id, *position));
         let Some((trade, position)) = found else { return self.open(now_ms, tally) };
         let kind = self.rng.below(100);
-        let share = if self.is_upgraded(now_ms) { i128::from(self.rng.between(1_000, 9_000)) } else { WHOLE };
+        let share =
+            if self.is_upgraded(now_ms) && position.collateral > pow10(6) { i128::from(self.rng.between(1_000, 9_000)) } else { WHOLE };
         let market = Exit::Market { is_liquidation: false };
         match kind {
             0..10 => vec![self.top_up(trade, position)],

@@ -43,6 +43,8 @@ const TOKEN_DECIMALS: u32 = 18;
 const ACCOUNTS: u64 = 20;
 /// Most trades that are open at a time.
 const OPEN_MAX: usize = 50;
+/// A smaller trade is closed whole, smallest units of its collateral.
+const SPLIT_MIN: i128 = 1_000_000;
 /// Logs of one step on average; turns the wanted number of logs into a rate of steps.
 const LOGS_PER_STEP: u64 = 5;
 
@@ -171,7 +173,7 @@ impl Venue<'_> {
             0..6 => vec![self.refused(at, now_ms)],
             6..12 => vec![self.moved_collateral(at)],
             12..28 if !is_frozen => self.increased(at, now_ms, tally),
-            28..48 if !is_frozen => self.decreased(at, now_ms, tally),
+            28..48 if !is_frozen && self.open[at].size() > SPLIT_MIN => self.decreased(at, now_ms, tally),
             12..66 => self.closed(at, Order::MarketClose, now_ms, tally),
             66..74 => self.closed(at, Order::TakeProfit, now_ms, tally),
             74..82 => self.closed(at, Order::StopLoss, now_ms, tally),
