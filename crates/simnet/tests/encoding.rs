@@ -10,6 +10,7 @@ use perpdex_simnet::chain::{EvmChain, EvmLog};
 use perpdex_simnet::world::{World, WorldOptions};
 
 const ABIS: &[&str] = &[
+    include_str!("../../../abi/fx_v2/contracts.json"),
     include_str!("../../../abi/gmx_v2/event_emitter.json"),
     include_str!("../../../abi/aster_1001x/diamond.json"),
     include_str!("../../../abi/aster_vault/vault.json"),
@@ -21,12 +22,18 @@ const ABIS: &[&str] = &[
     include_str!("../../../abi/mux_v1/liquidity_pool.json"),
     include_str!("../../../abi/kiloex/perp_trade.json"),
     include_str!("../../../abi/dydx_v1/perpetual.json"),
+    include_str!("../../../abi/myx_v1/contracts.json"),
+    include_str!("../../../abi/level/pool.json"),
+    include_str!("../../../abi/mcdex_v2/contracts.json"),
+    include_str!("../../../abi/lighter/zk_lighter.json"),
+    include_str!("../../../abi/starkex/stark_perpetual.json"),
 ];
 
 static WORLD: LazyLock<World> =
     LazyLock::new(|| World::build(&WorldOptions { hours: 1, events: 12_000, is_wide: true, ..WorldOptions::default() }));
 
-/// Names and layouts by selector. One that is in two ABIs has the same layout in both.
+/// Names and layouts by selector. Where two ABIs have one and its layouts differ, the world emits the later one's: `Transfer` is one of
+/// dollars, not of a position.
 static LAYOUTS: LazyLock<BTreeMap<B256, (String, DynSolEvent)>> = LazyLock::new(|| {
     let abis = ABIS.iter().map(|text| serde_json::from_str::<JsonAbi>(text).unwrap()).collect::<Vec<_>>();
     let events = abis.iter().flat_map(JsonAbi::events);
@@ -84,6 +91,22 @@ fn every_log_is_what_the_dynamic_encoder_makes_of_its_values() {
         "LogTrade",
         "LogLiquidated",
         "LogAccountSettled",
+        "ExecuteOrderV2",
+        "ExecuteLiquidation",
+        "ExecuteAdlOrder",
+        "IncreasePosition",
+        "DecreasePosition",
+        "LiquidatePosition",
+        "ClosePosition",
+        "Trade",
+        "Liquidate",
+        "UpdateFundingRate",
+        "Operate",
+        "RebalanceTick",
+        "WithdrawPending",
+        "NewPriorityRequest",
+        "LogWithdrawalPerformed",
+        "LogForcedTradeRequest",
     ] {
         assert!(seen.contains_key(name), "no {name} among {seen:?}");
     }

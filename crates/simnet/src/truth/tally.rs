@@ -123,6 +123,12 @@ impl Tally {
         market
     }
 
+    /// The venue has stated the whole level: from this hour on it can be known.
+    pub(crate) fn level_told(&mut self, market: MarketId, ts_ms: i64) {
+        let index = self.hour_index(ts_ms);
+        self.markets[market.0].sums[index..].iter_mut().for_each(|hour| hour.is_level_lost = false);
+    }
+
     /// The level after a moment, as many longs as shorts, in the venue's integers.
     pub(crate) fn level(&mut self, market: MarketId, ts_ms: i64, qty: i128) {
         let index = self.hour_index(ts_ms);
@@ -195,7 +201,7 @@ impl Tally {
         hour.adl_usd_e6 += exec_usd_e6;
     }
 
-    /// A payment of funding that counts in the hour of `ts_ms`; above zero is received. Not to be called for nothing paid.
+    /// A payment of funding that counts in the hour of `ts_ms`; above zero is received, zero is in a token that has no dollars. Not to be called for nothing paid.
     pub(crate) fn funding(&mut self, market: MarketId, ts_ms: i64, usd_e6: i64) {
         self.count("funding_payments", market);
         let hour = self.hour(market, ts_ms);

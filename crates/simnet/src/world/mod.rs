@@ -9,17 +9,23 @@ mod aster;
 mod aster_pro;
 mod dydx_v1;
 mod evm;
+mod fx_v2;
 mod gmx;
 mod gmx_v1;
 mod gtrade;
 mod hyperliquid;
 mod kiloex;
+mod level;
+mod lighter;
+mod mcdex_v2;
 mod mux_v1;
+mod myx_v1;
 mod ostium;
 mod phoenix;
 mod pool;
 mod prices;
 mod scene;
+mod starkex;
 mod svm;
 mod treasury;
 mod vault;
@@ -134,9 +140,9 @@ pub struct Fork {
 pub struct World {
     /// Arbitrum One: GMX v2, Aster 1001x, Aster vault; in a wide world GMX v1, gTrade and Ostium, too.
     pub arbitrum: EvmChain,
-    /// BNB Chain: Aster 1001x, Aster vault; in a wide world KiloEx and MUX v1, too.
+    /// BNB Chain: Aster 1001x, Aster vault; in a wide world KiloEx, MUX v1, MYX v1 and Level, too.
     pub bnb: EvmChain,
-    /// Ethereum: Aster vault; in a wide world dYdX v1, too.
+    /// Ethereum: Aster vault; in a wide world dYdX v1, MCDEX v2, f(x) v2, Lighter, dYdX v3 and edgeX, too.
     pub ethereum: EvmChain,
     /// Solana: Phoenix Eternal, Jupiter Perps, Drift v2, Velocity, GMTrade, Flash Trade, Adrena, Aster treasury.
     pub solana: SolanaChain,
@@ -152,7 +158,8 @@ pub struct World {
 const START_MS: i64 = 1_775_520_000_000;
 
 /// Digits of quantities, as the built-in catalog has them.
-const QTY_SCALES: &[(&str, u8)] = &[("BTC", 10), ("ETH", 10), ("SOL", 8), ("BNB", 8), ("HYPE", 8), ("XRP", 6), ("DOGE", 6), ("PEPE", 3)];
+const QTY_SCALES: &[(&str, u8)] =
+    &[("BTC", 10), ("ETH", 10), ("SOL", 8), ("BNB", 8), ("HYPE", 8), ("LINK", 8), ("XRP", 6), ("DOGE", 6), ("PEPE", 3)];
 
 impl Default for WorldOptions {
     fn default() -> WorldOptions {
@@ -200,11 +207,18 @@ impl World {
         if options.is_wide {
             kiloex::play(&scene, events(shares.aster_bnb), &mut bnb, &mut tally);
             mux_v1::play(&scene, events(shares.aster_arbitrum), &mut bnb, &mut tally);
+            myx_v1::play(&scene, events(shares.aster_arbitrum), &mut bnb, &mut tally);
+            level::play(&scene, events(shares.aster_arbitrum), &mut bnb, &mut tally);
         }
         let mut ethereum = EvmBuilder::new(options, ETHEREUM);
         vault::play(&scene, &vault::ETHEREUM, events(shares.vault_ethereum), &mut ethereum, &mut tally);
         if options.is_wide {
             dydx_v1::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            mcdex_v2::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            fx_v2::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            lighter::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            starkex::play(&scene, &starkex::DYDX_V3, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            starkex::play(&scene, &starkex::EDGEX, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
         }
         let mut solana = SvmBuilder::new(options);
         phoenix::play(&scene, events(shares.phoenix), &mut solana, &mut tally);

@@ -17,6 +17,7 @@ const ASSETS: &[(&str, i64, i64)] = &[
     ("XRP", 1_350_000_000_000, 100),
     ("DOGE", 92_000_000_000, 130),
     ("PEPE", 3_500_000, 150),
+    ("LINK", 9_100_000_000_000, 120),
 ];
 
 /// Widest step of a second, parts per million: of the whole market and of one asset.
