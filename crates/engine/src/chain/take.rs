@@ -63,8 +63,11 @@ impl ChainRun {
     /// Lets what follows the piece and is here already go with it: a commit costs the database much, whatever it brings. Near the
     /// head every range is shown as soon as can be.
     fn gather(&mut self, piece: &mut Piece, ahead: &mut FetchAhead, headers: Headers) {
+        if headers != Headers::Needed {
+            return;
+        }
         let bytes_max = self.shared.options.bytes_max_per_commit;
-        while headers == Headers::Needed {
+        loop {
             let mut quiet = None;
             let next = ahead.next_if(|next| {
                 if piece.goes_on_with(next, bytes_max) && !self.is_doubtful(next, headers) {
