@@ -61,9 +61,9 @@ impl ChainRun {
     }
 
     /// Lets what follows the piece and is here already go with it: a commit costs the database much, whatever it brings. Near the
-    /// head every range is shown as soon as can be.
+    /// head every range is shown as soon as can be, and what is too weakly proved is told range by range.
     fn gather(&mut self, piece: &mut Piece, ahead: &mut FetchAhead, headers: Headers) {
-        if headers != Headers::Needed {
+        if headers != Headers::Needed || piece.commit.evidence < self.evidence_min {
             return;
         }
         let bytes_max = self.shared.options.bytes_max_per_commit;
