@@ -192,33 +192,35 @@ impl World {
         let events = |share: u64| options.events * share / 1_000;
         let shares = &options.shares;
 
+        // Enough to show all that a venue does; more of it would only take time.
+        let of_wide = |share: u64| events(share).min(WIDE_LOGS_MAX);
         let mut arbitrum = EvmBuilder::new(options, ARBITRUM);
         gmx::play(&scene, events(shares.gmx), &mut arbitrum, &mut tally);
         aster::play(&scene, &aster::ARBITRUM, events(shares.aster_arbitrum), &mut arbitrum, &mut tally);
         vault::play(&scene, &vault::ARBITRUM, events(shares.vault_arbitrum), &mut arbitrum, &mut tally);
         if options.is_wide {
-            gmx_v1::play(&scene, events(shares.aster_arbitrum), &mut arbitrum, &mut tally);
-            gtrade::play(&scene, events(shares.aster_bnb), &mut arbitrum, &mut tally);
-            ostium::play(&scene, events(shares.aster_arbitrum), &mut arbitrum, &mut tally);
+            gmx_v1::play(&scene, of_wide(shares.aster_arbitrum), &mut arbitrum, &mut tally);
+            gtrade::play(&scene, of_wide(shares.aster_bnb), &mut arbitrum, &mut tally);
+            ostium::play(&scene, of_wide(shares.aster_arbitrum), &mut arbitrum, &mut tally);
         }
         let mut bnb = EvmBuilder::new(options, BNB);
         aster::play(&scene, &aster::BNB, events(shares.aster_bnb), &mut bnb, &mut tally);
         vault::play(&scene, &vault::BNB, events(shares.vault_bnb), &mut bnb, &mut tally);
         if options.is_wide {
-            kiloex::play(&scene, events(shares.aster_bnb), &mut bnb, &mut tally);
-            mux_v1::play(&scene, events(shares.aster_arbitrum), &mut bnb, &mut tally);
-            myx_v1::play(&scene, events(shares.aster_arbitrum), &mut bnb, &mut tally);
-            level::play(&scene, events(shares.aster_arbitrum), &mut bnb, &mut tally);
+            kiloex::play(&scene, of_wide(shares.aster_bnb), &mut bnb, &mut tally);
+            mux_v1::play(&scene, of_wide(shares.aster_arbitrum), &mut bnb, &mut tally);
+            myx_v1::play(&scene, of_wide(shares.aster_arbitrum), &mut bnb, &mut tally);
+            level::play(&scene, of_wide(shares.aster_arbitrum), &mut bnb, &mut tally);
         }
         let mut ethereum = EvmBuilder::new(options, ETHEREUM);
         vault::play(&scene, &vault::ETHEREUM, events(shares.vault_ethereum), &mut ethereum, &mut tally);
         if options.is_wide {
-            dydx_v1::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
-            mcdex_v2::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
-            fx_v2::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
-            lighter::play(&scene, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
-            starkex::play(&scene, &starkex::DYDX_V3, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
-            starkex::play(&scene, &starkex::EDGEX, events(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            dydx_v1::play(&scene, of_wide(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            mcdex_v2::play(&scene, of_wide(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            fx_v2::play(&scene, of_wide(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            lighter::play(&scene, of_wide(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            starkex::play(&scene, &starkex::DYDX_V3, of_wide(shares.aster_arbitrum), &mut ethereum, &mut tally);
+            starkex::play(&scene, &starkex::EDGEX, of_wide(shares.aster_arbitrum), &mut ethereum, &mut tally);
         }
         let mut solana = SvmBuilder::new(options);
         phoenix::play(&scene, events(shares.phoenix), &mut solana, &mut tally);
@@ -244,6 +246,9 @@ impl World {
         }
     }
 }
+
+/// Logs of a venue that only wide worlds have, at most.
+const WIDE_LOGS_MAX: u64 = 3_000;
 
 const ARBITRUM: Pace = Pace { chain_id: 42_161, first_number: 450_000_000, interval_secs: 2 };
 const BNB: Pace = Pace { chain_id: 56, first_number: 70_000_000, interval_secs: 3 };

@@ -46,7 +46,8 @@ pub(crate) async fn run(common: &CommonArgs, args: DemoArgs) -> CommandResult {
     database.require_usable(&store, &args).await.map_err(Failure::refused)?;
 
     let scales = catalog.assets().map(|asset| (asset.symbol.clone(), asset.qty_scale)).collect();
-    let options = WorldOptions { seed: args.seed, hours: args.hours, events: args.events, qty_scales: scales, ..WorldOptions::default() };
+    let (seed, hours, events) = (args.seed, args.hours, args.events);
+    let options = WorldOptions { seed, hours, events, qty_scales: scales, is_wide: true, ..WorldOptions::default() };
     let built = tokio::task::spawn_blocking(move || World::build(&options)).await?;
     let (served, truth) = Served::start(built).await?;
     crate::stderr_line(&format!("world of seed {} built and served in {:.1} s", args.seed, started.elapsed().as_secs_f64()));
