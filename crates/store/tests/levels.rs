@@ -257,8 +257,8 @@ async fn lots_begin_where_nothing_was_open(database: Database) {
     // The first day ends with height 205.
     store.commit(told((0, 220), &events)).await.unwrap();
     store.reduce().await.unwrap();
-    let of_the_market = format!("{} {} {}", 6_000_000, 6_000_000, 6_000_000_i64 * 10 * 420_000);
-    assert_eq!(rows(&store, LOTS).await, [of_the_market.clone()], "a level of nothing was stated before all fills");
+    let of_the_market = [format!("{} {} {}", 6_000_000, 6_000_000, 6_000_000_i64 * 10 * 420_000)];
+    assert_eq!(rows(&store, LOTS).await, of_the_market, "a level of nothing was stated before all fills");
     // With a fill before the statement somebody held something, and nobody says since when.
     let first = RangeSet::from_ranges([BlockRange::new(0, 3).unwrap()]);
     store.withdraw(history::CHAIN, &first).await.unwrap();
@@ -271,5 +271,5 @@ async fn lots_begin_where_nothing_was_open(database: Database) {
     store.withdraw(history::CHAIN, &first).await.unwrap();
     store.commit(told((0, 3), &[])).await.unwrap();
     store.reduce().await.unwrap();
-    assert_eq!(rows(&store, LOTS).await, [of_the_market]);
+    assert_eq!(rows(&store, LOTS).await, of_the_market);
 }
