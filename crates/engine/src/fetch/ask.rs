@@ -227,7 +227,7 @@ impl FetchContext {
     fn blocks_for(&self, endpoint: usize, planned: &Planned, headers: Headers) -> u64 {
         let size = self.endpoints.with_sizer(endpoint, |sizer| sizer.blocks(&planned.streams));
         // A little more is one request instead of two.
-        let is_outdated = size + size / 4 < planned.range.blocks();
+        let is_outdated = size.saturating_add(size / 4) < planned.range.blocks();
         self.most_blocks(endpoint, headers).min(if is_outdated { size } else { u64::MAX })
     }
 
