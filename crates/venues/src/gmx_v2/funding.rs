@@ -4,7 +4,7 @@
 //! side was charged. Who pays, and what the other side got, stand in the per-size events before it; how many seconds it
 //! was, in the borrowing events behind it.
 
-use alloy_primitives::I256;
+use alloy_primitives::{Address, I256};
 use perpdex_core::{Decimal, FundingIndex, FundingKind, FundingRate, IndexBasis, Period, PositionSide};
 
 use super::{
@@ -71,7 +71,7 @@ impl<'a> Interval<'a> {
             })
             .collect();
         let (claims, fees) = per_size.into_iter().partition(|change| change.is_claimable);
-        Interval { is_first: previous.is_none(), fees, claims, borrowing: borrowing(&update.market, &logs[at + 1..end]) }
+        Interval { is_first: previous.is_none(), fees, claims, borrowing: borrowing(update.market, &logs[at + 1..end]) }
     }
 
     /// Whole seconds of the interval: a change of the cumulative borrowing factor is its factor times the seconds.
@@ -84,7 +84,7 @@ impl<'a> Interval<'a> {
 }
 
 /// `Borrowing` names no side; it follows the `CumulativeBorrowingFactorUpdated` of its side.
-fn borrowing(market: &str, logs: &[Option<Log>]) -> Vec<(I256, I256)> {
+fn borrowing(market: Address, logs: &[Option<Log>]) -> Vec<(I256, I256)> {
     let mut pairs = Vec::with_capacity(2);
     let mut delta = None;
     for log in logs.iter().flatten() {
@@ -125,7 +125,7 @@ fn received_share(fees: &[&PerSize], claims: &[&PerSize]) -> Result<Option<Decim
     if claims.is_empty() || claims.iter().any(|claim| !fees.iter().any(|fee| fee.collateral_token == claim.collateral_token)) {
         return Ok(None);
     }
-    let mut tokens: Vec<&str> = claims.iter().map(|claim| claim.collateral_token.as_str()).collect();
+    let mut tokens: Vec<Address> = claims.iter().map(|claim| claim.collateral_token).collect();
     tokens.sort_unstable();
     tokens.dedup();
     let mut share = Decimal::ZERO;
@@ -141,7 +141,7 @@ fn received_share(fees: &[&PerSize], claims: &[&PerSize]) -> Result<Option<Decim
     Ok(Some(share))
 }
 
-fn total(changes: &[&PerSize], token: &str) -> Result<(Decimal, usize), DecodeError> {
+fn total(changes: &[&PerSize], token: Address) -> Result<(Decimal, usize), DecodeError> {
     let of_token = || changes.iter().filter(|change| change.collateral_token == token);
     let mut sum = Decimal::ZERO;
     for change in of_token() {

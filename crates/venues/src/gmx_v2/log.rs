@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, I256};
 use perpdex_core::PositionSide;
 
 use super::event_data::EventData;
-use crate::{abi::hex, emit::DecodeError};
+use crate::emit::DecodeError;
 
 /// One event.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ pub(super) struct Position {
     /// Whether it grew.
     pub(super) is_increase: bool,
     /// Owner.
-    pub(super) account: String,
+    pub(super) account: Address,
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Collateral token.
-    pub(super) collateral_token: String,
+    pub(super) collateral_token: Address,
     /// Side.
     pub(super) side: PositionSide,
     /// Entry notional left, dollars times 10^30.
@@ -81,11 +81,11 @@ const DISCOUNTS: [&str; 3] = ["referral.traderDiscountAmount", "pro.traderDiscou
 #[derive(Debug)]
 pub(super) struct Fees {
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Owner of the position.
-    pub(super) trader: String,
+    pub(super) trader: Address,
     /// Collateral token.
-    pub(super) collateral_token: String,
+    pub(super) collateral_token: Address,
     /// Dollars times 10^30 per smallest unit of the collateral token, lower bound.
     pub(super) collateral_price_min: I256,
     /// Trading fee, before discounts.
@@ -110,9 +110,9 @@ pub(super) struct OpenInterest {
     /// Whether it counts index tokens, not dollars at entry.
     pub(super) in_tokens: bool,
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Collateral token.
-    pub(super) collateral_token: String,
+    pub(super) collateral_token: Address,
     /// Side.
     pub(super) side: PositionSide,
     /// Level after the event.
@@ -125,9 +125,9 @@ pub(super) struct PerSize {
     /// What the side receives, not what it pays.
     pub(super) is_claimable: bool,
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Collateral token.
-    pub(super) collateral_token: String,
+    pub(super) collateral_token: Address,
     /// Side that pays or receives.
     pub(super) side: PositionSide,
     /// Change.
@@ -138,7 +138,7 @@ pub(super) struct PerSize {
 #[derive(Debug)]
 pub(super) struct Factor {
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Factor.
     pub(super) per_second: I256,
 }
@@ -147,11 +147,11 @@ pub(super) struct Factor {
 #[derive(Debug)]
 pub(super) struct ClaimableFunding {
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Token it is paid in.
-    pub(super) token: String,
+    pub(super) token: Address,
     /// Account.
-    pub(super) account: String,
+    pub(super) account: Address,
     /// Smallest units granted.
     pub(super) delta: I256,
 }
@@ -160,7 +160,7 @@ pub(super) struct ClaimableFunding {
 #[derive(Debug)]
 pub(super) struct CumulativeBorrowing {
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Side.
     pub(super) side: PositionSide,
     /// Change.
@@ -173,13 +173,13 @@ pub(super) struct CumulativeBorrowing {
 #[derive(Debug)]
 pub(super) struct MarketCreated {
     /// Market token.
-    pub(super) market: String,
+    pub(super) market: Address,
     /// Index token; `None` on swap-only markets. That of a synthetic market is a made-up address without a contract.
     pub(super) index_token: Option<Address>,
     /// Long token.
-    pub(super) long_token: String,
+    pub(super) long_token: Address,
     /// Short token.
-    pub(super) short_token: String,
+    pub(super) short_token: Address,
 }
 
 /// An executed order.
@@ -232,9 +232,9 @@ fn position(data: &EventData<'_>, name: &str) -> Result<Log, DecodeError> {
     let is_increase = name == "PositionIncrease";
     Ok(Log::Position(Box::new(Position {
         is_increase,
-        account: hex(data.address("account")?),
-        market: hex(data.address("market")?),
-        collateral_token: hex(data.address("collateralToken")?),
+        account: data.address("account")?,
+        market: data.address("market")?,
+        collateral_token: data.address("collateralToken")?,
         side: side(data)?,
         size_usd: data.uint("sizeInUsd")?,
         size_tokens: data.uint("sizeInTokens")?,
@@ -256,9 +256,9 @@ fn fees(data: &EventData<'_>, _: &str) -> Result<Log, DecodeError> {
         discount = discount.max(data.optional_uint(key)?.unwrap_or(I256::ZERO));
     }
     Ok(Log::Fees(Box::new(Fees {
-        market: hex(data.address("market")?),
-        trader: hex(data.address("trader")?),
-        collateral_token: hex(data.address("collateralToken")?),
+        market: data.address("market")?,
+        trader: data.address("trader")?,
+        collateral_token: data.address("collateralToken")?,
         collateral_price_min: data.uint("collateralTokenPrice.min")?,
         position_fee: data.uint("positionFeeAmount")?,
         discount,
@@ -273,8 +273,8 @@ fn fees(data: &EventData<'_>, _: &str) -> Result<Log, DecodeError> {
 fn open_interest(data: &EventData<'_>, name: &str) -> Result<Log, DecodeError> {
     Ok(Log::OpenInterest(OpenInterest {
         in_tokens: name == "OpenInterestInTokensUpdated",
-        market: hex(data.address("market")?),
-        collateral_token: hex(data.address("collateralToken")?),
+        market: data.address("market")?,
+        collateral_token: data.address("collateralToken")?,
         side: side(data)?,
         next_value: data.uint("nextValue")?,
     }))
@@ -283,29 +283,29 @@ fn open_interest(data: &EventData<'_>, name: &str) -> Result<Log, DecodeError> {
 fn per_size(data: &EventData<'_>, name: &str) -> Result<Log, DecodeError> {
     Ok(Log::PerSize(PerSize {
         is_claimable: name == "ClaimableFundingAmountPerSizeUpdated",
-        market: hex(data.address("market")?),
-        collateral_token: hex(data.address("collateralToken")?),
+        market: data.address("market")?,
+        collateral_token: data.address("collateralToken")?,
         side: side(data)?,
         delta: data.uint("delta")?,
     }))
 }
 
 fn factor(data: &EventData<'_>, key: &str) -> Result<Factor, DecodeError> {
-    Ok(Factor { market: hex(data.address("market")?), per_second: data.uint(key)? })
+    Ok(Factor { market: data.address("market")?, per_second: data.uint(key)? })
 }
 
 fn claimable_funding(data: &EventData<'_>, _: &str) -> Result<Log, DecodeError> {
     Ok(Log::ClaimableFunding(ClaimableFunding {
-        market: hex(data.address("market")?),
-        token: hex(data.address("token")?),
-        account: hex(data.address("account")?),
+        market: data.address("market")?,
+        token: data.address("token")?,
+        account: data.address("account")?,
         delta: data.uint("delta")?,
     }))
 }
 
 fn cumulative_borrowing(data: &EventData<'_>, _: &str) -> Result<Log, DecodeError> {
     Ok(Log::CumulativeBorrowing(CumulativeBorrowing {
-        market: hex(data.address("market")?),
+        market: data.address("market")?,
         side: side(data)?,
         delta: data.uint("delta")?,
         next_value: data.uint("nextValue")?,
@@ -315,10 +315,10 @@ fn cumulative_borrowing(data: &EventData<'_>, _: &str) -> Result<Log, DecodeErro
 fn market_created(data: &EventData<'_>, _: &str) -> Result<Log, DecodeError> {
     let index_token = data.address("indexToken")?;
     Ok(Log::MarketCreated(MarketCreated {
-        market: hex(data.address("marketToken")?),
+        market: data.address("marketToken")?,
         index_token: (!index_token.is_zero()).then_some(index_token),
-        long_token: hex(data.address("longToken")?),
-        short_token: hex(data.address("shortToken")?),
+        long_token: data.address("longToken")?,
+        short_token: data.address("shortToken")?,
     }))
 }
 

@@ -21,6 +21,7 @@ use perpdex_core::{
 };
 
 use crate::{
+    abi::hex,
     emit::{Emitter, evm_streams},
     erc20,
 };
@@ -126,37 +127,37 @@ fn emit(
     match &logs[at] {
         Some(Log::Position(position)) => {
             if let Some(fill) = trade::fill(position, logs).map_err(|error| (position.name(), error))? {
-                emitter.event(record, Some(position.market.clone()), EventBody::Fill(Box::new(fill)));
+                emitter.event(record, Some(hex(position.market)), EventBody::Fill(Box::new(fill)));
             }
-            emitter.event(record, Some(position.market.clone()), EventBody::Price(trade::oracle_price(position)));
+            emitter.event(record, Some(hex(position.market)), EventBody::Price(trade::oracle_price(position)));
         }
         Some(Log::Fees(fees)) => {
             for payment in trade::paid(fees, logs) {
-                emitter.event(record, Some(fees.market.clone()), EventBody::FundingPayment(payment));
+                emitter.event(record, Some(hex(fees.market)), EventBody::FundingPayment(payment));
             }
         }
         Some(Log::ClaimableFunding(claimable)) => {
             if let Some(payment) = trade::received(claimable, &logs[at..]) {
-                emitter.event(record, Some(claimable.market.clone()), EventBody::FundingPayment(payment));
+                emitter.event(record, Some(hex(claimable.market)), EventBody::FundingPayment(payment));
             }
         }
         Some(Log::OpenInterest(level)) => {
             let neighbour = |i: usize| logs.get(i).and_then(Option::as_ref);
             if let Some(anchor) = trade::anchor(level, at.checked_sub(1).and_then(neighbour), neighbour(at + 1)) {
-                emitter.event(record, Some(level.market.clone()), EventBody::OiAnchor(anchor));
+                emitter.event(record, Some(hex(level.market)), EventBody::OiAnchor(anchor));
             }
         }
         Some(Log::Funding(update)) => {
             if let Some(rate) = funding::rate(update, logs, at, unit.time_ms).map_err(|error| ("Funding", error))? {
-                emitter.event(record, Some(update.market.clone()), EventBody::FundingRate(rate));
+                emitter.event(record, Some(hex(update.market)), EventBody::FundingRate(rate));
             }
         }
         Some(Log::CumulativeBorrowing(update)) => {
-            emitter.event(record, Some(update.market.clone()), EventBody::FundingIndex(funding::borrow_index(update)));
+            emitter.event(record, Some(hex(update.market)), EventBody::FundingIndex(funding::borrow_index(update)));
         }
         Some(Log::MarketCreated(created)) => {
             if let Some(listed) = trade::listed(created, unit) {
-                emitter.event(record, Some(created.market.clone()), EventBody::MarketListed(listed));
+                emitter.event(record, Some(hex(created.market)), EventBody::MarketListed(listed));
             }
         }
         Some(Log::PerSize(_) | Log::Borrowing(_) | Log::OrderExecuted(_)) | None => {}

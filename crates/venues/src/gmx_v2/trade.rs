@@ -25,10 +25,10 @@ pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<F
     let fees = fees_of(position, logs);
     let forced = forced(position, logs);
     Ok(Some(Fill {
-        account: position.account.clone(),
+        account: hex(position.account),
         position_key: hash_hex(&position.position_key),
         position_side: Some(position.side),
-        collateral_token: Some(position.collateral_token.clone()),
+        collateral_token: Some(hex(position.collateral_token)),
         // An order changes one position once: its key names the trade.
         trade_key: hash_hex(&position.order_key),
         order_key: Some(hash_hex(&position.order_key)),
@@ -43,7 +43,7 @@ pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<F
         venue_notional_usd: Some(usd(position.delta_usd)),
         before: Some(before),
         after: Some(after),
-        fee: fees.map(|fees| TokenAmount { native: fees.position_fee - fees.discount, token: fees.collateral_token.clone() }),
+        fee: fees.map(|fees| TokenAmount { native: fees.position_fee - fees.discount, token: hex(fees.collateral_token) }),
         fee_token_price_usd: fees.map(collateral_price),
         realized_pnl_usd: position.base_pnl_usd.map(|pnl| Decimal::new(pnl, USD_DECIMALS)),
         liquidation: liquidation(position, forced, fees),
@@ -64,11 +64,11 @@ pub(super) fn paid(fees: &Fees, logs: &[Option<Log>]) -> Vec<FundingPayment> {
     let amounts = [(FundingKind::Funding, fees.funding_fee), (FundingKind::Borrow, fees.borrowing_fee)];
     let paid = amounts.into_iter().filter(|(_, amount)| !amount.is_zero());
     let payment = |(kind, amount): (FundingKind, I256)| FundingPayment {
-        account: fees.trader.clone(),
+        account: hex(fees.trader),
         position_key: position_key(fees, position),
         side: position.map(|position| position.side),
         kind,
-        amount: TokenAmount { native: -amount, token: fees.collateral_token.clone() },
+        amount: TokenAmount { native: -amount, token: hex(fees.collateral_token) },
         token_price_usd: Some(collateral_price(fees)),
         size: position.and_then(size_before),
         interval_end_ms: None,
@@ -89,14 +89,14 @@ pub(super) fn received(claimable: &ClaimableFunding, later: &[Option<Log>]) -> O
     let position = fees.and_then(|fees| positions(later).find(|position| fees.is_of(position)));
     let position_key = match fees {
         Some(fees) => position_key(fees, position),
-        None => format!("{}/{}", claimable.account, claimable.market),
+        None => [hex(claimable.account), hex(claimable.market)].join("/"),
     };
     Some(FundingPayment {
-        account: claimable.account.clone(),
+        account: hex(claimable.account),
         position_key,
         side: position.map(|position| position.side),
         kind: FundingKind::Funding,
-        amount: TokenAmount { native: claimable.delta, token: claimable.token.clone() },
+        amount: TokenAmount { native: claimable.delta, token: hex(claimable.token) },
         token_price_usd: fees.filter(|fees| fees.collateral_token == claimable.token).map(|fees| collateral_price(fees)),
         size: position.and_then(size_before),
         interval_end_ms: None,
@@ -115,7 +115,7 @@ pub(super) fn anchor(level: &OpenInterest, previous: Option<&Log>, next: Option<
         Some(if in_tokens { Amount::market_qty(of_kind.next_value) } else { usd(of_kind.next_value) })
     };
     Some(OiAnchor {
-        collateral_token: Some(level.collateral_token.clone()),
+        collateral_token: Some(hex(level.collateral_token)),
         long: value(true, PositionSide::Long),
         short: value(true, PositionSide::Short),
         long_entry_usd: value(false, PositionSide::Long),
@@ -126,9 +126,9 @@ pub(super) fn anchor(level: &OpenInterest, previous: Option<&Log>, next: Option<
 /// The listing of a new market; `None` for a swap-only one. Symbol and decimals stand in the market table.
 pub(super) fn listed(created: &MarketCreated, unit: &DecodeUnit<'_>) -> Option<MarketListed> {
     let index_token = created.index_token?;
-    let mut collateral_tokens = vec![created.long_token.clone()];
+    let mut collateral_tokens = vec![hex(created.long_token)];
     if created.short_token != created.long_token {
-        collateral_tokens.push(created.short_token.clone());
+        collateral_tokens.push(hex(created.short_token));
     }
     Some(MarketListed {
         symbol: erc20::symbol(unit, index_token),
@@ -153,7 +153,7 @@ fn positions(logs: &[Option<Log>]) -> impl Iterator<Item = &Position> {
 fn position_key(fees: &Fees, position: Option<&Position>) -> String {
     match fees.position_key.or(position.map(|position| position.position_key)) {
         Some(key) => hash_hex(&key),
-        None => format!("{}/{}", fees.trader, fees.market),
+        None => [hex(fees.trader), hex(fees.market)].join("/"),
     }
 }
 
@@ -201,7 +201,7 @@ fn liquidation(position: &Position, forced: Forced, fees: Option<&Fees>) -> Opti
         Forced::Liq => LiquidationKind::Pool,
         Forced::Adl => LiquidationKind::Adl,
     };
-    let fee = |fees: &Fees| Some(TokenAmount { native: fees.liquidation_fee?, token: fees.collateral_token.clone() });
+    let fee = |fees: &Fees| Some(TokenAmount { native: fees.liquidation_fee?, token: hex(fees.collateral_token) });
     Some(Liquidation {
         kind,
         side: position.side,

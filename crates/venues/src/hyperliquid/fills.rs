@@ -101,6 +101,10 @@ struct Trade {
 
 /// Decodes the fills of one block, or of one moment where lines name no block.
 pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
+    let mut legs = Legs::new(record, text.len() / PAIR_BYTES_USUAL + 1);
+    if scan::lines(text, |(user, row)| legs.push(leg(user, row))).is_some() {
+        return legs.decoded(unit);
+    }
     if let Some(pairs) = typed(text) {
         return legs_of(unit, record, pairs.into_iter().map(|(user, row)| leg(user, row)));
     }
@@ -111,13 +115,11 @@ pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> D
 
 /// All events at one reading; `None` where one of them cannot be read, and they are to be read one by one.
 fn typed(text: &str) -> Option<Vec<scan::Pair<'_>>> {
-    scan::lines(text).or_else(|| {
-        let mut all = Vec::new();
-        for line in text.split('\n') {
-            all.append(&mut serde_json::from_str::<Line<'_>>(line).ok()?.events);
-        }
-        Some(all)
-    })
+    let mut all = Vec::new();
+    for line in text.split('\n') {
+        all.append(&mut serde_json::from_str::<Line<'_>>(line).ok()?.events);
+    }
+    Some(all)
 }
 
 /// Decodes lines of `node_fills`, one leg a line.
@@ -136,33 +138,56 @@ pub(super) fn legs_of<'a>(
     record: &RawRecord,
     read: impl Iterator<Item = Result<Option<Leg<'a>>, Trouble>>,
 ) -> Decoded {
-    let mut out = Decoded::default();
-    let mut legs: Vec<Leg<'a>> = Vec::with_capacity(read.size_hint().0);
-    for (index, leg) in read.enumerate() {
+    let mut legs = Legs::new(record, read.size_hint().0);
+    read.for_each(|leg| legs.push(leg));
+    legs.decoded(unit)
+}
+
+/// Bytes of an account and its fill, rather fewer than usual.
+const PAIR_BYTES_USUAL: usize = 350;
+
+/// The legs of a unit, as they are read.
+struct Legs<'r, 'a> {
+    record: &'r RawRecord,
+    /// Events read or refused so far.
+    n_events: usize,
+    legs: Vec<Leg<'a>>,
+    out: Decoded,
+}
+
+impl<'r, 'a> Legs<'r, 'a> {
+    fn new(record: &'r RawRecord, legs_usual: usize) -> Legs<'r, 'a> {
+        Legs { record, n_events: 0, legs: Vec::with_capacity(legs_usual), out: Decoded::default() }
+    }
+
+    fn push(&mut self, leg: Result<Option<Leg<'a>>, Trouble>) {
+        let index = self.n_events;
+        self.n_events += 1;
         match leg {
-            Ok(Some(mut leg)) => {
-                leg.index = index;
-                legs.push(leg);
-            }
+            Ok(Some(leg)) => self.legs.push(Leg { index, ..leg }),
             Ok(None) => {}
-            Err(trouble) => out.failures.push(failure(record, index.to_string(), trouble)),
+            Err(trouble) => self.out.failures.push(failure(self.record, index.to_string(), trouble)),
         }
     }
-    for (leg, nth) in nths(&legs).into_iter().enumerate() {
-        legs[leg].nth = nth;
-    }
-    let block = Block::over(&legs);
-    let mut height = itoa::Buffer::new();
-    let height = height.format(unit.height);
-    out.events.reserve_exact(legs.len());
-    for leg in &legs {
-        match leg_event(unit, leg, &block, height) {
-            Ok(event) => out.events.push(event),
-            Err(trouble) => out.failures.push(failure(record, leg.index.to_string(), trouble)),
+
+    fn decoded(self, unit: &DecodeUnit<'_>) -> Decoded {
+        let Legs { record, mut legs, mut out, .. } = self;
+        for (leg, nth) in nths(&legs).into_iter().enumerate() {
+            legs[leg].nth = nth;
         }
+        let block = Block::over(&legs);
+        let mut height = itoa::Buffer::new();
+        let height = height.format(unit.height);
+        out.events.reserve_exact(legs.len());
+        for leg in &legs {
+            match leg_event(unit, leg, &block, height) {
+                Ok(event) => out.events.push(event),
+                Err(trouble) => out.failures.push(failure(record, leg.index.to_string(), trouble)),
+            }
+        }
+        out.unknown = unknown_methods(record, &legs);
+        out
     }
-    out.unknown = unknown_methods(record, &legs);
-    out
 }
 
 /// Of each leg: how many like it stand before it.

@@ -23,10 +23,11 @@ const STREAMS: [HyperliquidStream; 8] = [
 ///
 /// Where something is read in place that the library reads otherwise or refuses, or a decoder panics.
 pub fn line(text: &str) -> bool {
-    let block = scan::lines(text);
-    if let Some(events) = &block {
+    let mut events = Vec::new();
+    let block = scan::lines(text, |pair| events.push(pair));
+    if block.is_some() {
         let lines = text.split('\n').map(|line| serde_json::from_str::<fills::Line<'_>>(line).map(|line| line.events));
-        assert_eq!(lines.collect::<Result<Vec<_>, _>>().map(|lines| lines.concat()).ok().as_ref(), Some(events), "{text:?}");
+        assert_eq!(lines.collect::<Result<Vec<_>, _>>().map(|lines| lines.concat()).ok(), Some(events), "{text:?}");
     }
     let fill = scan::pair(text);
     if let Some(pair) = &fill {

@@ -10,17 +10,16 @@ use super::fills::{FillRow, LiquidationRow};
 /// The account of a fill and the fill.
 pub(super) type Pair<'a> = (Cow<'a, str>, FillRow<'a>);
 
-/// The events of all lines of a block.
-pub(super) fn lines(text: &str) -> Option<Vec<Pair<'_>>> {
+/// The events of all lines of a block, one after the other; those before an unusual place are given, too, before it is `None`.
+pub(super) fn lines<'a>(text: &'a str, mut take: impl FnMut(Pair<'a>)) -> Option<()> {
     let mut cursor = Cursor { text, at: 0 };
-    let mut pairs = Vec::with_capacity(text.len() / PAIR_BYTES_USUAL + 1);
     loop {
         let mut is_there = false;
         cursor.object(|cursor, key| match key {
             "events" if is_there => None,
             "events" => {
                 is_there = true;
-                cursor.pairs(&mut pairs)
+                cursor.pairs(&mut take)
             }
             _ => cursor.skip(),
         })?;
@@ -28,7 +27,7 @@ pub(super) fn lines(text: &str) -> Option<Vec<Pair<'_>>> {
             return None;
         }
         if cursor.is_at_end() {
-            return Some(pairs);
+            return Some(());
         }
         cursor.eat(b'\n')?;
     }
@@ -41,8 +40,6 @@ pub(super) fn pair(text: &str) -> Option<Pair<'_>> {
     cursor.is_at_end().then_some(pair)
 }
 
-/// Bytes of an account and its fill, rather fewer than usual.
-const PAIR_BYTES_USUAL: usize = 350;
 /// Digits that fit in 64 bits, whatever they are.
 const DIGITS_MAX: usize = 19;
 
@@ -141,13 +138,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn pairs(&mut self, pairs: &mut Vec<Pair<'a>>) -> Option<()> {
+    fn pairs(&mut self, take: &mut impl FnMut(Pair<'a>)) -> Option<()> {
         self.eat(b'[')?;
         if self.eat(b']').is_some() {
             return Some(());
         }
         loop {
-            pairs.push(self.pair()?);
+            take(self.pair()?);
             if self.eat(b',').is_none() {
                 return self.eat(b']');
             }
@@ -303,10 +300,11 @@ mod tests {
             assert_eq!(pair(&row(more)), None, "{more}");
         }
         assert_eq!(pair(&format!("{} ", row(r#""time":5"#))), None);
-        assert_eq!(lines(r#"{"events":[],"events":[]}"#), None);
-        assert_eq!(lines("{}"), None);
-        assert_eq!(lines("{\"events\":[]}\n"), None);
-        assert_eq!(lines("{\"block_number\":1,\"events\":[]}\n{\"events\":[]}"), Some(Vec::new()));
+        let empty = |text| lines(text, |pair| panic!("{pair:?}"));
+        assert_eq!(empty(r#"{"events":[],"events":[]}"#), None);
+        assert_eq!(empty("{}"), None);
+        assert_eq!(empty("{\"events\":[]}\n"), None);
+        assert_eq!(empty("{\"block_number\":1,\"events\":[]}\n{\"events\":[]}"), Some(()));
     }
     /// Changed lines that are compared.
     const CHANGES: usize = 4_000;
