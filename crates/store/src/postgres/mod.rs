@@ -36,6 +36,8 @@ const INSERT_ROWS_MAX: usize = 10_000;
 /// Joins in the order they are written in, row by row, through indexes.
 const LOOK_UP_BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
                                SET LOCAL join_collapse_limit = 1; SET LOCAL jit = off";
+/// Rows in the order of an index as they are met in it.
+const ALONG_THE_KEY: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
 /// Key of the advisory lock that keeps writers apart: the bytes of "perpdex".
 const WRITER_LOCK: i64 = 0x0070_6572_7064_6578;
 
@@ -88,10 +90,12 @@ impl PostgresTx {
         rows(&mut self.0, sql, params).await
     }
 
-    /// Reads numbers of a page of rows by binary COPY.
+    /// Reads numbers of a page of rows by binary COPY, along the key's index: without statistics the planner would rather find and
+    /// sort all rows that are left, for every page.
     pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
         let wanted: Vec<String> = of.wanted().map(|number| format!("CAST({number} AS BIGINT)")).collect();
         let statement = format!("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", wanted.join(", "), of.page(after, rows_max));
+        self.script(ALONG_THE_KEY).await?;
         let mut rows = CopyRows::new(of.width());
         let mut parts = self.0.copy_out_raw(&statement).await?;
         while let Some(part) = parts.try_next().await? {
