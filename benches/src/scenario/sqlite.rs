@@ -15,7 +15,7 @@ use super::database::{SUMMED, count_sql};
 const PARAMS_MAX: usize = 32_766;
 const ROWS_MAX: usize = 500;
 /// Page cache in kibibytes, below zero as the pragma takes it: the store's own.
-const CACHE_SIZE: &str = "-32768";
+const CACHE_SIZE: &str = "-24576";
 
 /// What is counted, bytes of the file, and seconds of inserting all its rows into a new one. Removes both.
 pub(super) async fn limit(bench: &Bench, path: &Path, unit: &str) -> Result<(u64, u64, f64)> {

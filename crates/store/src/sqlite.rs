@@ -24,7 +24,7 @@ const LOG_PAGES_MAX: &str = "8192";
 /// Reading connections of a file.
 const READERS_MAX: u32 = 4;
 /// Page cache of the writer, as the pragma takes it: kibibytes, below zero. A commit's pages should fit.
-const WRITER_CACHE_SIZE: &str = "-32768";
+const WRITER_CACHE_SIZE: &str = "-24576";
 /// Page cache of a reader: what it reads again and again is little, and the system's cache is behind it.
 const READER_CACHE_SIZE: &str = "-4096";
 /// How long to wait for another process that writes.
