@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use perpdex_core::{ChainId, Store};
 use perpdex_store::{SqlStore, Value};
-use proptest::test_runner::{Config, TestRunner};
 use support::book::{self, Book};
 use support::history::{self, Block};
 use support::{Database, Engine};
@@ -246,7 +245,7 @@ fn invariants_hold_of_random_books() {
         if runtime.block_on(Database::new(engine, "invariants_hold_of_random_books")).is_none() {
             continue;
         }
-        let mut runner = TestRunner::new(Config { cases, max_shrink_iters: 8, failure_persistence: None, ..Config::default() });
+        let mut runner = support::property_runner(cases, 8);
         let outcome = runner.run(&(0..10_000_u64, 20..BLOCKS), |(seed, chunk)| {
             runtime.block_on(async {
                 let database = Database::new(engine, "invariants").await.unwrap();

@@ -10,7 +10,6 @@ use std::sync::Mutex;
 use perpdex_core::{BlockRange, Commit, Decimal, EventBody, Hole, HoleReason, RangeSet, Store, VerifyStore};
 use perpdex_store::SqlStore;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use support::history::{self, ASTER, Block, CHAIN, GMX, block, blocks, commit, conflict, event, listed, log, stream, targets};
 use support::{Database, Engine};
 
@@ -293,7 +292,7 @@ fn every_way_ends_where_the_straight_one_does() {
         if runtime.block_on(Database::new(engine, "every_way_ends_where_the_straight_one_does")).is_none() {
             continue;
         }
-        let mut runner = TestRunner::new(Config { cases, max_shrink_iters: 64, failure_persistence: None, ..Config::default() });
+        let mut runner = support::property_runner(cases, 64);
         let outcome = runner.run(&ways(), |way| {
             runtime.block_on(one_way(&way, engine, &filled));
             Ok(())

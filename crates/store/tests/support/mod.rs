@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perpdex_core::{AliasDef, AssetDef, Catalog, MarketDef, TokenDef};
 use perpdex_store::{SqlStore, StoreOptions};
+use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
 /// An engine to test on.
@@ -27,6 +28,15 @@ pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) engine: Engine,
     _folder: Option<TempDir>,
+}
+
+/// How many times as often as usual a property is tried: a search beyond what every run does.
+const PROPERTY_TIMES: &str = "PERPDEX_PROPERTY_TIMES";
+
+/// Tries a property on so many inputs; on others every time unless `PROPTEST_RNG_SEED` fixes them, as `scripts/test` does.
+pub(crate) fn property_runner(cases: u32, max_shrink_iters: u32) -> TestRunner {
+    let times: u32 = std::env::var(PROPERTY_TIMES).map_or(1, |text| text.parse().expect("PERPDEX_PROPERTY_TIMES is a whole number"));
+    TestRunner::new(Config { cases: cases * times, max_shrink_iters, failure_persistence: None, ..Config::default() })
 }
 
 /// Numbers the databases of this process.
