@@ -2,18 +2,23 @@
 
 use std::collections::{HashMap, HashSet};
 
-use perpdex_core::{Catalog, ChainId, Event, EventBody, StreamId, VenueSlug, market_id};
+use perpdex_core::{Catalog, ChainId, Event, EventBody, RawRecord, StreamId, VenueSlug, market_id};
 use perpdex_reducer::{Expanded, Row, TokenRow, WaitFor, expand};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::aggregate::{Sign, Sums};
 use crate::dirty::{self, Touched};
 use crate::fact::{self, height_cell, key_cells};
 use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh, row_key};
+use crate::raw;
 use crate::reference::remove_unused_assets;
 use crate::sql::{Bulk, Fault, Param, Result, Tx};
 
 /// A close makes its fill under its own key, and its payments under this many keys that follow.
 pub(crate) const JOINED_SUBS: u32 = 2;
+
+/// Events whose rows are made at once: a fraction of a millisecond, so that the writer is seldom left without any.
+const EVENTS_AT_ONCE: usize = 64;
 
 /// Markets of the venues a transaction touches, by id.
 pub(crate) type Markets = HashMap<i64, Market>;
@@ -60,37 +65,60 @@ impl<'a> Batch<'a> {
         self.catalog.token(self.chain.market_chain(), address).map(|token| TokenRow { decimals: token.decimals, usd_par: token.usd_par })
     }
 
-    /// Makes rows of new events: listings first, so that the markets stand before anything is scaled by them. Closes
+    /// Writes records and what new events become; the events' rows are made while the records and other rows are written. Closes
     /// are given back: they are joined when the rows stand.
-    pub(crate) async fn take(&mut self, tx: &mut Tx, events: Vec<Event>) -> Result<Vec<Event>> {
+    pub(crate) async fn write(&mut self, tx: &mut Tx, records: Vec<(StreamId, RawRecord)>, events: Vec<Event>) -> Result<Vec<Event>> {
+        let markets = self.meet_all(tx, &events).await?;
+        // By key: an id is a hash, too dear to make for every event.
+        let by_key: HashMap<(VenueSlug, &str), &Market> =
+            markets.values().map(|market| ((market.row.venue, market.row.market_key.as_str()), market)).collect();
+        let (rows, made) = unbounded_channel();
+        let writing = async {
+            tx.write(vec![raw::lot(records)]).await?;
+            fact::insert_made(tx, made).await
+        };
+        let making = async {
+            let (rows, mut closes, mut events) = (rows, Vec::new(), events.into_iter());
+            loop {
+                for event in events.by_ref().take(EVENTS_AT_ONCE) {
+                    if matches!(event.body, EventBody::Close(_)) {
+                        closes.push(event);
+                    } else {
+                        let market = event.market.as_deref().and_then(|key| by_key.get(&(event.venue, key)).copied());
+                        self.expand(event, market)?;
+                    }
+                }
+                let is_wanted = rows.send(std::mem::take(&mut self.rows)).is_ok();
+                if events.len() == 0 || !is_wanted {
+                    return Ok(closes);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let ((), closes) = futures::try_join!(writing, making)?;
+        Ok(closes)
+    }
+
+    /// The markets of new events, with what the events say of them: listings first, so that the markets stand before anything is
+    /// scaled by them.
+    async fn meet_all(&mut self, tx: &mut Tx, events: &[Event]) -> Result<Markets> {
         let mut markets = Markets::new();
-        for venue in venues_of(&events) {
+        for venue in venues_of(events) {
             markets.extend(load(tx, self.chain, venue, self.catalog).await?);
         }
         let listings: Vec<&Event> = events.iter().filter(|event| is_listing(event).is_some()).collect();
         insert_listings(tx, &listings).await?;
-        for (id, met) in met_markets(&events) {
+        for (id, met) in met_markets(events) {
             self.meet(tx, &mut markets, id, met).await?;
         }
-        // By key: an id is a hash, too dear to make for every event.
-        let by_key: HashMap<(VenueSlug, &str), &Market> =
-            markets.values().map(|market| ((market.row.venue, market.row.market_key.as_str()), market)).collect();
-        let mut closes = Vec::new();
-        for event in events {
-            if matches!(event.body, EventBody::Close(_)) {
-                closes.push(event);
-            } else {
-                let market = event.market.as_deref().and_then(|key| by_key.get(&(event.venue, key)).copied());
-                self.expand(event, market);
-            }
-        }
-        Ok(closes)
+        Ok(markets)
     }
 
-    /// Makes the rows of one event.
-    pub(crate) fn expand(&mut self, event: Event, market: Option<&Market>) {
+    /// Makes the rows of one event and adds what they contribute; [`Batch::write_rows`] writes them.
+    pub(crate) fn expand(&mut self, event: Event, market: Option<&Market>) -> Result<()> {
         match expand(&event, market.map(|market| &market.row), &|address| self.token(address)) {
             Ok(Expanded::Rows(rows)) => {
+                self.sums.add(&rows, Sign::Plus)?;
                 self.rows.extend(rows);
                 if market.is_some_and(|market| market.is_undescribed_at(&event)) {
                     self.undescribed.push(event);
@@ -104,6 +132,7 @@ impl<'a> Batch<'a> {
                 self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), None);
             }
         }
+        Ok(())
     }
 
     /// Adds a row of `decode_failures`.
@@ -213,7 +242,7 @@ impl<'a> Batch<'a> {
                 fact::remove(tx, &rows).await?;
                 self.sums.add(&rows, Sign::Minus)?;
             }
-            self.expand(event, Some(new));
+            self.expand(event, Some(new))?;
         }
         if new.scales_like(old) {
             return Ok(());
@@ -222,16 +251,14 @@ impl<'a> Batch<'a> {
         let waiting = tx.rows(&format!("SELECT body FROM unresolved WHERE {of_market}"), vec![id.into()]).await?;
         tx.execute(&format!("DELETE FROM unresolved WHERE {of_market}"), vec![id.into()]).await?;
         for record in &waiting {
-            self.expand(parse_event(record.text(0)?)?, Some(new));
+            self.expand(parse_event(record.text(0)?)?, Some(new))?;
         }
         Ok(())
     }
 
-    /// Writes the rows gathered so far; their contributions are added at the end.
+    /// Writes the rows gathered so far; their contributions are written at the end.
     pub(crate) async fn write_rows(&mut self, tx: &mut Tx) -> Result<()> {
-        let rows = std::mem::take(&mut self.rows);
-        self.sums.add(&rows, Sign::Plus)?;
-        fact::insert(tx, rows).await
+        fact::insert(tx, std::mem::take(&mut self.rows)).await
     }
 
     /// Marks a market for the reducer from its first hour on.

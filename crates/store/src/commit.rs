@@ -11,7 +11,6 @@ use perpdex_reducer::hour_id;
 
 use crate::batch::{Batch, event_name};
 use crate::fact::{FACT_TABLES, height_cell};
-use crate::raw;
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
 use crate::{coverage, dirty, join};
@@ -27,14 +26,13 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result
     check_settled(&mut tx, &commit).await?;
     let mut done = Committed::default();
     let mut commit = commit;
-    write_records(&mut tx, &mut commit, &known, &mut done).await?;
+    let records = new_records(&mut commit, &known, &mut done)?;
     let mut batch = Batch::new(catalog, commit.chain);
     gather_failures(&mut batch, &commit, &known, &mut done);
     let events: Vec<Event> = std::mem::take(&mut commit.events).into_iter().filter(|event| !known.has_event(event)).collect();
     done.events = events.len() as u64;
     let changed = join::of_positions(&events);
-    let mut closes = batch.take(&mut tx, events).await?;
-    batch.write_rows(&mut tx).await?;
+    let mut closes = batch.write(&mut tx, records, events).await?;
     let mut reaches = Vec::with_capacity(commit.streams.len());
     for stream in &commit.streams {
         let reach = coverage::extend(&mut tx, stream, &commit).await?;
@@ -156,8 +154,8 @@ fn range_cells(commit: &Commit) -> Vec<Param> {
     vec![commit.chain.as_i64().into(), height_cell(commit.range.from()), height_cell(commit.range.to())]
 }
 
-/// Writes the records that are new; takes them out of the commit.
-async fn write_records(tx: &mut Tx, commit: &mut Commit, known: &Known, done: &mut Committed) -> Result<()> {
+/// Takes the records out of the commit and gives those that are new.
+fn new_records(commit: &mut Commit, known: &Known, done: &mut Committed) -> Result<Vec<(StreamId, RawRecord)>> {
     let mut rows = std::mem::take(&mut commit.records);
     let mut seen: HashSet<(u64, i64)> = HashSet::with_capacity(rows.len());
     let mut conflict = None;
@@ -176,7 +174,7 @@ async fn write_records(tx: &mut Tx, commit: &mut Commit, known: &Known, done: &m
         return Err(fault);
     }
     done.records += rows.len() as u64;
-    tx.write(raw::lot(rows)).await
+    Ok(rows)
 }
 
 pub(crate) fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Known, done: &mut Committed) {

@@ -7,6 +7,7 @@ mod states;
 mod trades;
 
 use perpdex_reducer::{Row, RowKey};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use bars::{BARS, push_bar, read_bar};
 pub(crate) use cells::{height_cell, key_cells, name, named, price_cells, read_chain, read_decimal, read_u8, read_u32, read_venue};
@@ -69,10 +70,21 @@ pub(crate) fn key_of(row: &Row) -> RowKey {
 
 /// Inserts rows whose keys are not stored.
 pub(crate) async fn insert(tx: &mut Tx, rows: Vec<Row>) -> Result<()> {
-    for lot in lots(rows) {
-        tx.write(lot).await?;
+    tx.write(lots(rows)).await
+}
+
+/// Inserts rows whose keys are not stored, as they are made.
+pub(crate) async fn insert_made(tx: &mut Tx, mut made: UnboundedReceiver<Vec<Row>>) -> Result<()> {
+    let mut waiting = lots(Vec::new());
+    while let Some(rows) = made.recv().await {
+        sort(rows, &mut waiting);
+        while let Ok(rows) = made.try_recv() {
+            sort(rows, &mut waiting);
+        }
+        let at_once = tx.rows_at_once();
+        tx.write(waiting.iter_mut().filter_map(|lot| lot.take_whole(at_once)).collect()).await?;
     }
-    Ok(())
+    tx.write(waiting).await
 }
 
 /// Rows by their table.
@@ -80,10 +92,14 @@ pub(crate) fn lots(rows: Vec<Row>) -> Vec<Lot<Row>> {
     let columns = [FILLS, LIQUIDATIONS, PAYMENTS, RATES, INDEXES, ANCHORS, PRICES, TOKEN_PRICES, FLOWS, BARS];
     let lot = |(table, columns)| Lot { table, columns, rows: Vec::new(), push };
     let mut lots: Vec<Lot<Row>> = FACT_TABLES.into_iter().zip(columns).map(lot).collect();
+    sort(rows, &mut lots);
+    lots
+}
+
+fn sort(rows: Vec<Row>, lots: &mut [Lot<Row>]) {
     for row in rows {
         lots[place_of(&row)].rows.push(row);
     }
-    lots
 }
 
 fn push(bulk: &mut Bulk, row: Row) {

@@ -78,8 +78,7 @@ pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venu
     let mut done = Committed { events: events.len() as u64, ..Committed::default() };
     commit.failures.retain(|(stream, _)| venues.contains(&stream.venue));
     gather_failures(&mut batch, &commit, &Known::default(), &mut done);
-    closes.extend(batch.take(tx, events).await?);
-    batch.write_rows(tx).await?;
+    closes.extend(batch.write(tx, Vec::new(), events).await?);
     let reaches = reaches(tx, chain, venues, range).await?;
     join(tx, &mut batch, closes, &reaches).await?;
     done.failures += batch.failed;

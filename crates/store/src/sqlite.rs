@@ -1,8 +1,10 @@
 //! SQLite: one writing connection, a few reading ones, write-ahead log.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use alloy_primitives::I256;
 use futures::TryStreamExt;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -16,8 +18,6 @@ use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Ta
 const INSERT_ROWS: [usize; 4] = [125, 25, 5, 1];
 /// Prepared statements that a connection keeps: those of every size and table, and the plain ones.
 const STATEMENTS_KEPT: usize = 256;
-/// Rows whose cells are made at once.
-const PART_ROWS: usize = 2 * INSERT_ROWS[0];
 /// Pages of the log after which they are moved to the file, 32 MB: a page of an index that every commit touches is then moved
 /// once for several commits.
 const LOG_PAGES_MAX: &str = "8192";
@@ -125,35 +125,38 @@ impl SqliteTx {
         rows(&mut self.0, sql, params).await
     }
 
+    /// Rows of the largest insert.
+    pub(crate) const ROWS_AT_ONCE: usize = INSERT_ROWS[0];
+
+    /// Inserts rows with `tail` behind them.
     pub(crate) async fn insert(&mut self, bulk: Bulk, tail: &str) -> Result<()> {
-        let (table, columns, mut pieces) = (bulk.table, bulk.columns, pieces(bulk.rows()));
-        let mut cells = bulk.cells.into_iter();
-        let mut piece = move || -> Result<Option<(usize, SqliteArguments)>> {
-            pieces.next().map(|rows| Ok((rows, arguments(cells.by_ref().take(rows * columns.len()).collect())?))).transpose()
-        };
-        let (mut next, mut sql) = (piece()?, (0, String::new()));
-        while let Some((rows, arguments)) = next {
-            if sql.0 != rows {
-                sql = (rows, insert_sql(table, columns, rows, tail));
-            }
-            let insert = sqlx::query_with(AssertSqlSafe(sql.1.as_str()), arguments).execute(&mut *self.0);
-            // SQLite works on a thread of its own: meanwhile the next rows are made ready.
-            let (done, prepared) = futures::join!(insert, async { piece() });
-            done?;
-            next = prepared?;
-        }
-        Ok(())
+        let (rows, mut cells) = (bulk.rows(), bulk.cells.into_iter());
+        let take = |count: usize| cells.by_ref().take(count * bulk.columns.len()).collect();
+        self.run(inserts(bulk.table, bulk.columns, rows, tail, take)).await
     }
 
     /// Inserts rows whose keys are not stored.
-    pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
-        let mut parts = lot.parts(PART_ROWS);
-        let mut next = parts.next();
-        while let Some(bulk) = next {
+    pub(crate) async fn write<T>(&mut self, lots: Vec<Lot<T>>) -> Result<()> {
+        self.run(lots.into_iter().flat_map(|Lot { table, columns, rows, push }| {
+            let (count, mut rows) = (rows.len(), rows.into_iter());
+            let take = move |count: usize| {
+                let mut bulk = Bulk { table, columns, cells: Vec::with_capacity(count * columns.len()) };
+                rows.by_ref().take(count).for_each(|row| push(&mut bulk, row));
+                bulk.cells
+            };
+            inserts(table, columns, count, "", take)
+        }))
+        .await
+    }
+
+    async fn run(&mut self, mut inserts: impl Iterator<Item = Result<Insert>>) -> Result<()> {
+        let mut next = inserts.next().transpose()?;
+        while let Some(Insert { sql, arguments }) = next {
+            let insert = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.0);
             // SQLite works on a thread of its own: meanwhile the next rows are made ready.
-            let (done, prepared) = futures::join!(self.insert(bulk, ""), async { parts.next() });
+            let (done, made) = futures::join!(insert, async { inserts.next().transpose() });
             done?;
-            next = prepared;
+            next = made?;
         }
         Ok(())
     }
@@ -184,6 +187,31 @@ impl SqliteTx {
     pub(crate) async fn commit(self) -> Result<()> {
         Ok(self.0.commit().await?)
     }
+}
+
+/// One statement and what goes into it.
+struct Insert {
+    sql: Arc<str>,
+    arguments: SqliteArguments,
+}
+
+/// The statements that insert so many rows; `take` makes the cells of the next few.
+fn inserts<'a>(
+    table: &'a str,
+    columns: &'a [&'a str],
+    rows: usize,
+    tail: &'a str,
+    mut take: impl FnMut(usize) -> Vec<Param> + 'a,
+) -> impl Iterator<Item = Result<Insert>> + 'a {
+    let mut last: Option<(usize, Arc<str>)> = None;
+    pieces(rows).map(move |size| {
+        let sql = match &last {
+            Some((rows, sql)) if *rows == size => sql.clone(),
+            _ => insert_sql(table, columns, size, tail).into(),
+        };
+        last = Some((size, sql.clone()));
+        Ok(Insert { sql, arguments: arguments(take(size))? })
+    })
 }
 
 /// Rows cut into pieces of [`INSERT_ROWS`].
@@ -247,19 +275,32 @@ fn values(row: &SqliteRow) -> Result<Vec<Value>> {
 fn arguments(params: Vec<Param>) -> Result<SqliteArguments> {
     let mut out = SqliteArguments::default();
     out.reserve(params.len(), 0);
+    // A name stands in every row: its text is made once a statement.
+    let mut names: Vec<(&'static str, Arc<str>)> = Vec::new();
     for param in params {
         let added = match param {
             Param::Null => out.add(None::<i64>),
             Param::Int(value) => out.add(value),
             Param::Float(value) => out.add(value),
             Param::Text(value) => out.add(value),
-            Param::Name(value) => out.add(value),
+            Param::Name(name) => out.add(match names.iter().find(|(known, _)| std::ptr::eq(*known, name)) {
+                Some((_, text)) => text.clone(),
+                None => {
+                    names.push((name, name.into()));
+                    names[names.len() - 1].1.clone()
+                }
+            }),
             Param::Bytes(value) => out.add(value),
-            Param::Exact(value) => out.add(value.to_string()),
+            Param::Exact(value) => out.add(digits(value)),
         };
         added.map_err(|error| Fault::Sql(error.to_string()))?;
     }
     Ok(out)
+}
+
+/// An integer as text; mostly it is a short one.
+fn digits(value: I256) -> String {
+    i64::try_from(value).map_or_else(|_| value.to_string(), |value| value.to_string())
 }
 
 #[cfg(test)]

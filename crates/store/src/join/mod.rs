@@ -97,7 +97,7 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
         batch.joined(close, stands.since, stands.position.qty.is_some())?;
         for event in events {
             let market = event.market.as_deref().and_then(|key| markets.get(&market_id(event.venue, event.chain, key)));
-            batch.expand(event, market);
+            batch.expand(event, market)?;
         }
     }
     batch.write_rows(tx).await

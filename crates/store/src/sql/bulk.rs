@@ -36,6 +36,14 @@ pub(crate) struct Lot<T> {
 }
 
 impl<T> Lot<T> {
+    /// Takes out as many times `at_once` rows as there are; `None` where there are fewer.
+    pub(crate) fn take_whole(&mut self, at_once: usize) -> Option<Lot<T>> {
+        let whole = self.rows.len() / at_once * at_once;
+        let rest = self.rows.split_off(whole);
+        let rows = std::mem::replace(&mut self.rows, rest);
+        Some(Lot { rows, ..*self }).filter(|lot| !lot.rows.is_empty())
+    }
+
     /// All cells at once.
     pub(crate) fn into_bulk(self) -> Bulk {
         let rows = self.rows.len().max(1);

@@ -128,12 +128,24 @@ impl Tx {
         }
     }
 
-    /// Inserts many rows whose keys are not stored yet, as fast as the engine can.
-    pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
+    /// Rows of a table that are written at once: fewer should wait for those that are being made.
+    pub(crate) fn rows_at_once(&self) -> usize {
         match self {
-            _ if lot.rows.is_empty() => Ok(()),
-            Tx::Sqlite(tx) => tx.write(lot).await,
-            Tx::Postgres(tx) => tx.write(lot).await,
+            Tx::Sqlite(_) => SqliteTx::ROWS_AT_ONCE,
+            Tx::Postgres(_) => usize::MAX,
+        }
+    }
+
+    /// Inserts many rows whose keys are not stored yet, as fast as the engine can.
+    pub(crate) async fn write<T>(&mut self, lots: Vec<Lot<T>>) -> Result<()> {
+        match self {
+            Tx::Sqlite(tx) => tx.write(lots).await,
+            Tx::Postgres(tx) => {
+                for lot in lots.into_iter().filter(|lot| !lot.rows.is_empty()) {
+                    tx.write(lot).await?;
+                }
+                Ok(())
+            }
         }
     }
 
