@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use alloy_primitives::I256;
@@ -10,6 +12,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Arguments, AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
+use tracing::debug;
 
 use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table, Value};
 
@@ -18,9 +21,11 @@ use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Ta
 const INSERT_ROWS: [usize; 4] = [125, 25, 5, 1];
 /// Prepared statements that a connection keeps: those of every size and table, and the plain ones.
 const STATEMENTS_KEPT: usize = 256;
-/// Pages of the log after which they are moved to the file, 32 MB: a page of an index that every commit touches is then moved
-/// once for several commits.
+/// Pages of the log after which the writer itself moves them to the file, 32 MB: a page of an index that every commit touches is
+/// then moved once for several commits.
 const LOG_PAGES_MAX: &str = "8192";
+/// Bytes of cells after which the log is moved beside the writer, so that little is left to itself: moving waits for the disk.
+const MOVED_BYTES: u64 = 5 * 1024 * 1024;
 /// Reading connections of a file.
 const READERS_MAX: u32 = 4;
 /// Page cache of the writer, as the pragma takes it: kibibytes, below zero. A commit's pages should fit.
@@ -36,6 +41,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(600);
 pub(crate) struct SqliteDb {
     write: SqlitePool,
     read: SqlitePool,
+    log: Arc<Log>,
     in_memory: bool,
 }
 
@@ -67,10 +73,12 @@ impl SqliteDb {
             None => pool(1).connect_lazy_with(options.clone()),
         };
         let read = match path {
-            Some(_) => pool(READERS_MAX).connect_lazy_with(options.read_only(true).create_if_missing(false)),
+            Some(_) => pool(READERS_MAX).connect_lazy_with(options.clone().read_only(true).create_if_missing(false)),
             None => write.clone(),
         };
-        let db = SqliteDb { write, read, in_memory: path.is_none() };
+        let mover = path.map(|_| pool(1).connect_lazy_with(options.create_if_missing(false).synchronous(SqliteSynchronous::Normal)));
+        let log = Arc::new(Log { mover, bytes: AtomicU64::new(0), is_moving: AtomicBool::new(false) });
+        let db = SqliteDb { write, read, log, in_memory: path.is_none() };
         if create {
             drop(db.write.acquire().await?);
         } else {
@@ -80,7 +88,7 @@ impl SqliteDb {
     }
 
     pub(crate) async fn begin(&self) -> Result<SqliteTx> {
-        Ok(SqliteTx(self.write.begin_with("BEGIN IMMEDIATE").await?))
+        Ok(SqliteTx { inner: self.write.begin_with("BEGIN IMMEDIATE").await?, log: self.log.clone(), bytes: 0 })
     }
 
     pub(crate) async fn rows(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
@@ -99,8 +107,40 @@ impl SqliteDb {
     }
 
     pub(crate) async fn close(&self) {
+        if let Some(mover) = &self.log.mover {
+            mover.close().await;
+        }
         self.read.close().await;
         self.write.close().await;
+    }
+}
+
+/// The write-ahead log of a file, moved to it by a connection beside the writer. What that one leaves, the writer moves.
+#[derive(Debug)]
+struct Log {
+    /// `None` in memory.
+    mover: Option<SqlitePool>,
+    /// Bytes of cells committed since it was last moved.
+    bytes: AtomicU64,
+    is_moving: AtomicBool,
+}
+
+impl Log {
+    /// Takes note of a commit.
+    fn grew(self: &Arc<Log>, bytes: u64) {
+        let Some(mover) = self.mover.clone() else { return };
+        if self.bytes.fetch_add(bytes, Relaxed) + bytes < MOVED_BYTES || self.is_moving.swap(true, Relaxed) {
+            return;
+        }
+        self.bytes.store(0, Relaxed);
+        let log = self.clone();
+        tokio::spawn(async move {
+            // Passive: it waits for nobody and nobody for it.
+            if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mover).await {
+                debug!(%error, "the write-ahead log was not moved beside the writer, which will do it");
+            }
+            log.is_moving.store(false, Relaxed);
+        });
     }
 }
 
@@ -113,16 +153,21 @@ async fn is_out_of_transaction(writer: &mut SqliteConnection) -> sqlx::Result<bo
 }
 
 #[derive(Debug)]
-pub(crate) struct SqliteTx(Transaction<'static, Sqlite>);
+pub(crate) struct SqliteTx {
+    inner: Transaction<'static, Sqlite>,
+    log: Arc<Log>,
+    /// Bytes of cells written.
+    bytes: u64,
+}
 
 impl SqliteTx {
     pub(crate) async fn execute(&mut self, sql: &str, params: Vec<Param>) -> Result<u64> {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
-        Ok(query.execute(&mut *self.0).await?.rows_affected())
+        Ok(query.execute(&mut *self.inner).await?.rows_affected())
     }
 
     pub(crate) async fn rows(&mut self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
-        rows(&mut self.0, sql, params).await
+        rows(&mut self.inner, sql, params).await
     }
 
     /// Rows of the largest insert.
@@ -151,8 +196,9 @@ impl SqliteTx {
 
     async fn run(&mut self, mut inserts: impl Iterator<Item = Result<Insert>>) -> Result<()> {
         let mut next = inserts.next().transpose()?;
-        while let Some(Insert { sql, arguments }) = next {
-            let insert = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.0);
+        while let Some(Insert { sql, arguments, bytes }) = next {
+            self.bytes += bytes;
+            let insert = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.inner);
             // SQLite works on a thread of its own: meanwhile the next rows are made ready.
             let (done, made) = futures::join!(insert, async { inserts.next().transpose() });
             done?;
@@ -180,12 +226,14 @@ impl SqliteTx {
     }
 
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.0).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.inner).await?;
         Ok(())
     }
 
     pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.0.commit().await?)
+        self.inner.commit().await?;
+        self.log.grew(self.bytes);
+        Ok(())
     }
 }
 
@@ -193,6 +241,8 @@ impl SqliteTx {
 struct Insert {
     sql: Arc<str>,
     arguments: SqliteArguments,
+    /// Bytes of its cells.
+    bytes: u64,
 }
 
 /// The statements that insert so many rows; `take` makes the cells of the next few.
@@ -210,7 +260,9 @@ fn inserts<'a>(
             _ => insert_sql(table, columns, size, tail).into(),
         };
         last = Some((size, sql.clone()));
-        Ok(Insert { sql, arguments: arguments(take(size))? })
+        let cells = take(size);
+        let bytes = cells.iter().map(Param::size_bytes).sum::<usize>() as u64;
+        Ok(Insert { sql, arguments: arguments(cells)?, bytes })
     })
 }
 
@@ -324,5 +376,28 @@ mod tests {
         tx.execute("INSERT INTO cells VALUES (zeroblob(1000000))", Vec::new()).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(db.rows("SELECT COUNT(*) FROM cells", Vec::new()).await.unwrap()[0].int(0).unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_log_is_moved_beside_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.db");
+        let db = SqliteDb::open(Some(&path), true).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.script("CREATE TABLE cells (cell BLOB)").await.unwrap();
+        tx.commit().await.unwrap();
+        let bytes = |path: &Path| std::fs::metadata(path).unwrap().len();
+        for cells in [1, 8] {
+            let mut tx = db.begin().await.unwrap();
+            let mut bulk = Bulk::new("cells", &["cell"]);
+            (0..cells).for_each(|_| bulk.push([vec![7; 1 << 20].into()]));
+            tx.insert(bulk, "").await.unwrap();
+            tx.commit().await.unwrap();
+            while db.log.is_moving.load(Relaxed) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(bytes(&path) > MOVED_BYTES, cells == 8, "too little is left to the writer, which does so far later");
+        }
+        assert_eq!(db.rows("SELECT COUNT(*) FROM cells", Vec::new()).await.unwrap()[0].int(0).unwrap(), 9);
     }
 }

@@ -18,6 +18,20 @@ pub(crate) enum Param {
     Exact(I256),
 }
 
+impl Param {
+    /// Bytes of its content, about.
+    pub(crate) fn size_bytes(&self) -> usize {
+        match self {
+            Param::Null => 1,
+            Param::Int(_) | Param::Float(_) => 8,
+            Param::Text(text) => text.len(),
+            Param::Name(name) => name.len(),
+            Param::Bytes(bytes) => bytes.len(),
+            Param::Exact(_) => 16,
+        }
+    }
+}
+
 impl From<i64> for Param {
     fn from(value: i64) -> Param {
         Param::Int(value)
