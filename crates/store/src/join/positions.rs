@@ -1,10 +1,11 @@
 //! What stood of positions before their closes, read from rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use alloy_primitives::I256;
 use perpdex_core::{Action, Amount, ChainId, Decimal, Event, Fill, PositionSide, Side, VenueSlug};
 use perpdex_reducer::{Position, PositionRow};
+use serde::Serialize;
 
 use super::position_key;
 use crate::fact::{height_cell, named, read_decimal, read_u8};
@@ -50,28 +51,22 @@ impl Positions {
         if keys.is_empty() {
             return Ok(Positions { by_key });
         }
+        // Each position is read from its own base on: how long ago that was differs from one to the next. Outer joins are made in
+        // the order in which they stand, and a plus sign keeps either engine from every index but that of the position.
         let bases = bases(tx, chain, venue, &keys, lowest.key.height).await?;
-        let base = |key: &str| bases.get(key).copied().unwrap_or(0);
-        for keys in of_like_age(keys, |key| lowest.key.height - base(key)) {
-            let from = keys.iter().map(|key| base(key)).min().unwrap_or(0);
-            let places: Vec<String> = (5..keys.len() + 5).map(|place| format!("${place}")).collect();
-            let sql = format!(
-                "SELECT f.position_key, f.height, f.ord, f.sub, m.market_key, f.position_side, f.qty_native, f.native_decimals, f.price, \
-                 m.multiplier, f.collateral_token, f.account, f.action, f.side, f.after_native, f.after_usd_e6 \
-                 FROM fills f CROSS JOIN markets m \
-                 WHERE f.position_key IN ({}) AND f.height >= $3 AND f.height <= $4 AND f.position_side IS NOT NULL \
-                 AND m.market_id = f.market_id AND m.venue_id = $2 AND +f.chain_id = $1 \
-                 ORDER BY f.position_key, f.height, f.ord, f.sub",
-                places.join(", ")
-            );
-            let mut cells: Vec<Param> = vec![chain.as_i64().into(), venue.id().into(), height_cell(from), height_cell(highest.key.height)];
-            cells.extend(keys.into_iter().map(Param::from));
-            for row in tx.rows(&sql, cells).await? {
-                let place = (row.height(1)?, row.int(2)?, row.int(3)?);
-                if place.0 >= base(row.text(0)?) {
-                    by_key.entry(row.string(0)?).or_default().rows.push((place, read(&row)?));
-                }
-            }
+        let sql = format!(
+            "SELECT f.position_key, f.height, f.ord, f.sub, m.market_key, f.position_side, f.qty_native, f.native_decimals, f.price, \
+             m.multiplier, f.collateral_token, f.account, f.action, f.side, f.after_native, f.after_usd_e6 \
+             FROM {} LEFT JOIN fills f ON f.position_key = k.value ->> 0 AND f.height >= CAST(k.value ->> 1 AS BIGINT) \
+             AND +f.height <= $3 AND f.position_side IS NOT NULL AND +f.chain_id = $1 \
+             LEFT JOIN markets m ON m.market_id = f.market_id WHERE COALESCE(m.venue_id, -1) = $2 \
+             ORDER BY f.position_key, f.height, f.ord, f.sub",
+            tx.elements("$4")
+        );
+        let cells = vec![chain.as_i64().into(), venue.id().into(), height_cell(highest.key.height), json(&bases)];
+        for row in tx.rows(&sql, cells).await? {
+            let place = (row.height(1)?, row.int(2)?, row.int(3)?);
+            by_key.entry(row.string(0)?).or_default().rows.push((place, read(&row)?));
         }
         Ok(Positions { by_key })
     }
@@ -119,28 +114,22 @@ impl Track {
     }
 }
 
-/// Keys in groups whose ages lie within a factor of two: read from the oldest of its group on, none brings many rows in vain.
-fn of_like_age(keys: Vec<&str>, age: impl Fn(&str) -> u64) -> impl Iterator<Item = Vec<&str>> {
-    let mut groups: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
-    for key in keys {
-        groups.entry(age(key).checked_ilog2().unwrap_or(0)).or_default().push(key);
-    }
-    groups.into_values()
+/// Each position with the height of its last row below `height` that says where it stood, 0 where no row does.
+async fn bases(tx: &mut Tx, chain: ChainId, venue: VenueSlug, keys: &[&str], height: u64) -> Result<Vec<(String, u64)>> {
+    let sql = format!(
+        "SELECT k.value ->> 0, COALESCE((SELECT f.height FROM fills f \
+         WHERE f.position_key = k.value ->> 0 AND f.position_side IS NOT NULL AND (f.after_native IS NOT NULL OR f.action = 'open') \
+         AND f.height < $3 AND +f.chain_id = $1 AND (SELECT m.venue_id FROM markets m WHERE m.market_id = f.market_id) = $2 \
+         ORDER BY f.height DESC LIMIT 1), 0) FROM {}",
+        tx.elements("$4")
+    );
+    let keys: Vec<[&str; 1]> = keys.iter().map(|key| [*key]).collect();
+    let cells = vec![chain.as_i64().into(), venue.id().into(), height_cell(height), json(&keys)];
+    tx.rows(&sql, cells).await?.iter().map(|row| Ok((row.string(0)?, row.height(1)?))).collect()
 }
 
-/// For each position the height of its last row below `height` that says where it stood; none where no row does.
-async fn bases(tx: &mut Tx, chain: ChainId, venue: VenueSlug, keys: &[&str], height: u64) -> Result<HashMap<String, u64>> {
-    let places: Vec<String> = (4..keys.len() + 4).map(|place| format!("${place}")).collect();
-    // A plus sign keeps either engine from the rows of the whole chain.
-    let sql = format!(
-        "SELECT f.position_key, MAX(f.height) FROM fills f CROSS JOIN markets m \
-         WHERE f.position_key IN ({}) AND f.position_side IS NOT NULL AND (f.after_native IS NOT NULL OR f.action = 'open') \
-         AND f.height < $3 AND +f.chain_id = $1 AND m.market_id = f.market_id AND m.venue_id = $2 GROUP BY f.position_key",
-        places.join(", ")
-    );
-    let mut cells: Vec<Param> = vec![chain.as_i64().into(), venue.id().into(), height_cell(height)];
-    cells.extend(keys.iter().map(|key| Param::from(*key)));
-    tx.rows(&sql, cells).await?.iter().map(|row| Ok((row.string(0)?, row.height(1)?))).collect()
+fn json(value: &impl Serialize) -> Param {
+    serde_json::to_string(value).expect("texts and numbers are JSON").into()
 }
 
 fn place(event: &Event) -> Place {

@@ -2,6 +2,7 @@
 
 mod bind;
 mod copy;
+mod no_delay;
 mod numeric;
 mod read;
 
@@ -24,18 +25,15 @@ const CONNECTIONS_MAX: u32 = 8;
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of rows sent at once.
-const COPY_CHUNK_BYTES: usize = 1 << 20;
-/// Bytes of the last part of a COPY at least, where there are so many. The driver's sockets hold a small packet back until the
-/// one before it is acknowledged, which the server puts off by some 40 ms where that was a small one, too: the word that ends
-/// the COPY must follow more than the 64 kB that the loopback device takes as one packet.
-const COPY_LAST_BYTES_MIN: usize = 1 << 18;
-/// From so many cells on rows are copied: their bytes exceed a packet's.
+const COPY_CHUNK_BYTES: usize = 1 << 18;
+/// From so many cells on rows are copied: fewer are faster as one statement.
 const COPY_CELLS_MIN: usize = 20_000;
 /// Rows of one insert.
 const INSERT_ROWS_MAX: usize = 10_000;
 /// Joins in the order they are written in, row by row, through indexes.
 const LOOK_UP_BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
-                               SET LOCAL join_collapse_limit = 1; SET LOCAL jit = off";
+                               SET LOCAL enable_bitmapscan = off; SET LOCAL enable_material = off; SET LOCAL join_collapse_limit = 1; \
+                               SET LOCAL jit = off";
 /// Rows in the order of an index as they are met in it.
 const ALONG_THE_KEY: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
 /// Key of the advisory lock that keeps writers apart: the bytes of "perpdex".
@@ -51,8 +49,11 @@ impl PostgresDb {
         let options: PgConnectOptions = url.parse().map_err(|_| Fault::Sql("the address is not a valid postgres:// URL".to_owned()))?;
         // The pool tries a refused connection again until its time is up: one try of our own tells at once.
         PgConnection::connect_with(&options).await?.close().await?;
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options);
-        Ok(PostgresDb { pool })
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT).after_connect(|_, _| {
+            no_delay::set();
+            Box::pin(async { Ok(()) })
+        });
+        Ok(PostgresDb { pool: pool.connect_lazy_with(options) })
     }
 
     pub(crate) async fn begin(&self) -> Result<PostgresTx> {
@@ -120,20 +121,19 @@ impl PostgresTx {
 
     /// Inserts rows whose keys are not stored; `push` makes a row's cells.
     pub(crate) async fn write<T>(&mut self, lot: Lot<T>) -> Result<()> {
-        // Few rows are faster as one statement.
         if lot.rows.len() * lot.columns.len() <= COPY_CELLS_MIN {
             return self.insert(lot.into_bulk(), "").await;
         }
         let statement = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", lot.table, lot.columns.join(", "));
         let mut copy = self.0.copy_in_raw(&statement).await?;
-        let mut buffer = Vec::with_capacity(COPY_CHUNK_BYTES + 2 * COPY_LAST_BYTES_MIN);
+        let mut buffer = Vec::with_capacity(2 * COPY_CHUNK_BYTES);
         buffer.extend_from_slice(COPY_HEADER);
         for part in copy_parts(lot) {
             copy_rows(&mut buffer, &part);
-            while buffer.len() >= COPY_CHUNK_BYTES + COPY_LAST_BYTES_MIN {
+            if buffer.len() >= COPY_CHUNK_BYTES {
                 // The server takes a chunk in while the next one is made.
-                copy.send(&buffer[..COPY_CHUNK_BYTES]).await?;
-                buffer.drain(..COPY_CHUNK_BYTES);
+                copy.send(&buffer[..]).await?;
+                buffer.clear();
             }
         }
         buffer.extend_from_slice(&COPY_END.to_be_bytes());

@@ -112,6 +112,14 @@ impl Tx {
         }
     }
 
+    /// The elements of the JSON array at a parameter as a table `k` with one column, `value`.
+    pub(crate) fn elements(&self, param: &str) -> String {
+        match self {
+            Tx::Sqlite(_) => format!("json_each({param}) AS k"),
+            Tx::Postgres(_) => format!("json_array_elements(CAST({param} AS JSON)) AS k(value)"),
+        }
+    }
+
     /// Gives numbers of the rows behind a key to `each`, at most so many rows, in the order of the key.
     pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
         match self {
