@@ -72,31 +72,47 @@ impl<'a> Batch<'a> {
         // By key: an id is a hash, too dear to make for every event.
         let by_key: HashMap<(VenueSlug, &str), &Market> =
             markets.values().map(|market| ((market.row.venue, market.row.market_key.as_str()), market)).collect();
+        let mut closes = Vec::new();
+        let make = |batch: &mut Self, event: Event| {
+            if matches!(event.body, EventBody::Close(_)) {
+                closes.push(event);
+                return Ok(());
+            }
+            let market = event.market.as_deref().and_then(|key| by_key.get(&(event.venue, key)).copied());
+            batch.expand(event, market)
+        };
+        self.write_as_made(tx, records, events, make).await?;
+        Ok(closes)
+    }
+
+    /// Writes records and what `make` makes of events, which it does meanwhile.
+    pub(crate) async fn write_as_made<E>(
+        &mut self,
+        tx: &mut Tx,
+        records: Vec<(StreamId, RawRecord)>,
+        events: impl IntoIterator<Item = E>,
+        mut make: impl FnMut(&mut Self, E) -> Result<()>,
+    ) -> Result<()> {
         let (rows, made) = unbounded_channel();
         let writing = async {
             tx.write(vec![raw::lot(records)]).await?;
             fact::insert_made(tx, made).await
         };
         let making = async {
-            let (rows, mut closes, mut events) = (rows, Vec::new(), events.into_iter());
+            let (rows, mut events) = (rows, events.into_iter().peekable());
             loop {
                 for event in events.by_ref().take(EVENTS_AT_ONCE) {
-                    if matches!(event.body, EventBody::Close(_)) {
-                        closes.push(event);
-                    } else {
-                        let market = event.market.as_deref().and_then(|key| by_key.get(&(event.venue, key)).copied());
-                        self.expand(event, market)?;
-                    }
+                    make(self, event)?;
                 }
                 let is_wanted = rows.send(std::mem::take(&mut self.rows)).is_ok();
-                if events.len() == 0 || !is_wanted {
-                    return Ok(closes);
+                if events.peek().is_none() || !is_wanted {
+                    return Ok(());
                 }
                 tokio::task::yield_now().await;
             }
         };
-        let ((), closes) = futures::try_join!(writing, making)?;
-        Ok(closes)
+        futures::try_join!(writing, making)?;
+        Ok(())
     }
 
     /// The markets of new events, with what the events say of them: listings first, so that the markets stand before anything is

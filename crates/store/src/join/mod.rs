@@ -79,7 +79,7 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
     if !positions.is_empty() {
         markets = load(tx, first.chain, first.venue, batch.catalog()).await?;
     }
-    for close in closes {
+    let make = |batch: &mut Batch<'_>, close: &Event| {
         let stands = gap_free_from(close, reaches).and_then(|from| positions.before(close, from));
         let joined = stands.and_then(|stands| {
             let events = join_close(close, &stands.position, &|token| batch.token(token))?;
@@ -87,7 +87,7 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
         });
         let Some((events, stands)) = joined else {
             batch.wait_for_open(close.clone());
-            continue;
+            return Ok(());
         };
         for event in &events {
             if let EventBody::Fill(fill) = &event.body {
@@ -99,8 +99,9 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
             let market = event.market.as_deref().and_then(|key| markets.get(&market_id(event.venue, event.chain, key)));
             batch.expand(event, market)?;
         }
-    }
-    batch.write_rows(tx).await
+        Ok(())
+    };
+    batch.write_as_made(tx, Vec::new(), closes, make).await
 }
 
 /// The position a close names.
