@@ -14,7 +14,7 @@ use sqlx::sqlite::{
 use sqlx::{Arguments, AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
 use tracing::debug;
 
-use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table, Value};
+use crate::sql::{Bulk, EachRecord, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table, Value};
 
 /// Rows of one insert, largest first: rows are cut into pieces of these sizes, so that every statement is prepared once. Preparing
 /// one costs three times as much as running it, and more rows gain nothing.
@@ -205,6 +205,17 @@ impl SqliteTx {
             next = made?;
         }
         Ok(())
+    }
+
+    /// Reads rows as one text, a JSON array a line.
+    pub(crate) async fn many(&mut self, sql: &str, width: usize, params: Vec<Param>, each: &mut EachRecord<'_>) -> Result<()> {
+        let columns = (0..width).map(|at| format!("c{at}")).collect::<Vec<String>>().join(", ");
+        let lines = format!("WITH x ({columns}) AS ({sql}) SELECT group_concat(json_array({columns}), char(10)) FROM x");
+        let records = self.rows(&lines, params).await?;
+        let text = records.first().map_or(Ok(None), |record| record.opt_text(0))?.unwrap_or_default();
+        text.lines().try_for_each(|line| {
+            each(serde_json::from_str(line).map_err(|error| Fault::Corrupt(format!("a row read as JSON cannot be taken apart: {error}")))?)
+        })
     }
 
     /// Reads numbers of a page of rows as one text: a row of the driver's is a value in memory for each cell, and a message
@@ -399,5 +410,32 @@ mod tests {
             assert_eq!(bytes(&path) > MOVED_BYTES, cells == 8, "too little is left to the writer, which does so far later");
         }
         assert_eq!(db.rows("SELECT COUNT(*) FROM cells", Vec::new()).await.unwrap()[0].int(0).unwrap(), 9);
+    }
+
+    #[tokio::test]
+    async fn many_rows_are_read_as_single_ones_are() {
+        let db = SqliteDb::open(None, true).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.script("CREATE TABLE cells (place INTEGER PRIMARY KEY, number INTEGER, text TEXT)").await.unwrap();
+        let texts = ["", "line\nline\r\n", "\"quoted\", [1]", "\\u0041", "\u{1}\u{7f}\u{2028}é€😀", "null"];
+        let mut bulk = Bulk::new("cells", &["number", "text"]);
+        for (text, number) in texts.into_iter().zip([i64::MIN, -1, 0, 1 << 53, (1 << 53) + 1, i64::MAX]) {
+            bulk.push([number.into(), text.into()]);
+            bulk.push([Param::Null, text.into()]);
+            bulk.push([number.into(), Param::Null]);
+        }
+        tx.insert(bulk, "").await.unwrap();
+        for condition in ["place > $1", "place < $1"] {
+            let (sql, params) = (format!("SELECT place, number, text FROM cells WHERE {condition} ORDER BY place"), vec![Param::Int(0)]);
+            let single = tx.rows(&sql, params.clone()).await.unwrap();
+            let mut many = Vec::new();
+            let mut add = |record: Record| {
+                many.push(record);
+                Ok(())
+            };
+            tx.many(&sql, 3, params, &mut add).await.unwrap();
+            assert_eq!(many, single);
+            assert_eq!(many.len(), if condition == "place > $1" { 18 } else { 0 });
+        }
     }
 }

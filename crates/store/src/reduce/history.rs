@@ -302,25 +302,29 @@ async fn points_between(tx: &mut Tx, market_id: i64, from_ms: i64, to_ms: i64) -
     let mut points: Vec<Placed> = Vec::new();
     let sql = "SELECT end_ms, height, ord, sub, kind, start_ms, cost_long_1h_e12, cost_short_1h_e12 FROM funding_rates \
                WHERE market_id = $1 AND kind IN ('funding', 'borrow') AND end_ms >= $2 AND end_ms <= $3";
-    for r in &tx.rows(sql, cells()).await? {
+    let mut rate = |r: Record| {
         let end_ms = r.int(0)?;
         let period = r.opt_int(5)?.map_or(Period::SincePrevious { end_ms }, |start_ms| Period::Exact { start_ms, end_ms });
         let value = RateValue::Rate { period, cost_long_1h_e12: r.opt_int(6)?, cost_short_1h_e12: r.opt_int(7)? };
         let point = RatePoint { ts_ms: end_ms, kind: r.parsed(4, "a kind", named)?, value };
-        points.push((place(r)?, point, ("funding_rates", r.string(4)?, String::new())));
-    }
+        points.push((place(&r)?, point, ("funding_rates", r.string(4)?, String::new())));
+        Ok(())
+    };
+    tx.many(sql, 8, cells(), &mut rate).await?;
     let sql = "SELECT ts_ms, height, ord, sub, kind, side, value, basis_price, is_reset FROM funding_index \
                WHERE market_id = $1 AND ts_ms >= $2 AND ts_ms <= $3";
-    for r in &tx.rows(sql, cells()).await? {
+    let mut index = |r: Record| {
         let basis = match r.opt_parsed(7, "a price", |text| Decimal::parse(text).ok())? {
             Some(price) => IndexBasis::QuotePerUnit { price },
             None => IndexBasis::Fraction,
         };
         let side = r.opt_parsed(5, "a side", named)?;
-        let value = RateValue::Index { side, value: read_decimal(r, 6)?, basis, is_reset: r.flag(8)? };
+        let value = RateValue::Index { side, value: read_decimal(&r, 6)?, basis, is_reset: r.flag(8)? };
         let point = RatePoint { ts_ms: r.int(0)?, kind: r.parsed(4, "a kind", named)?, value };
-        points.push((place(r)?, point, ("funding_index", r.string(4)?, r.opt_string(5)?.unwrap_or_default())));
-    }
+        points.push((place(&r)?, point, ("funding_index", r.string(4)?, r.opt_string(5)?.unwrap_or_default())));
+        Ok(())
+    };
+    tx.many(sql, 9, cells(), &mut index).await?;
     Ok(points)
 }
 

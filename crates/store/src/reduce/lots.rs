@@ -243,7 +243,12 @@ impl Pages {
         );
         let [from_ms, rest @ ..] = after;
         let params = [self.market_id, from_ms, self.to_ms].into_iter().chain(rest).map(Param::Int).collect();
-        let page = tx.rows(&sql, params).await?;
+        let mut page = Vec::new();
+        let mut add = |r: Record| {
+            page.push(r);
+            Ok(())
+        };
+        tx.many(&sql, 13, params, &mut add).await?;
         self.after = match page.last() {
             Some(r) if page.len() as i64 == FILLS_PER_PAGE => Some([r.int(0)?, r.int(1)?, r.int(2)?, r.int(3)?, r.int(4)?, r.int(5)?]),
             _ => None,

@@ -12,7 +12,7 @@ use crate::sqlite::{SqliteDb, SqliteTx};
 pub(crate) use bulk::{Bulk, Lot};
 pub(crate) use fault::{Fault, Result};
 pub(crate) use numbers::{NumberRow, Numbers};
-pub(crate) use value::{Param, Record};
+pub(crate) use value::{EachRecord, Param, Record};
 pub use value::{Table, Value};
 
 /// A database: a writer at a time, readers beside it.
@@ -117,6 +117,14 @@ impl Tx {
         match self {
             Tx::Sqlite(_) => format!("json_each({param}) AS k"),
             Tx::Postgres(_) => format!("json_array_elements(CAST({param} AS JSON)) AS k(value)"),
+        }
+    }
+
+    /// Runs a statement that gives many rows of so many integers and texts, and gives them to `each`.
+    pub(crate) async fn many(&mut self, sql: &str, width: usize, params: Vec<Param>, each: &mut EachRecord<'_>) -> Result<()> {
+        match self {
+            Tx::Sqlite(tx) => tx.many(sql, width, params, each).await,
+            Tx::Postgres(tx) => tx.rows(sql, params).await?.into_iter().try_for_each(each),
         }
     }
 

@@ -1,7 +1,10 @@
 //! What goes into statements and what comes out of them.
 
+use std::fmt;
+
 use alloy_primitives::I256;
 use serde::Serialize;
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
 use super::{Fault, Result};
 
@@ -110,6 +113,68 @@ pub struct Table {
 /// One row, read by position.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record(pub(crate) Vec<Value>);
+
+/// What takes a row.
+pub(crate) type EachRecord<'a> = dyn FnMut(Record) -> Result<()> + Send + 'a;
+
+/// Reads a row of integers, texts and NULLs from a JSON array.
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Record, D::Error> {
+        deserializer.deserialize_seq(RecordVisitor)
+    }
+}
+
+struct RecordVisitor;
+
+impl<'de> Visitor<'de> for RecordVisitor {
+    type Value = Record;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of integers, texts and nulls")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut cells: A) -> std::result::Result<Record, A::Error> {
+        let mut row = Vec::new();
+        while let Some(Cell(value)) = cells.next_element()? {
+            row.push(value);
+        }
+        Ok(Record(row))
+    }
+}
+
+struct Cell(Value);
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Cell, D::Error> {
+        deserializer.deserialize_any(CellVisitor)
+    }
+}
+
+struct CellVisitor;
+
+impl Visitor<'_> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an integer of 64 bits, a text or null")
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> std::result::Result<Cell, E> {
+        Ok(Cell(Value::Int(value)))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> std::result::Result<Cell, E> {
+        i64::try_from(value).map(|value| Cell(Value::Int(value))).map_err(E::custom)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Cell, E> {
+        Ok(Cell(Value::Text(text.to_owned())))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> std::result::Result<Cell, E> {
+        Ok(Cell(Value::Null))
+    }
+}
 
 impl Record {
     pub(crate) fn int(&self, at: usize) -> Result<i64> {
