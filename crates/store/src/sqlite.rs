@@ -196,13 +196,16 @@ impl SqliteTx {
 
     async fn run(&mut self, mut inserts: impl Iterator<Item = Result<Insert>>) -> Result<()> {
         let mut next = inserts.next().transpose()?;
-        while let Some(Insert { sql, arguments, bytes }) = next {
+        let mut before = Texts::default();
+        while let Some(Insert { sql, arguments, texts, bytes }) = next {
             self.bytes += bytes;
             let insert = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.inner);
             // SQLite works on a thread of its own: meanwhile the next rows are made ready.
             let (done, made) = futures::join!(insert, async { inserts.next().transpose() });
             done?;
             next = made?;
+            // Those of this statement may still be in use for a moment.
+            drop(std::mem::replace(&mut before, texts));
         }
         Ok(())
     }
@@ -252,6 +255,7 @@ impl SqliteTx {
 struct Insert {
     sql: Arc<str>,
     arguments: SqliteArguments,
+    texts: Texts,
     /// Bytes of its cells.
     bytes: u64,
 }
@@ -273,7 +277,9 @@ fn inserts<'a>(
         last = Some((size, sql.clone()));
         let cells = take(size);
         let bytes = cells.iter().map(Param::size_bytes).sum::<usize>() as u64;
-        Ok(Insert { sql, arguments: arguments(cells)?, bytes })
+        let mut texts = Texts::default();
+        let arguments = params_with(cells, &mut texts)?;
+        Ok(Insert { sql, arguments, texts, bytes })
     })
 }
 
@@ -336,25 +342,49 @@ fn values(row: &SqliteRow) -> Result<Vec<Value>> {
 }
 
 fn arguments(params: Vec<Param>) -> Result<SqliteArguments> {
+    let mut texts = Texts::default();
+    params_with(params, &mut texts)
+}
+
+/// Texts of a statement, kept beside its parameters: the thread of SQLite then reads each in one place and frees none.
+#[derive(Default)]
+struct Texts {
+    all: Vec<Arc<str>>,
+    /// A name stands in every row: its text is made once a statement.
+    names: Vec<(&'static str, Arc<str>)>,
+}
+
+impl Texts {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        let text: Arc<str> = text.into();
+        self.all.push(text.clone());
+        text
+    }
+
+    fn name(&mut self, name: &'static str) -> Arc<str> {
+        match self.names.iter().find(|(known, _)| std::ptr::eq(*known, name)) {
+            Some((_, text)) => text.clone(),
+            None => {
+                let text: Arc<str> = name.into();
+                self.names.push((name, text.clone()));
+                text
+            }
+        }
+    }
+}
+
+fn params_with(params: Vec<Param>, texts: &mut Texts) -> Result<SqliteArguments> {
     let mut out = SqliteArguments::default();
     out.reserve(params.len(), 0);
-    // A name stands in every row: its text is made once a statement.
-    let mut names: Vec<(&'static str, Arc<str>)> = Vec::new();
     for param in params {
         let added = match param {
             Param::Null => out.add(None::<i64>),
             Param::Int(value) => out.add(value),
             Param::Float(value) => out.add(value),
-            Param::Text(value) => out.add(value),
-            Param::Name(name) => out.add(match names.iter().find(|(known, _)| std::ptr::eq(*known, name)) {
-                Some((_, text)) => text.clone(),
-                None => {
-                    names.push((name, name.into()));
-                    names[names.len() - 1].1.clone()
-                }
-            }),
+            Param::Text(value) => out.add(texts.text(&value)),
+            Param::Name(name) => out.add(texts.name(name)),
             Param::Bytes(value) => out.add(value),
-            Param::Exact(value) => out.add(digits(value)),
+            Param::Exact(value) => out.add(texts.text(&digits(value))),
         };
         added.map_err(|error| Fault::Sql(error.to_string()))?;
     }
