@@ -15,6 +15,12 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// Growth after a clean window.
 const GROWTH: f64 = 1.05;
 
+/// As long as an endpoint has refused nothing, the time after which a rate that held requests up grows.
+const START_WINDOW: Duration = Duration::from_millis(250);
+
+/// Growth after such a window: the limit of a node of one's own is found within seconds, that of a provider with one refusal.
+const START_GROWTH: f64 = 2.0;
+
 /// What a refusal leaves of the rate.
 const CUT: f64 = 0.5;
 
@@ -24,7 +30,8 @@ const PER_S_MIN: f64 = 1.0;
 /// The rate never grows beyond this: it is no limit any more.
 const PER_S_MAX: f64 = 100_000.0;
 
-/// Requests a second, found by trying: growing slowly, halved when the endpoint says that it is too many.
+/// Requests a second, found by trying: growing fast until the endpoint says for the first time that it is too many, slowly from
+/// then on; halved whenever it says so.
 #[derive(Debug)]
 pub(super) struct Pace {
     per_s: f64,
@@ -32,13 +39,15 @@ pub(super) struct Pace {
     next: Instant,
     cut_at: Option<Instant>,
     window_from: Instant,
+    /// Whether a request had to wait in this window.
+    has_held_up: bool,
 }
 
 impl Pace {
     pub(super) fn new(options: &EngineOptions) -> Pace {
         let now = Instant::now();
         let per_s = f64::from(options.requests_per_s_start).max(PER_S_MIN);
-        Pace { per_s, next: now, cut_at: None, window_from: now }
+        Pace { per_s, next: now, cut_at: None, window_from: now, has_held_up: false }
     }
 
     /// Takes the next turn; the moment it comes, not before now.
@@ -46,6 +55,7 @@ impl Pace {
         let now = Instant::now();
         let turn = self.next.max(now.checked_sub(BURST).unwrap_or(now));
         self.next = turn + self.gap();
+        self.has_held_up |= now < turn;
         turn.max(now)
     }
 
@@ -57,19 +67,25 @@ impl Pace {
 
     /// A call that began at `started` was answered.
     pub(super) fn succeeded(&mut self) {
-        if WINDOW <= self.window_from.elapsed() {
-            self.window_from = Instant::now();
-            self.per_s = (self.per_s * GROWTH).min(PER_S_MAX);
+        let is_starting = self.cut_at.is_none() && self.has_held_up;
+        let (window, growth) = if is_starting { (START_WINDOW, START_GROWTH) } else { (WINDOW, GROWTH) };
+        if window <= self.window_from.elapsed() {
+            self.begin_window();
+            self.per_s = (self.per_s * growth).min(PER_S_MAX);
         }
     }
 
     /// A call that began at `started` was refused as one too many. Those that were under way together count once.
     pub(super) fn refused(&mut self, started: Instant) {
-        self.window_from = Instant::now();
+        self.begin_window();
         if self.cut_at.is_none_or(|cut_at| cut_at <= started) {
             self.cut_at = Some(Instant::now());
             self.per_s = (self.per_s * CUT).max(PER_S_MIN);
         }
+    }
+
+    fn begin_window(&mut self) {
+        (self.window_from, self.has_held_up) = (Instant::now(), false);
     }
 
     fn gap(&self) -> Duration {
@@ -118,5 +134,24 @@ mod tests {
             pace.refused(Instant::now());
         }
         assert!((pace.per_s - PER_S_MIN).abs() < 1e-9, "{}", pace.per_s);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_holds_up_doubles_until_the_first_refusal() {
+        let mut pace = pace(10);
+        let window = async |pace: &mut Pace, asked: u32| {
+            for _ in 0..asked {
+                pace.turn();
+            }
+            advance(START_WINDOW).await;
+            pace.succeeded();
+            pace.per_s
+        };
+        let (few, many) = (1, 500);
+        assert!((window(&mut pace, few).await - 10.0).abs() < 1e-9, "what holds nothing up need not grow so fast");
+        assert!((window(&mut pace, many).await - 20.0).abs() < 1e-9);
+        assert!((window(&mut pace, many).await - 40.0).abs() < 1e-9);
+        pace.refused(Instant::now());
+        assert!((window(&mut pace, many).await - 20.0).abs() < 1e-9, "an endpoint that has a limit is approached slowly");
     }
 }
