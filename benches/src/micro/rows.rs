@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use perpdex_core::{Basis, Event, OiBasis, RawRecord, Resolved, StreamId, market_id};
+use perpdex_core::{Basis, Event, OiBasis, RawRecord, Resolved, StreamId, Text, market_id};
 use perpdex_reducer::{Expanded, MarketRow, Row, TokenRow, contributions, expand};
 use perpdex_store::measure;
 
@@ -75,7 +75,7 @@ fn raw(name: &'static str, input: Input) -> Step {
 }
 
 /// A row for every market that events name, as the built-in catalog has it.
-fn markets(events: &[Event]) -> HashMap<String, MarketRow> {
+fn markets(events: &[Event]) -> HashMap<Text, MarketRow> {
     let catalog = perpdex_venues::builtin_catalog();
     let mut out = HashMap::new();
     for event in events {
@@ -87,7 +87,7 @@ fn markets(events: &[Event]) -> HashMap<String, MarketRow> {
                 market_id: market_id(event.venue, event.chain, key),
                 venue: event.venue,
                 chain: event.chain,
-                market_key: key.clone(),
+                market_key: key.to_string(),
                 qty_scale: asset.qty_scale,
                 multiplier,
                 qty_decimals: def.and_then(|def| def.qty_decimals),
@@ -100,7 +100,7 @@ fn markets(events: &[Event]) -> HashMap<String, MarketRow> {
 }
 
 /// Rows of all events whose numbers fit.
-fn rows(events: &[Event], markets: &HashMap<String, MarketRow>) -> Vec<Row> {
+fn rows(events: &[Event], markets: &HashMap<Text, MarketRow>) -> Vec<Row> {
     let token = |_: &str| Some(TokenRow { decimals: 6, usd_par: true });
     let mut out = Vec::with_capacity(events.len());
     for event in events {

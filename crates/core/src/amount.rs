@@ -9,6 +9,8 @@ use alloy_primitives::{I256, U256};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::Text;
+
 /// Why a number could not be converted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AmountError {
@@ -81,7 +83,7 @@ pub struct TokenAmount {
     /// Smallest units of the token; signed as the field that holds it says.
     pub native: I256,
     /// Token contract (lower-case hex), mint (base58) or symbol (HyperCore).
-    pub token: String,
+    pub token: Text,
 }
 
 /// An exact decimal number: `value / 10^scale`.

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, Bytes};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChainId, Event, RawBody, RawRecord};
+use crate::{ChainId, Event, RawBody, RawRecord, Text};
 
 /// All watched records of one transaction of one venue (of one block on HyperCore), in canonical order.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub struct DecodeUnit<'a> {
     /// Time of the block in unix milliseconds.
     pub time_ms: i64,
     /// Transaction id; the block number on HyperCore.
-    pub tx_id: &'a str,
+    pub tx_id: &'a Text,
     /// The records, never empty.
     pub records: &'a [RawRecord],
     /// Contract values read for this height ([`RawBody::StateRead`]), those that [`crate::Venue::state_calls`] named.
@@ -66,7 +66,12 @@ pub struct Decoded {
 impl Decoded {
     /// Adds what came of another unit.
     pub fn append(&mut self, mut other: Decoded) {
-        self.events.append(&mut other.events);
+        // Events are large: the first ones stay where they are.
+        if self.events.is_empty() {
+            self.events = other.events;
+        } else {
+            self.events.append(&mut other.events);
+        }
         self.failures.append(&mut other.failures);
         self.unknown.append(&mut other.unknown);
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Basis, ChainId, Decimal, OiBasis, TokenAmount, VenueSlug};
+use crate::{Amount, Basis, ChainId, Decimal, OiBasis, Text, TokenAmount, VenueSlug};
 
 /// The key of an event inside its chain: a record and an ordinal in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,11 +29,11 @@ pub struct Event {
     /// The venue.
     pub venue: VenueSlug,
     /// The venue's own key of the market; `None` for flows and for closes that name none.
-    pub market: Option<String>,
+    pub market: Option<Text>,
     /// Unix milliseconds: block time, or the event's own stamp where the chain's block has none.
     pub time_ms: i64,
     /// Transaction id as explorers print it.
-    pub tx_id: String,
+    pub tx_id: Text,
     /// What happened.
     pub body: EventBody,
 }
@@ -199,17 +199,17 @@ pub struct Size {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fill {
     /// The account as the venue names it.
-    pub account: String,
+    pub account: Text,
     /// Names the position among all of the venue's positions on this chain.
-    pub position_key: String,
+    pub position_key: Text,
     /// Side of the position, `None` on books where one position can be either.
     pub position_side: Option<PositionSide>,
     /// Collateral token of the position, where positions have one.
-    pub collateral_token: Option<String>,
+    pub collateral_token: Option<Text>,
     /// Joins the legs of one trade.
-    pub trade_key: String,
+    pub trade_key: Text,
     /// The order or liquidation it belongs to; counts of orders are distinct values of it.
-    pub order_key: Option<String>,
+    pub order_key: Option<Text>,
     /// Whether this leg is the taker: exactly one leg of a trade on a book, always on a pool.
     pub is_taker: bool,
     /// Whether the taker's direction says something about the market; false on backstop and ADL legs.
@@ -280,7 +280,7 @@ pub struct Liquidation {
     /// Side of the position that was closed.
     pub side: PositionSide,
     /// Who triggered it or took it over, where the record tells.
-    pub liquidator: Option<String>,
+    pub liquidator: Option<Text>,
     /// Mark price at the time, per venue unit.
     pub mark_price: Option<Amount>,
     /// Liquidation fee.
@@ -344,17 +344,17 @@ pub enum ClosePnl {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Close {
     /// The account as the venue names it; `None`: the position's.
-    pub account: Option<String>,
+    pub account: Option<Text>,
     /// Key of the position, equal to that of its other events.
-    pub position_key: String,
+    pub position_key: Text,
     /// Side of the position; `None`: as it stands.
     pub side: Option<PositionSide>,
     /// How much of it goes.
     pub size: CloseSize,
     /// Joins the legs of one trade.
-    pub trade_key: String,
+    pub trade_key: Text,
     /// The order or liquidation it belongs to.
-    pub order_key: Option<String>,
+    pub order_key: Option<Text>,
     /// Why.
     pub reason: CloseReason,
     /// Execution price per venue unit.
@@ -362,7 +362,7 @@ pub struct Close {
     /// Unsigned notional that the venue counts, in dollars, where it is not quantity times price.
     pub venue_notional_usd: Option<Amount>,
     /// Token of the amounts below, as in [`TokenAmount`]; `None`: the position's collateral.
-    pub token: Option<String>,
+    pub token: Option<Text>,
     /// Dollars for ONE smallest unit of that token at the event, where the record gives a price.
     pub token_price_usd: Option<Decimal>,
     /// Trading fee, smallest units, positive = paid.
@@ -374,7 +374,7 @@ pub struct Close {
     /// Realised profit before fees.
     pub pnl: ClosePnl,
     /// Who triggered the liquidation, where it is one and the record tells.
-    pub liquidator: Option<String>,
+    pub liquidator: Option<Text>,
     /// Liquidation fee.
     pub liquidation_fee: Option<TokenAmount>,
 }
@@ -466,9 +466,9 @@ pub struct FundingIndex {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FundingPayment {
     /// The account as the venue names it.
-    pub account: String,
+    pub account: Text,
     /// Key of the position.
-    pub position_key: String,
+    pub position_key: Text,
     /// Side of the position, where told.
     pub side: Option<PositionSide>,
     /// Funding or borrow.
@@ -488,7 +488,7 @@ pub struct FundingPayment {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OiAnchor {
     /// Collateral the level is stated for; `None` for all.
-    pub collateral_token: Option<String>,
+    pub collateral_token: Option<Text>,
     /// Quantity of longs, in venue units, never below zero; `None`: this record does not state it.
     pub long: Option<Amount>,
     /// Quantity of shorts likewise.
@@ -583,7 +583,7 @@ pub struct VolumeBar {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenPrice {
     /// The token, as in [`TokenAmount`].
-    pub token: String,
+    pub token: Text,
     /// Native price; dollars times 10^30 per smallest unit where `per_smallest_unit`, else a plain decimal.
     pub price_usd: Decimal,
     /// Whether the price is for one smallest unit of the token (GMX) or for a whole token.
@@ -633,7 +633,7 @@ pub enum FlowDirection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollateralFlow {
     /// The account as the venue names it.
-    pub account: String,
+    pub account: Text,
     /// Whose money.
     pub scope: FlowScope,
     /// Which way.
@@ -650,13 +650,13 @@ pub struct MarketListed {
     /// The venue's symbol, looked up in the alias table (`BTC/USD`, `kPEPE`); `None` where the record has only addresses.
     pub symbol: Option<String>,
     /// Index token contract, where the market is named by one.
-    pub index_token: Option<String>,
+    pub index_token: Option<Text>,
     /// Decimals of the market's native quantity, where the record tells.
     pub native_qty_decimals: Option<u8>,
     /// Quote currency.
     pub quote: String,
     /// Collateral tokens positions of this market can have, where fixed.
-    pub collateral_tokens: Vec<String>,
+    pub collateral_tokens: Vec<Text>,
     /// What the venue's own level means.
     pub oi_basis: OiBasis,
     /// Which notional the venue counts.

@@ -18,6 +18,7 @@ mod redecode;
 mod run;
 mod source;
 mod store;
+mod text;
 mod venue;
 mod verify;
 
@@ -41,6 +42,7 @@ pub use source::{
     Batch, FetchHeights, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,
 };
 pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, StoreError};
+pub use text::Text;
 pub use venue::{
     Basis, Deployment, EventSpec, EvmFilter, LiquidationFeed, OiBasis, StreamSpec, StreamStart, VENUE_SLUGS, Venue, VenueInfo, VenueModel,
     VenueSlug, Watch,

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
-use crate::ChainId;
+use crate::{ChainId, Text};
 
 /// One raw record with its place in the chain.
 ///
@@ -20,7 +20,7 @@ pub struct RawRecord {
     /// Canonical order inside the height; equal to `rec` on EVM chains.
     pub ord: i64,
     /// Transaction id as the chain's explorers print it; the block number on HyperCore.
-    pub tx_id: String,
+    pub tx_id: Text,
     /// Index of the transaction in its block, where the source gives it.
     pub tx_index: Option<u32>,
     /// Time of the block in unix milliseconds.

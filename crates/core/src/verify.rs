@@ -4,7 +4,7 @@ use alloy_primitives::{B256, keccak256};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{BlockRange, ChainId, Evidence, RangeSet, RawBody, RawRecord, Store, StoreError, StreamId};
+use crate::{BlockRange, ChainId, Evidence, RangeSet, RawBody, RawRecord, Store, StoreError, StreamId, Text};
 
 /// What a database gives verification, beside [`Store`].
 #[async_trait]
@@ -74,7 +74,7 @@ pub struct Difference {
     /// What is wrong with the store.
     pub kind: DifferenceKind,
     /// Transaction of the record.
-    pub tx_id: String,
+    pub tx_id: Text,
     /// Digest of the stored record, see [`RawRecord::digest`]; `None` where none is stored.
     pub stored: Option<B256>,
     /// Digest of the proved record; `None` where the proof has none.
@@ -163,7 +163,7 @@ mod tests {
             height: 7,
             rec: 3,
             ord: 3,
-            tx_id: "0x1".to_owned(),
+            tx_id: "0x1".into(),
             tx_index: Some(2),
             time_ms: 1_000,
             body: RawBody::EvmLog(EvmLog {
@@ -192,7 +192,7 @@ mod tests {
             with(|record| record.rec += 1),
             with(|record| record.ord += 1),
             with(|record| record.time_ms += 1),
-            with(|record| record.tx_id.push('0')),
+            with(|record| record.tx_id = "0x10".into()),
             with(|record| record.chain = ChainId::ETHEREUM),
         ];
         assert!(changed.iter().all(|digest| *digest != record().digest()));

@@ -66,7 +66,7 @@ fn a_filter_ands_positions_and_ors_values() {
         height: 1,
         rec: 0,
         ord: 0,
-        tx_id: String::new(),
+        tx_id: Default::default(),
         tx_index: None,
         time_ms: 0,
         body: RawBody::EvmLog(EvmLog { address: Address::repeat_byte(address), topics, data: Bytes::new(), block_hash: B256::ZERO }),

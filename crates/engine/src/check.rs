@@ -123,7 +123,7 @@ mod tests {
         let address = Address::repeat_byte(1);
         let log = EvmLog { address, topics: Vec::new(), data: Bytes::new(), block_hash: hash(height) };
         let body = RawBody::EvmLog(log);
-        RawRecord { chain: CHAIN, height, rec: index, ord: index, tx_id: "t".to_owned(), tx_index: None, time_ms: height as i64, body }
+        RawRecord { chain: CHAIN, height, rec: index, ord: index, tx_id: "t".into(), tx_index: None, time_ms: height as i64, body }
     }
 
     fn good() -> Batch {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::{Address, Bytes};
 use perpdex_core::{
-    Batch, ChainId, Commit, DecodeUnit, Decoded, Failure, FailureKind, RawBody, RawRecord, StateCall, StreamId, Venue, VenueSlug,
+    Batch, ChainId, Commit, DecodeUnit, Decoded, Failure, FailureKind, RawBody, RawRecord, StateCall, StreamId, Text, Venue, VenueSlug,
 };
 
 use crate::job::JobStream;
@@ -132,7 +132,7 @@ struct Unit<'a> {
 struct UnitKey {
     venue: VenueSlug,
     height: u64,
-    tx_id: String,
+    tx_id: Text,
     /// Only where the record stands for a block.
     part: Option<String>,
 }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn record(height: u64, rec: i64, tx_id: &str, body: RawBody) -> RawRecord {
-        RawRecord { chain: ChainId::SOLANA, height, rec, ord: rec, tx_id: tx_id.to_owned(), tx_index: None, time_ms: 0, body }
+        RawRecord { chain: ChainId::SOLANA, height, rec, ord: rec, tx_id: tx_id.into(), tx_index: None, time_ms: 0, body }
     }
 
     fn event(height: u64, rec: i64, tx_id: &str, program: &str) -> RawRecord {

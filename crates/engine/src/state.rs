@@ -82,7 +82,7 @@ fn record(chain: ChainId, wanted: &Wanted, output: Bytes) -> RawRecord {
         height: wanted.height,
         rec,
         ord: rec,
-        tx_id: NO_TRANSACTION.to_owned(),
+        tx_id: NO_TRANSACTION.into(),
         tx_index: None,
         time_ms: wanted.time_ms,
         body: RawBody::StateRead { address, calldata, output },

@@ -157,7 +157,7 @@ fn record(chain: ChainId, height: u64, index: u64, time_ms: i64, log: PlacedLog)
     let tx_index = log.log.transaction_index.and_then(|index| u32::try_from(index).ok());
     let (topics, data) = log.log.inner.data.split();
     let body = EvmLog { address: log.log.inner.address, topics, data, block_hash: log.block_hash };
-    RawRecord { chain, height, rec, ord: rec, tx_id: format!("{:#x}", log.tx_hash), tx_index, time_ms, body: RawBody::EvmLog(body) }
+    RawRecord { chain, height, rec, ord: rec, tx_id: format!("{:#x}", log.tx_hash).into(), tx_index, time_ms, body: RawBody::EvmLog(body) }
 }
 
 /// The fields of alloy's `Log`, side by side. Alloy flattens one struct into another, for which serde first copies the whole

@@ -170,7 +170,7 @@ impl Merged {
             height,
             rec: derived_id(&["hypercore", stream.as_str()]),
             ord: stream as i64,
-            tx_id: height.to_string(),
+            tx_id: height.to_string().into(),
             tx_index: None,
             time_ms: block.time_ms,
             body: RawBody::HyperliquidLine(HyperliquidLine { stream, text: block.text }),

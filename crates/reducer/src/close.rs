@@ -3,7 +3,7 @@
 use alloy_primitives::I256;
 use perpdex_core::{
     Action, Amount, Close, ClosePnl, CloseReason, CloseSize, Decimal, Event, EventBody, EventKey, Fill, Forced, FundingKind,
-    FundingPayment, Liquidation, LiquidationKind, PositionSide, Size, TokenAmount, Unit,
+    FundingPayment, Liquidation, LiquidationKind, PositionSide, Size, Text, TokenAmount, Unit,
 };
 
 use crate::TokenRow;
@@ -22,7 +22,7 @@ pub fn join_close(close: &Event, position: &Position, token: &dyn Fn(&str) -> Op
     let change = Change::of(body.size, position)?;
     let event = |sub: u32, body: EventBody| Event {
         key: EventKey { sub: close.key.sub + sub, ..close.key },
-        market: Some(position.market_key.clone()),
+        market: Some(position.market_key.clone().into()),
         body,
         ..close.clone()
     };
@@ -37,7 +37,7 @@ pub fn join_close(close: &Event, position: &Position, token: &dyn Fn(&str) -> Op
                 position_key: body.position_key.clone(),
                 side: Some(position.side),
                 kind,
-                amount: TokenAmount { native, token },
+                amount: TokenAmount { native, token: token.into() },
                 token_price_usd: body.token_price_usd,
                 size: change.before.map(|before| signed(position.side, before)),
                 interval_end_ms: None,
@@ -126,18 +126,18 @@ fn closing_fill(close: &Close, position: &Position, change: &Change, token: &dyn
         venue_notional_usd: close.venue_notional_usd,
         before: change.before.map(|before| size(before, position.entry_usd)),
         after: change.after.map(|after| size(after, entry_after)),
-        fee: token_of(close, position).map(|token| TokenAmount { native: close.fee_native, token }),
+        fee: token_of(close, position).map(|token| TokenAmount { native: close.fee_native, token: token.into() }),
         fee_token_price_usd: close.token_price_usd,
         realized_pnl_usd: realized(close, position, change, token),
         liquidation,
     }
 }
 
-fn account_of(close: &Close, position: &Position) -> String {
+fn account_of(close: &Close, position: &Position) -> Text {
     close.account.clone().unwrap_or_else(|| position.account.clone())
 }
 
-fn token_of(close: &Close, position: &Position) -> Option<String> {
+fn token_of(close: &Close, position: &Position) -> Option<Text> {
     close.token.clone().or_else(|| position.collateral_token.clone())
 }
 
@@ -184,9 +184,9 @@ mod tests {
     fn position() -> Position {
         Position {
             market_key: "0xbase".to_owned(),
-            account: "0xopened".to_owned(),
+            account: "0xopened".into(),
             side: PositionSide::Short,
-            collateral_token: Some("0xusdt".to_owned()),
+            collateral_token: Some("0xusdt".into()),
             qty: Some(Amount::decimals(number(15_000_000_000), 10)),
             entry_usd: Some(Decimal::from(150)),
         }
@@ -194,11 +194,11 @@ mod tests {
 
     fn close() -> Close {
         Close {
-            account: Some("0xa".to_owned()),
-            position_key: "0xt".to_owned(),
+            account: Some("0xa".into()),
+            position_key: "0xt".into(),
             side: None,
             size: CloseSize::Whole,
-            trade_key: "0xt".to_owned(),
+            trade_key: "0xt".into(),
             order_key: None,
             reason: CloseReason::Trader,
             price: Amount::decimals(number(11_000_000_000), 8),
@@ -222,7 +222,7 @@ mod tests {
             venue: VenueSlug::known("aster_1001x"),
             market: None,
             time_ms: 5,
-            tx_id: "0x1".to_owned(),
+            tx_id: "0x1".into(),
             body: EventBody::Close(Box::new(close)),
         }
     }
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_liquidated_short_becomes_fill_liquidation_and_payments() {
-        let close = Close { reason: CloseReason::Liquidation, liquidator: Some("0xkeeper".to_owned()), ..close() };
+        let close = Close { reason: CloseReason::Liquidation, liquidator: Some("0xkeeper".into()), ..close() };
         let events = join_close(&event(close), &position(), &usdt).unwrap();
         assert_eq!(events.iter().map(|event| event.key.sub).collect::<Vec<_>>(), [0, 1, 2]);
         let EventBody::Fill(fill) = &events[0].body else { panic!("first is the fill") };
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(fill_of(Close { size: CloseSize::Share { part: number(1), of: number(2) }, ..close() }, &unknown), None);
         assert_eq!(fill_of(Close { size: CloseSize::Share { part: number(1), of: number(0) }, ..close() }, &position()), None);
         assert_eq!(fill_of(Close { side: Some(PositionSide::Long), ..close() }, &position()), None);
-        let elsewhere = Event { market: Some("0xother".to_owned()), ..event(close()) };
+        let elsewhere = Event { market: Some("0xother".into()), ..event(close()) };
         assert_eq!(join_close(&elsewhere, &position(), &usdt), None);
     }
 }

@@ -352,7 +352,7 @@ pub fn flow_contribution(flow: &FlowRow) -> FlowContribution {
     FlowContribution {
         venue: flow.venue,
         chain: flow.key.chain,
-        token: flow.token.clone(),
+        token: flow.token.to_string(),
         scope: flow.scope,
         hour_id: hour_id(flow.ts_ms),
         deposits: i64::from(into),

@@ -1,7 +1,7 @@
 //! The state of one position, folded over its rows in canonical order.
 
 use alloy_primitives::I256;
-use perpdex_core::{Action, Amount, Decimal, PositionSide};
+use perpdex_core::{Action, Amount, Decimal, PositionSide, Text};
 
 /// What a row of `fills` says of its position, in venue units.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,11 +9,11 @@ pub struct PositionRow {
     /// The venue's key of the market.
     pub market_key: String,
     /// Account.
-    pub account: String,
+    pub account: Text,
     /// Side of the position.
     pub side: PositionSide,
     /// Collateral token.
-    pub collateral_token: Option<String>,
+    pub collateral_token: Option<Text>,
     /// What the row did.
     pub action: Action,
     /// Whether it made the position larger.
@@ -34,11 +34,11 @@ pub struct Position {
     /// The venue's key of the market.
     pub market_key: String,
     /// Account.
-    pub account: String,
+    pub account: Text,
     /// Side.
     pub side: PositionSide,
     /// Collateral token.
-    pub collateral_token: Option<String>,
+    pub collateral_token: Option<Text>,
     /// Unsigned size in venue units; `None` where no row so far says where it stood.
     pub qty: Option<Amount>,
     /// Entry cost of all of it in dollars, where known.
@@ -108,7 +108,7 @@ mod tests {
     fn row(action: Action, is_opening: bool, qty: i64, price: i64, after: Option<i64>) -> PositionRow {
         PositionRow {
             market_key: "m".to_owned(),
-            account: "a".to_owned(),
+            account: "a".into(),
             side: PositionSide::Long,
             collateral_token: None,
             action,

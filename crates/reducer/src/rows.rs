@@ -3,7 +3,7 @@
 use alloy_primitives::I256;
 use perpdex_core::{
     Action, BarKind, Basis, ChainId, Decimal, FlowDirection, FlowScope, Forced, FundingKind, IndexBasis, LiquidationKind, OiBasis, Period,
-    PositionSide, PriceKind, Side, VenueSlug,
+    PositionSide, PriceKind, Side, Text, VenueSlug,
 };
 
 /// Milliseconds of an hour.
@@ -108,19 +108,19 @@ pub struct FillRow {
     /// Unix milliseconds.
     pub ts_ms: i64,
     /// Transaction.
-    pub tx_id: String,
+    pub tx_id: Text,
     /// Account.
-    pub account: String,
+    pub account: Text,
     /// Position.
-    pub position_key: String,
+    pub position_key: Text,
     /// Side of the position; `None` on books.
     pub position_side: Option<PositionSide>,
     /// Collateral of the position.
-    pub collateral_token: Option<String>,
+    pub collateral_token: Option<Text>,
     /// Joins the legs of a trade.
-    pub trade_key: String,
+    pub trade_key: Text,
     /// Order or liquidation.
-    pub order_key: Option<String>,
+    pub order_key: Option<Text>,
     /// Taker leg.
     pub is_taker: bool,
     /// 1 or -1 on taker legs whose direction means something, else `None`.
@@ -175,7 +175,7 @@ pub struct FillRow {
     /// Fee in smallest units.
     pub fee_native: Option<I256>,
     /// Token of the fee.
-    pub fee_token: Option<String>,
+    pub fee_token: Option<Text>,
     /// Realised profit before fees, micro-dollars.
     pub realized_pnl_usd_e6: Option<i64>,
 }
@@ -190,21 +190,21 @@ pub struct LiquidationRow {
     /// Unix milliseconds.
     pub ts_ms: i64,
     /// Transaction.
-    pub tx_id: String,
+    pub tx_id: Text,
     /// Account.
-    pub account: String,
+    pub account: Text,
     /// Position.
-    pub position_key: String,
+    pub position_key: Text,
     /// Side of the position.
     pub side: PositionSide,
     /// Kind.
     pub kind: LiquidationKind,
     /// Who triggered it or took it over.
-    pub liquidator: Option<String>,
+    pub liquidator: Option<Text>,
     /// Order or liquidation.
-    pub order_key: Option<String>,
+    pub order_key: Option<Text>,
     /// Joins the legs of a trade; an ADL row and the row it covers share it.
-    pub trade_key: String,
+    pub trade_key: Text,
     /// Whether size counts as volume.
     pub in_volume: bool,
     /// Quantity in canonical units times 10^qty_scale.
@@ -235,11 +235,11 @@ pub struct PaymentRow {
     /// The hour it counts in.
     pub hour_id: i64,
     /// Transaction.
-    pub tx_id: String,
+    pub tx_id: Text,
     /// Account.
-    pub account: String,
+    pub account: Text,
     /// Position.
-    pub position_key: String,
+    pub position_key: Text,
     /// Side of the position.
     pub side: Option<PositionSide>,
     /// Funding or borrow.
@@ -249,7 +249,7 @@ pub struct PaymentRow {
     /// Smallest units, negative = paid.
     pub amount_native: I256,
     /// Token.
-    pub token: String,
+    pub token: Text,
     /// Signed size of the position, canonical units times 10^qty_scale.
     pub size_q: Option<i64>,
 }
@@ -308,7 +308,7 @@ pub struct AnchorRow {
     /// Unix milliseconds.
     pub ts_ms: i64,
     /// Collateral it is stated for.
-    pub collateral_token: Option<String>,
+    pub collateral_token: Option<Text>,
     /// Longs, canonical units times 10^qty_scale; `None` = not stated by this row.
     pub long_q: Option<i64>,
     /// Shorts.
@@ -346,7 +346,7 @@ pub struct TokenPriceRow {
     /// Key.
     pub key: RowKey,
     /// Token.
-    pub token: String,
+    pub token: Text,
     /// Unix milliseconds.
     pub ts_ms: i64,
     /// Dollars per token.
@@ -363,15 +363,15 @@ pub struct FlowRow {
     /// Unix milliseconds.
     pub ts_ms: i64,
     /// Transaction.
-    pub tx_id: String,
+    pub tx_id: Text,
     /// Account.
-    pub account: String,
+    pub account: Text,
     /// Whose money.
     pub scope: FlowScope,
     /// Which way.
     pub direction: FlowDirection,
     /// Token.
-    pub token: String,
+    pub token: Text,
     /// Unsigned smallest units.
     pub amount_native: I256,
     /// Fee, unsigned smallest units.

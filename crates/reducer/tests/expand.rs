@@ -32,9 +32,9 @@ fn event(body: EventBody) -> Event {
         ord: 4,
         chain: ChainId::ARBITRUM,
         venue: VenueSlug::known("gmx_v2"),
-        market: Some("m".to_owned()),
+        market: Some("m".into()),
         time_ms: 7_200_000,
-        tx_id: "0x1".to_owned(),
+        tx_id: "0x1".into(),
         body,
     }
 }
@@ -44,11 +44,11 @@ fn fill(before: i64, after: i64) -> Fill {
     let size =
         |native: i64| Size { qty: Some(Amount::market_qty(number(native))), entry_usd: Some(Amount::decimals(number(native.abs()), 1)) };
     Fill {
-        account: "a".to_owned(),
-        position_key: "p".to_owned(),
+        account: "a".into(),
+        position_key: "p".into(),
         position_side: None,
         collateral_token: None,
-        trade_key: "t".to_owned(),
+        trade_key: "t".into(),
         order_key: None,
         is_taker: true,
         is_directional: true,
@@ -141,7 +141,7 @@ fn a_multiplier_leaves_dollars_alone() {
 fn fees_at_par_at_the_event_s_price_or_unknown() {
     let fee = |token: &str, price: Option<&str>| {
         let mut paid = fill(0, 1_000);
-        paid.fee = Some(TokenAmount { native: number(1_234_567), token: token.to_owned() });
+        paid.fee = Some(TokenAmount { native: number(1_234_567), token: token.into() });
         paid.fee_token_price_usd = price.map(|price| Decimal::parse(price).unwrap());
         let row = fill_row(paid);
         (row.fee_usd_e6, contributions(&Row::Fill(Box::new(row))).hour.unwrap().2.fees_unpriced)
@@ -155,11 +155,11 @@ fn fees_at_par_at_the_event_s_price_or_unknown() {
 #[test]
 fn a_clocked_payment_belongs_to_the_hour_it_closes() {
     let payment = |interval_end_ms| FundingPayment {
-        account: "a".to_owned(),
-        position_key: "p".to_owned(),
+        account: "a".into(),
+        position_key: "p".into(),
         side: None,
         kind: FundingKind::Funding,
-        amount: TokenAmount { native: number(-5), token: "usd".to_owned() },
+        amount: TokenAmount { native: number(-5), token: "usd".into() },
         token_price_usd: None,
         size: None,
         interval_end_ms,
@@ -206,11 +206,11 @@ proptest! {
 #[test]
 fn a_borrow_fee_that_is_paid_is_charged() {
     let payment = FundingPayment {
-        account: "a".to_owned(),
-        position_key: "p".to_owned(),
+        account: "a".into(),
+        position_key: "p".into(),
         side: None,
         kind: FundingKind::Borrow,
-        amount: TokenAmount { native: number(-5), token: "usd".to_owned() },
+        amount: TokenAmount { native: number(-5), token: "usd".into() },
         token_price_usd: None,
         size: None,
         interval_end_ms: None,

@@ -30,11 +30,11 @@ fn fill(before: i64, after: i64, price: i64, time_ms: i64, side: PositionSide) -
     let signed = |size: i64| amount(if side == PositionSide::Long { size } else { -size });
     let size = |size: i64| Some(Size { qty: Some(signed(size)), entry_usd: None });
     let body = EventBody::Fill(Box::new(Fill {
-        account: "a".to_owned(),
-        position_key: "p".to_owned(),
+        account: "a".into(),
+        position_key: "p".into(),
         position_side: Some(side),
         collateral_token: None,
-        trade_key: "t".to_owned(),
+        trade_key: "t".into(),
         order_key: None,
         is_taker: true,
         is_directional: true,
@@ -57,9 +57,9 @@ fn fill(before: i64, after: i64, price: i64, time_ms: i64, side: PositionSide) -
         ord: 0,
         chain: ChainId::ARBITRUM,
         venue: VenueSlug::known("gmx_v2"),
-        market: Some("m".to_owned()),
+        market: Some("m".into()),
         time_ms,
-        tx_id: "0x1".to_owned(),
+        tx_id: "0x1".into(),
         body,
     }
 }

@@ -179,7 +179,7 @@ fn record(place: &Place<'_>, order: i64, event: SolanaEvent) -> RawRecord {
         height: place.slot,
         rec: derived_id(&[place.signature, event.carrier.as_str(), &event.position]),
         ord: place.ord(order),
-        tx_id: place.signature.to_owned(),
+        tx_id: place.signature.into(),
         tx_index: Some(place.index),
         time_ms: place.time_ms,
         body: RawBody::SolanaEvent(event),

@@ -248,7 +248,7 @@ impl Known {
             return Err(conflict(chain, record.height, known.as_slice(), log.block_hash.as_slice()));
         }
         if *tx_id != record.tx_id {
-            let conflict = BlockConflict { height: record.height, stored: tx_id.clone(), found: record.tx_id.clone() };
+            let conflict = BlockConflict { height: record.height, stored: tx_id.clone(), found: record.tx_id.to_string() };
             return Err(Fault::Store(StoreError::Conflict { chain, conflict }));
         }
         Ok(true)

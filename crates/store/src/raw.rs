@@ -80,7 +80,7 @@ pub(crate) fn read(r: &Record) -> Result<(StreamId, RawRecord)> {
     let body = payload
         .and_then(|payload| body(r.text(10).ok()?, r.text(11).ok()?, r.opt_bytes(12).ok()?, &payload))
         .ok_or_else(|| Fault::Corrupt(format!("raw record {rec} at height {height} of {chain} cannot be read back")))?;
-    let record = RawRecord { chain, height, rec, ord: r.int(3)?, tx_id: r.string(7)?, tx_index, time_ms: r.int(9)?, body };
+    let record = RawRecord { chain, height, rec, ord: r.int(3)?, tx_id: r.shared(7)?, tx_index, time_ms: r.int(9)?, body };
     Ok((stream, record))
 }
 

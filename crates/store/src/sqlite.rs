@@ -355,7 +355,7 @@ struct Texts {
 }
 
 impl Texts {
-    fn text(&mut self, text: &str) -> Arc<str> {
+    fn text(&mut self, text: impl Into<Arc<str>>) -> Arc<str> {
         let text: Arc<str> = text.into();
         self.all.push(text.clone());
         text
@@ -381,10 +381,11 @@ fn params_with(params: Vec<Param>, texts: &mut Texts) -> Result<SqliteArguments>
             Param::Null => out.add(None::<i64>),
             Param::Int(value) => out.add(value),
             Param::Float(value) => out.add(value),
-            Param::Text(value) => out.add(texts.text(&value)),
+            Param::Text(value) => out.add(texts.text(value.as_str())),
+            Param::Shared(value) => out.add(texts.text(value)),
             Param::Name(name) => out.add(texts.name(name)),
             Param::Bytes(value) => out.add(value),
-            Param::Exact(value) => out.add(texts.text(&digits(value))),
+            Param::Exact(value) => out.add(texts.text(digits(value))),
         };
         added.map_err(|error| Fault::Sql(error.to_string()))?;
     }

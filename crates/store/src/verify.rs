@@ -53,7 +53,7 @@ fn read_difference(r: &Record) -> Result<Difference> {
         height: r.height(4)?,
         rec: r.int(5)?,
         kind: r.parsed(6, "a kind of difference", named::<DifferenceKind>)?,
-        tx_id: r.string(7)?,
+        tx_id: r.shared(7)?,
         stored: digest(8)?,
         proved: digest(9)?,
     })

@@ -65,7 +65,7 @@ async fn every_raw_record_comes_back_as_it_was(database: Database) {
         height: 7,
         rec,
         ord: -rec,
-        tx_id: "5sig".to_owned(),
+        tx_id: "5sig".into(),
         tx_index: (rec % 2 == 0).then_some(3),
         time_ms: 1_700_000_000_123,
         body,

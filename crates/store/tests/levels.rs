@@ -53,7 +53,7 @@ fn pair() -> EventBody {
         index_token: None,
         native_qty_decimals: Some(8),
         quote: "USD".to_owned(),
-        collateral_tokens: vec!["0xa".to_owned(), "0xb".to_owned()],
+        collateral_tokens: vec!["0xa".into(), "0xb".into()],
         oi_basis: OiBasis::Qty,
         volume_basis: Basis::Exec,
         is_creation: false,
@@ -63,7 +63,7 @@ fn pair() -> EventBody {
 /// A statement of one side in one collateral; native units are 100 of the asset's.
 fn stated(collateral: &str, long: Option<i64>, short: Option<i64>) -> EventBody {
     EventBody::OiAnchor(OiAnchor {
-        collateral_token: Some(collateral.to_owned()),
+        collateral_token: Some(collateral.into()),
         long: long.map(|qty| Amount::market_qty(wide(qty))),
         short: short.map(|qty| Amount::market_qty(wide(qty))),
         long_entry_usd: None,
@@ -239,7 +239,7 @@ async fn lots_begin_where_nothing_was_open(database: Database) {
     let one = |height, rec, body| history::event(height, rec, 0, GMX, Some("0xpair"), body);
     let mut listing = pair();
     if let EventBody::MarketListed(listed) = &mut listing {
-        listed.collateral_tokens = vec!["0xa".to_owned()];
+        listed.collateral_tokens = vec!["0xa".into()];
     }
     // The market is not seen from its creation on, and nobody says that an increase opened a position.
     let late = [one(3, 0, untold(Action::Decrease, 4))];

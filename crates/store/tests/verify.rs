@@ -118,7 +118,7 @@ fn difference(height: u64, rec: i64, kind: DifferenceKind) -> Difference {
         DifferenceKind::Extra => (digest(1), None),
         DifferenceKind::Changed => (digest(1), digest(2)),
     };
-    Difference { stream: stream(GMX), height, rec, kind, tx_id: "0xt".to_owned(), stored, proved }
+    Difference { stream: stream(GMX), height, rec, kind, tx_id: "0xt".into(), stored, proved }
 }
 
 fn verification(range: (u64, u64), evidence: Evidence, differences: Vec<Difference>, proved_ms: i64) -> Verification {

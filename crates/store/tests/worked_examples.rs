@@ -136,12 +136,12 @@ fn fill(line: &Line, entry_price: Decimal) -> Fill {
     };
     let held = if line.from.is_negative() { PositionSide::Short } else { PositionSide::Long };
     Fill {
-        account: line.account.clone(),
-        position_key: format!("{}/{}", line.account, line.market),
+        account: line.account.clone().into(),
+        position_key: format!("{}/{}", line.account, line.market).into(),
         position_side: None,
         collateral_token: None,
-        trade_key: format!("{}/{}", line.market, line.time_ms),
-        order_key: forced_kind.map(|_| format!("{}/{}", line.account, line.kind)),
+        trade_key: format!("{}/{}", line.market, line.time_ms).into(),
+        order_key: forced_kind.map(|_| format!("{}/{}", line.account, line.kind)).map(Into::into),
         is_taker: line.kind != "maker",
         is_directional: line.kind != "adl",
         in_volume: true,
@@ -206,10 +206,21 @@ fn commit(venue: &str, lines: &[Line]) -> Commit {
         let height = u64::try_from((time_ms - START_MS) / BLOCK_MS).unwrap();
         let tx_id = format!("{venue}-{rec}");
         let answer = RawBody::ApiAnswer { source: "worked example".to_owned(), body: tx_id.clone() };
-        records
-            .push((stream(venue), RawRecord { chain, height, rec, ord: rec, tx_id: tx_id.clone(), tx_index: None, time_ms, body: answer }));
+        records.push((
+            stream(venue),
+            RawRecord { chain, height, rec, ord: rec, tx_id: tx_id.clone().into(), tx_index: None, time_ms, body: answer },
+        ));
         let key = EventKey { height, rec, sub: 0 };
-        events.push(Event { key, ord: rec, chain, venue: slug, market: Some(first.market.clone()), time_ms, tx_id, body });
+        events.push(Event {
+            key,
+            ord: rec,
+            chain,
+            venue: slug,
+            market: Some(first.market.clone().into()),
+            time_ms,
+            tx_id: tx_id.into(),
+            body,
+        });
     }
     let mut heights: Vec<u64> = events.iter().map(|event| event.key.height).chain([0, BLOCKS]).collect();
     heights.sort_unstable();

@@ -7,7 +7,7 @@ mod layout;
 
 use perpdex_core::{
     Carrier, ChainId, Decimal, DecodeUnit, Decoded, Deployment, Disposition, EventBody, FundingKind, FundingPayment, PositionSide,
-    RawRecord, StreamSpec, Venue, VenueInfo, VenueModel, VenueSlug,
+    RawRecord, StreamSpec, Text, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use self::layout::{Closed, Liquidated, Opened};
@@ -198,11 +198,11 @@ impl Trade {
         let (account, position_key) = (self.owner.to_string(), self.position.to_string());
         if self.size_usd > 0 {
             let change = Change {
-                account: account.clone(),
-                position_key: position_key.clone(),
+                account: account.clone().into(),
+                position_key: position_key.clone().into(),
                 side,
                 collateral_token: None,
-                trade_key: format!("{}/{}", record.tx_id, record.rec),
+                trade_key: format!("{}/{}", record.tx_id, record.rec).into(),
                 order_key: None,
                 step: self.step,
                 size_usd: self.size_usd,
@@ -219,8 +219,8 @@ impl Trade {
         ];
         for (kind, usd) in payments.into_iter().filter(|(_, usd)| *usd != 0) {
             let payment = FundingPayment {
-                account: account.clone(),
-                position_key: position_key.clone(),
+                account: account.clone().into(),
+                position_key: position_key.clone().into(),
                 side: Some(side),
                 kind,
                 amount: usd_tokens(usd),
@@ -235,8 +235,8 @@ impl Trade {
 }
 
 /// The mint that a custody holds; custodies without a mint of their own are told apart by their seed.
-fn market_key(mint: Pubkey, seed: [u8; 32]) -> String {
-    if seed == [0; 32] || seed == mint.0 { mint.to_string() } else { format!("{mint}/{}", Pubkey(seed)) }
+fn market_key(mint: Pubkey, seed: [u8; 32]) -> Text {
+    if seed == [0; 32] || seed == mint.0 { mint.to_string().into() } else { format!("{mint}/{}", Pubkey(seed)).into() }
 }
 
 #[cfg(test)]

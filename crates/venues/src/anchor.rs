@@ -138,7 +138,7 @@ pub(crate) fn usd_e6(micro_dollars: impl Into<i128>) -> Amount {
 
 /// Micro-dollars as an amount of [`USD`].
 pub(crate) fn usd_tokens(micro_dollars: impl Into<i128>) -> TokenAmount {
-    TokenAmount { native: wide(micro_dollars), token: USD.to_owned() }
+    TokenAmount { native: wide(micro_dollars), token: USD.into() }
 }
 
 /// Decimals of dollars in programs that keep values in micro-dollars.

@@ -11,7 +11,7 @@ use alloy_primitives::{B256, I256};
 use perpdex_core::{
     Action, Amount, Basis, ChainId, Close, ClosePnl, CloseReason, CloseSize, Decimal, DecodeUnit, Decoded, Deployment, EventBody, EvmLog,
     Fill, Forced, FundingIndex, FundingKind, IndexBasis, MarketListed, OiAnchor, OiBasis, PositionSide, Price, PriceKind, RawRecord, Size,
-    StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+    StreamSpec, Text, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -117,7 +117,7 @@ fn decode_log(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, topic
 }
 
 /// `OpenMarketTrade`: the pair and the opening fill.
-fn open(log: &EvmLog) -> Result<(String, Fill), DecodeError> {
+fn open(log: &EvmLog) -> Result<(Text, Fill), DecodeError> {
     let [user, trade_hash] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     data.address("user")?;
@@ -218,7 +218,7 @@ fn reason(execution_type: Option<I256>) -> Result<CloseReason, DecodeError> {
 
 /// `UpdatePairPositionInfo`: levels of both sides and the accumulator. A pair whose last position closes is deleted on
 /// the contract: then `lastBlock` is 0 and the accumulator starts anew.
-fn position_info(log: &EvmLog) -> Result<(String, OiAnchor, FundingIndex), DecodeError> {
+fn position_info(log: &EvmLog) -> Result<(Text, OiAnchor, FundingIndex), DecodeError> {
     let [pair] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     let last_block = data.uint(256, "lastBlock")?;
@@ -239,7 +239,7 @@ fn position_info(log: &EvmLog) -> Result<(String, OiAnchor, FundingIndex), Decod
 }
 
 /// `UpdatePairAccFundingFeePerShare`: the accumulator and the price it was reckoned at.
-fn accumulator(log: &EvmLog) -> Result<(String, FundingIndex, Price), DecodeError> {
+fn accumulator(log: &EvmLog) -> Result<(Text, FundingIndex, Price), DecodeError> {
     let [pair] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     let last_block = data.uint(256, "lastBlock")?;
@@ -265,7 +265,7 @@ fn index(accumulator: I256, is_reset: bool) -> Result<FundingIndex, DecodeError>
 }
 
 /// `AddPair`: the name of a pair, and that its levels start at zero.
-fn pair_added(log: &EvmLog) -> Result<(String, MarketListed), DecodeError> {
+fn pair_added(log: &EvmLog) -> Result<(Text, MarketListed), DecodeError> {
     let [base, _, _] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     data.uint(16, "slippageConfigIndex")?;

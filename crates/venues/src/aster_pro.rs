@@ -144,7 +144,7 @@ impl Venue for AsterPro {
                     ord: record.ord,
                     chain: unit.chain,
                     venue: SLUG,
-                    market: Some(symbol.clone()),
+                    market: Some(symbol.clone().into()),
                     time_ms,
                     tx_id: record.tx_id.clone(),
                     body,

@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use perpdex_core::{
     ChainId, DecodeUnit, Decoded, Disposition, Event, EventBody, EventKey, EventSpec, EvmFilter, EvmLog, Failure, FailureKind, RawBody,
-    RawRecord, StreamSpec, VenueInfo, VenueSlug, Watch,
+    RawRecord, StreamSpec, Text, VenueInfo, VenueSlug, Watch,
 };
 
 use crate::{abi::DataError, borsh::LayoutError};
@@ -85,6 +85,9 @@ impl From<perpdex_core::AmountError> for DecodeError {
     }
 }
 
+/// Events of most transactions. As many are small enough for what the allocator hands out fastest.
+const EVENTS_USUAL: usize = 3;
+
 /// What came of one unit so far. Records must be visited in their order.
 #[derive(Debug)]
 pub(crate) struct Emitter<'a> {
@@ -100,16 +103,19 @@ impl<'a> Emitter<'a> {
     }
 
     /// Adds an event of a record; several events of one record are told apart by their order.
-    pub(crate) fn event(&mut self, record: &RawRecord, market: Option<String>, body: EventBody) {
+    pub(crate) fn event(&mut self, record: &RawRecord, market: Option<Text>, body: EventBody) {
         self.event_at(record, self.unit.time_ms, market, body);
     }
 
     /// The same at the time that the record itself tells, unix milliseconds.
-    pub(crate) fn event_at(&mut self, record: &RawRecord, time_ms: i64, market: Option<String>, body: EventBody) {
+    pub(crate) fn event_at(&mut self, record: &RawRecord, time_ms: i64, market: Option<Text>, body: EventBody) {
         let sub = match self.out.events.last() {
             Some(last) if last.key.rec == record.rec => last.key.sub + 1,
             _ => 0,
         };
+        if self.out.events.is_empty() {
+            self.out.events.reserve_exact(self.unit.records.len().min(EVENTS_USUAL));
+        }
         self.out.events.push(Event {
             key: EventKey { height: self.unit.height, rec: record.rec, sub },
             ord: record.ord,
@@ -117,7 +123,7 @@ impl<'a> Emitter<'a> {
             venue: self.venue,
             market,
             time_ms,
-            tx_id: self.unit.tx_id.to_owned(),
+            tx_id: self.unit.tx_id.clone(),
             body,
         });
     }

@@ -44,13 +44,13 @@ mod tests {
     fn record(selector: [u8; 4], output: Bytes) -> RawRecord {
         let body = RawBody::StateRead { address: TOKEN, calldata: Bytes::from(selector), output };
         let chain = ChainId::ETHEREUM;
-        RawRecord { chain, height: 1, rec: 1, ord: 1, tx_id: "state".to_owned(), tx_index: None, time_ms: 0, body }
+        RawRecord { chain, height: 1, rec: 1, ord: 1, tx_id: "state".into(), tx_index: None, time_ms: 0, body }
     }
 
     fn said(symbol_output: &[u8], decimals_output: &[u8]) -> (Option<String>, Option<u8>) {
         let [symbol_of, decimals_of] = [symbol_output, decimals_output].map(Bytes::copy_from_slice);
         let state = [record(SYMBOL, symbol_of), record(DECIMALS, decimals_of)];
-        let unit = DecodeUnit { chain: ChainId::ETHEREUM, height: 1, time_ms: 0, tx_id: "0x", records: &[], state: &state };
+        let unit = DecodeUnit { chain: ChainId::ETHEREUM, height: 1, time_ms: 0, tx_id: &"0x".into(), records: &[], state: &state };
         (symbol(&unit, TOKEN), decimals(&unit, TOKEN))
     }
 

@@ -258,11 +258,11 @@ impl Trade {
             (Step::Closed, ..) => Action::Decrease,
         };
         Ok(Fill {
-            account: self.owner.to_string(),
-            position_key: format!("{}/{}", self.owner, self.market),
+            account: self.owner.to_string().into(),
+            position_key: format!("{}/{}", self.owner, self.market).into(),
             position_side: Some(market.side),
-            collateral_token: Some(market.collateral.to_owned()),
-            trade_key: format!("{}/{}", record.tx_id, record.rec),
+            collateral_token: Some(market.collateral.into()),
+            trade_key: format!("{}/{}", record.tx_id, record.rec).into(),
             order_key: None,
             is_taker: true,
             is_directional: self.step != Step::Settled,

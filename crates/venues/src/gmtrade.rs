@@ -8,7 +8,7 @@ mod layout;
 use alloy_primitives::I256;
 use perpdex_core::{
     Action, Amount, Carrier, ChainId, Decimal, DecodeUnit, Decoded, Deployment, Disposition, EventBody, Fill, Forced, FundingKind,
-    FundingPayment, Liquidation, LiquidationKind, PositionSide, RawRecord, Size, StreamSpec, TokenAmount, Unit, Venue, VenueInfo,
+    FundingPayment, Liquidation, LiquidationKind, PositionSide, RawRecord, Size, StreamSpec, Text, TokenAmount, Unit, Venue, VenueInfo,
     VenueModel, VenueSlug,
 };
 
@@ -116,9 +116,9 @@ impl Venue for Gmtrade {
 
 /// What the rows of a trade share.
 struct Trade {
-    market: String,
-    account: String,
-    position_key: String,
+    market: Text,
+    account: Text,
+    position_key: Text,
     side: PositionSide,
     collateral: Side,
     time_ms: i64,
@@ -127,7 +127,7 @@ struct Trade {
 /// One of a market's two tokens with its price.
 #[derive(Clone, Debug)]
 struct Side {
-    token: String,
+    token: Text,
     price_usd: Decimal,
 }
 
@@ -135,12 +135,12 @@ impl Trade {
     fn of(trade: &TradeEvent) -> Result<Trade, DecodeError> {
         let market = trade.market_token.to_string();
         Ok(Trade {
-            account: trade.user.to_string(),
-            position_key: trade.position.to_string(),
+            account: trade.user.to_string().into(),
+            position_key: trade.position.to_string().into(),
             side: if trade.flags & IS_LONG != 0 { PositionSide::Long } else { PositionSide::Short },
             collateral: pool_token(trade, &market, trade.flags & IS_COLLATERAL_LONG != 0),
             time_ms: time_ms(trade.ts, "ts")?,
-            market,
+            market: market.into(),
         })
     }
 
@@ -189,8 +189,8 @@ impl Trade {
             position_key: self.position_key.clone(),
             position_side: Some(self.side),
             collateral_token: Some(self.collateral.token.clone()),
-            trade_key: format!("{}/{}", self.market, trade.trade_id),
-            order_key: Some(trade.order.to_string()),
+            trade_key: format!("{}/{}", self.market, trade.trade_id).into(),
+            order_key: Some(trade.order.to_string().into()),
             is_taker: true,
             is_directional: true,
             in_volume: true,
@@ -247,7 +247,7 @@ impl Side {
 /// A market's long or short token at the lower of its two prices, at which the program counts collateral.
 fn pool_token(trade: &TradeEvent, market: &str, is_long: bool) -> Side {
     let (name, EventTradePrice { min, .. }) = if is_long { ("long", &trade.prices.long) } else { ("short", &trade.prices.short) };
-    Side { token: format!("{market}/{name}"), price_usd: Decimal::new(wide_unsigned(*min), USD_DECIMALS) }
+    Side { token: format!("{market}/{name}").into(), price_usd: Decimal::new(wide_unsigned(*min), USD_DECIMALS) }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod layout;
 use alloy_primitives::{Address, B256, I256};
 use perpdex_core::{
     Action, Amount, ChainId, Close, ClosePnl, CloseReason, CloseSize, Decimal, DecodeUnit, Decoded, Deployment, EventBody, EvmLog, Fill,
-    Forced, FundingIndex, FundingKind, FundingPayment, IndexBasis, PositionSide, RawRecord, Size, StreamSpec, TokenAmount, Venue,
+    Forced, FundingIndex, FundingKind, FundingPayment, IndexBasis, PositionSide, RawRecord, Size, StreamSpec, Text, TokenAmount, Venue,
     VenueInfo, VenueModel, VenueSlug,
 };
 
@@ -236,7 +236,7 @@ fn side(data: &mut Reader<'_>) -> Result<PositionSide, DecodeError> {
 }
 
 /// The event of one record with its market, given all of its transaction.
-fn emit(record: &RawRecord, logs: &[Option<Log>], at: usize) -> Result<Option<(String, EventBody)>, DecodeError> {
+fn emit(record: &RawRecord, logs: &[Option<Log>], at: usize) -> Result<Option<(Text, EventBody)>, DecodeError> {
     Ok(match &logs[at] {
         Some(Log::Change(change)) if change.size_delta.is_zero() => {
             borrowed(change, logs, at).map(|payment| (hex(change.position.index), EventBody::FundingPayment(payment)))
@@ -286,10 +286,10 @@ fn fill(change: &Change, record: &RawRecord, logs: &[Option<Log>], at: usize) ->
         Some(Size { qty: Some(Amount::decimals(qty.value, qty.scale)), entry_usd: Some(usd_amount(usd)) })
     };
     let is_first = change.opens && before_usd.is_zero();
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     Ok(Fill {
         account: hex(position.account),
-        position_key: position.key.to_string(),
+        position_key: position.key.to_string().into(),
         position_side: Some(position.side),
         collateral_token: Some(hex(position.collateral)),
         trade_key: trade_key.clone(),
@@ -320,10 +320,10 @@ fn fill(change: &Change, record: &RawRecord, logs: &[Option<Log>], at: usize) ->
 /// A liquidation: the whole position, whose entry stands in its earlier rows.
 fn close(liquidated: &Liquidated, record: &RawRecord, logs: &[Option<Log>], at: usize) -> Close {
     let position = &liquidated.position;
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     Close {
         account: Some(hex(position.account)),
-        position_key: position.key.to_string(),
+        position_key: position.key.to_string().into(),
         side: Some(position.side),
         size: CloseSize::Whole,
         trade_key: trade_key.clone(),
@@ -331,7 +331,7 @@ fn close(liquidated: &Liquidated, record: &RawRecord, logs: &[Option<Log>], at: 
         reason: CloseReason::Liquidation,
         price: usd_amount(liquidated.mark_price),
         venue_notional_usd: Some(usd_amount(liquidated.size)),
-        token: Some(USD.to_owned()),
+        token: Some(USD.into()),
         token_price_usd: Some(USD_UNIT),
         fee_native: margin_fee(position, logs, at).unwrap_or(I256::ZERO),
         funding_native: I256::ZERO,
@@ -347,7 +347,7 @@ fn borrowed(change: &Change, logs: &[Option<Log>], at: usize) -> Option<FundingP
     let fee = margin_fee(&change.position, logs, at).filter(|fee| !fee.is_zero())?;
     Some(FundingPayment {
         account: hex(change.position.account),
-        position_key: change.position.key.to_string(),
+        position_key: change.position.key.to_string().into(),
         side: Some(change.position.side),
         kind: FundingKind::Borrow,
         amount: usd_tokens(-fee),
@@ -389,5 +389,5 @@ fn usd_amount(usd: I256) -> Amount {
 }
 
 fn usd_tokens(usd: I256) -> TokenAmount {
-    TokenAmount { native: usd, token: USD.to_owned() }
+    TokenAmount { native: usd, token: USD.into() }
 }

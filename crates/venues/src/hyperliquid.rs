@@ -16,6 +16,7 @@ mod misc;
 pub(crate) mod oracle;
 mod rates;
 mod scan;
+mod texts;
 mod trades;
 
 use perpdex_core::{

@@ -8,7 +8,7 @@ mod layout;
 
 use perpdex_core::{
     Carrier, ChainId, DecodeUnit, Decoded, Deployment, Disposition, EventBody, FundingKind, FundingPayment, PositionSide, RawRecord,
-    StreamSpec, Venue, VenueInfo, VenueModel, VenueSlug,
+    StreamSpec, Text, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use self::layout::{Closed, Decrease, Increase, InstantDecrease, InstantIncrease, Liquidate, LiquidateFull};
@@ -270,25 +270,25 @@ impl Trade {
         let (account, position_key) = (self.owner.to_string(), self.position.to_string());
         if self.size_usd > 0 {
             let change = Change {
-                account: account.clone(),
-                position_key: position_key.clone(),
+                account: account.clone().into(),
+                position_key: position_key.clone().into(),
                 side,
                 collateral_token: mint_of(&self.collateral_custody.to_string()),
-                trade_key: format!("{}/{}", record.tx_id, record.rec),
-                order_key: self.request.map(|request| request.to_string()),
+                trade_key: format!("{}/{}", record.tx_id, record.rec).into(),
+                order_key: self.request.map(|request| request.to_string()).map(Into::into),
                 step: self.step,
                 size_usd: self.size_usd,
                 after_usd: Some(self.after_usd),
                 price: micro(self.price),
                 fee: self.fees.map(|(trading, _)| usd_tokens(trading)),
             };
-            emitter.event(record, Some(market.clone()), EventBody::Fill(Box::new(fill(change)?)));
+            emitter.event(record, Some(market.clone().into()), EventBody::Fill(Box::new(fill(change)?)));
         }
         let borrow = self.fees.map_or(0, |(_, borrow)| borrow);
         if borrow > 0 {
             let payment = FundingPayment {
-                account,
-                position_key,
+                account: account.into(),
+                position_key: position_key.into(),
                 side: Some(side),
                 kind: FundingKind::Borrow,
                 amount: usd_tokens(-i128::from(borrow)),
@@ -296,14 +296,14 @@ impl Trade {
                 size: None,
                 interval_end_ms: None,
             };
-            emitter.event(record, Some(market), EventBody::FundingPayment(payment));
+            emitter.event(record, Some(market.into()), EventBody::FundingPayment(payment));
         }
         Ok(())
     }
 }
 
-fn mint_of(custody: &str) -> Option<String> {
-    CUSTODIES.iter().find(|(known, _)| *known == custody).map(|(_, mint)| (*mint).to_owned())
+fn mint_of(custody: &str) -> Option<Text> {
+    CUSTODIES.iter().find(|(known, _)| *known == custody).map(|(_, mint)| (*mint).to_owned()).map(Into::into)
 }
 
 #[cfg(test)]

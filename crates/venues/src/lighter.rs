@@ -185,9 +185,9 @@ fn flow(account: Address, direction: FlowDirection, amount: TokenAmount) -> Coll
 /// Ticks of an asset as an amount of its token; 128 bits times a tick cannot overflow.
 fn amount(asset: I256, ticks: I256) -> TokenAmount {
     match u64::try_from(asset) {
-        Ok(USDC_ASSET) => TokenAmount { native: ticks, token: USDC.to_owned() },
-        Ok(ETH_ASSET) => TokenAmount { native: ticks * I256::unchecked_from(ETH_TICK_WEI), token: ETH.to_owned() },
-        _ => TokenAmount { native: ticks, token: format!("lighter:{asset}") },
+        Ok(USDC_ASSET) => TokenAmount { native: ticks, token: USDC.into() },
+        Ok(ETH_ASSET) => TokenAmount { native: ticks * I256::unchecked_from(ETH_TICK_WEI), token: ETH.into() },
+        _ => TokenAmount { native: ticks, token: format!("lighter:{asset}").into() },
     }
 }
 

@@ -344,18 +344,18 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, logs: &[Option<Log>], at:
     match &logs[at] {
         Some(Log::Opened(opened)) => {
             let fill = open(opened, logs, at)?;
-            emitter.event(record, Some(opened.pair.to_string()), EventBody::Fill(Box::new(fill)));
+            emitter.event(record, Some(opened.pair.to_string().into()), EventBody::Fill(Box::new(fill)));
         }
         Some(Log::Closed(closed)) => emitter.event(record, None, EventBody::Close(Box::new(close(closed, logs)))),
         Some(Log::Accumulated(kind, pair, values)) => {
             for (side, value) in [PositionSide::Long, PositionSide::Short].into_iter().zip(values) {
                 let value = Decimal::new(*value, ACCUMULATOR_DECIMALS);
                 let index = FundingIndex { kind: *kind, side: Some(side), value, basis: IndexBasis::Fraction, is_reset: false };
-                emitter.event(record, Some(pair.to_string()), EventBody::FundingIndex(index));
+                emitter.event(record, Some(pair.to_string().into()), EventBody::FundingIndex(index));
             }
         }
         Some(Log::Listed(pair, symbol)) => {
-            emitter.event(record, Some(pair.to_string()), EventBody::MarketListed(market(symbol)));
+            emitter.event(record, Some(pair.to_string().into()), EventBody::MarketListed(market(symbol)));
         }
         _ => {}
     }
@@ -376,11 +376,11 @@ fn open(opened: &Opened, logs: &[Option<Log>], at: usize) -> Result<Fill, Decode
     let key = opened.trade.to_string();
     Ok(Fill {
         account: hex(opened.trader),
-        position_key: key.clone(),
+        position_key: key.clone().into(),
         position_side: Some(opened.side),
-        collateral_token: Some(USDC.to_owned()),
-        trade_key: key.clone(),
-        order_key: Some(key),
+        collateral_token: Some(USDC.into()),
+        trade_key: key.clone().into(),
+        order_key: Some(key.into()),
         is_taker: true,
         is_directional: true,
         in_volume: true,
@@ -392,7 +392,7 @@ fn open(opened: &Opened, logs: &[Option<Log>], at: usize) -> Result<Fill, Decode
         venue_notional_usd: None,
         before: size(I256::ZERO, I256::ZERO),
         after: size(signed, opened.size),
-        fee: (!fee.is_zero()).then(|| TokenAmount { native: fee, token: USDC.to_owned() }),
+        fee: (!fee.is_zero()).then(|| TokenAmount { native: fee, token: USDC.into() }),
         fee_token_price_usd: None,
         realized_pnl_usd: None,
         liquidation: None,
@@ -418,22 +418,22 @@ fn close(closed: &Closed, logs: &[Option<Log>]) -> Close {
     let order_key = closed.order.to_string();
     Close {
         account: held.map(|held| hex(held.trader)),
-        position_key: closed.trade.to_string(),
+        position_key: closed.trade.to_string().into(),
         side: None,
         size: closed.share.map_or(CloseSize::Whole, |part| CloseSize::Share { part, of: I256::unchecked_from(WHOLE) }),
-        trade_key: order_key.clone(),
-        order_key: Some(order_key),
+        trade_key: order_key.clone().into(),
+        order_key: Some(order_key.into()),
         reason: if liquidation_fee.is_some() { CloseReason::Liquidation } else { closed.reason },
         price: Amount::decimals(closed.price, DECIMALS),
         venue_notional_usd: None,
-        token: Some(USDC.to_owned()),
+        token: Some(USDC.into()),
         token_price_usd: None,
         fee_native: fee.unwrap_or(I256::ZERO),
         funding_native: held.map_or(I256::ZERO, |held| -held.funding),
         borrow_native: held.map_or(I256::ZERO, |held| held.rollover),
         pnl: ClosePnl::FromPrices,
         liquidator: None,
-        liquidation_fee: liquidation_fee.map(|native| TokenAmount { native, token: USDC.to_owned() }),
+        liquidation_fee: liquidation_fee.map(|native| TokenAmount { native, token: USDC.into() }),
     }
 }
 
@@ -444,7 +444,7 @@ fn market(symbol: &str) -> MarketListed {
         index_token: None,
         native_qty_decimals: Some(DECIMALS),
         quote: "USD".to_owned(),
-        collateral_tokens: vec![USDC.to_owned()],
+        collateral_tokens: vec![USDC.into()],
         oi_basis: OiBasis::Qty,
         volume_basis: Basis::Exec,
         is_creation: true,

@@ -7,7 +7,7 @@
 
 use alloy_primitives::{Address, B256, I256, U256, address, b256, keccak256};
 use perpdex_core::{
-    ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EvmLog, FlowDirection, FlowScope, StreamSpec,
+    ChainId, CollateralFlow, DecodeUnit, Decoded, Deployment, Disposition, EventBody, EvmLog, FlowDirection, FlowScope, StreamSpec, Text,
     TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
@@ -166,7 +166,7 @@ fn withdrawal(log: &EvmLog, collateral: Address) -> Result<CollateralFlow, Decod
     Ok(flow(recipient, FlowDirection::Out, amount, token(asset_type, amount, quantized, collateral)))
 }
 
-fn flow(account: Address, direction: FlowDirection, amount: I256, token: String) -> CollateralFlow {
+fn flow(account: Address, direction: FlowDirection, amount: I256, token: Text) -> CollateralFlow {
     CollateralFlow {
         account: hex(account),
         scope: FlowScope::Margin,
@@ -178,10 +178,10 @@ fn flow(account: Address, direction: FlowDirection, amount: I256, token: String)
 
 /// The token's address where the asset type is that of the collateral under the quantum that the amounts imply (one, for
 /// amounts of nothing), else the asset type itself.
-fn token(asset_type: I256, amount: I256, quantized: I256, collateral: Address) -> String {
+fn token(asset_type: I256, amount: I256, quantized: I256, collateral: Address) -> Text {
     let quantum = if quantized.is_zero() { I256::ONE } else { amount / quantized };
     let asset_type = asset_type.into_raw();
-    if asset_type == erc20_type(collateral, quantum.into_raw()) { hex(collateral) } else { format!("starkex:{asset_type:#x}") }
+    if asset_type == erc20_type(collateral, quantum.into_raw()) { hex(collateral) } else { format!("starkex:{asset_type:#x}").into() }
 }
 
 /// The StarkEx asset type of an ERC-20 token: the low 250 bits of the hash of the selector of `ERC20Token(address)`, the

@@ -2,7 +2,7 @@
 //! and never size / exit price: 1,000 dollars opened at 100 are 10 units, and at an exit price of 125 the quotient would be
 //! 8 and leave two units open for ever.
 
-use perpdex_core::{Action, Amount, Decimal, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Size, TokenAmount};
+use perpdex_core::{Action, Amount, Decimal, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Size, Text, TokenAmount};
 
 use crate::anchor::{USD_DECIMALS, usd_e6, wide};
 use crate::emit::DecodeError;
@@ -13,12 +13,12 @@ const UNIT_DECIMALS: u8 = 18;
 /// A change of a position's size, as such a venue tells it. All dollars are micro-dollars.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
-    pub(crate) account: String,
-    pub(crate) position_key: String,
+    pub(crate) account: Text,
+    pub(crate) position_key: Text,
     pub(crate) side: PositionSide,
-    pub(crate) collateral_token: Option<String>,
-    pub(crate) trade_key: String,
-    pub(crate) order_key: Option<String>,
+    pub(crate) collateral_token: Option<Text>,
+    pub(crate) trade_key: Text,
+    pub(crate) order_key: Option<Text>,
     pub(crate) step: Step,
     /// Size opened or closed, above zero.
     pub(crate) size_usd: u64,

@@ -129,7 +129,7 @@ fn record(n: i64, event: &Value) -> RawRecord {
         height: 400_000_000,
         rec: n,
         ord: n,
-        tx_id: "envelope".to_owned(),
+        tx_id: "envelope".into(),
         tx_index: None,
         time_ms: 1_750_000_000_000,
         body: RawBody::SolanaEvent(SolanaEvent {

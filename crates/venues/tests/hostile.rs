@@ -142,5 +142,5 @@ fn numbers_that_no_amount_is() {
 }
 
 fn record(chain: ChainId, body: RawBody) -> RawRecord {
-    RawRecord { chain, height: 1, rec: 0, ord: 0, tx_id: "1".to_owned(), tx_index: None, time_ms: 1_700_000_000_000, body }
+    RawRecord { chain, height: 1, rec: 0, ord: 0, tx_id: "1".into(), tx_index: None, time_ms: 1_700_000_000_000, body }
 }

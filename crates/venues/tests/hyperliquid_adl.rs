@@ -16,8 +16,7 @@ fn a_deleveraged_account_is_no_vault() {
     ];
     let text = format!(r#"{{"events":[{}]}}"#, legs.join(","));
     let body = RawBody::HyperliquidLine(HyperliquidLine { stream: HyperliquidStream::Fills, text });
-    let record =
-        RawRecord { chain: ChainId::HYPERLIQUID, height: 5, rec: 0, ord: 0, tx_id: "5".to_owned(), tx_index: None, time_ms: 1, body };
+    let record = RawRecord { chain: ChainId::HYPERLIQUID, height: 5, rec: 0, ord: 0, tx_id: "5".into(), tx_index: None, time_ms: 1, body };
     let decoded = common::decode(perpdex_venues::venue("hyperliquid").unwrap(), &[record]);
     assert!(decoded.failures.is_empty(), "{:?}", decoded.failures);
     let kinds: Vec<_> = decoded

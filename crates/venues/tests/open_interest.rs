@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Case, cases, decode};
-use perpdex_core::{Basis, Decimal, Event, EventBody, Fill, OiBasis, market_id};
+use perpdex_core::{Basis, Decimal, Event, EventBody, Fill, OiBasis, Text, market_id};
 use perpdex_reducer::{Expanded, FillRow, MarketRow, Position, PositionRow, Row, expand, join_close};
 
 /// Digits of quantities, enough for the eighteen of every case.
@@ -18,7 +18,7 @@ const TOKEN_DECIMALS: u8 = 18;
 fn both_sides_of_a_trade_add_the_same() {
     let mut n_trades = 0;
     for case in cases().iter().filter(|case| ["dydx_v1", "mcdex_v2"].contains(&case.venue.as_str()) && !case.path.ends_with("refused")) {
-        let mut trades: BTreeMap<String, Vec<FillRow>> = BTreeMap::new();
+        let mut trades: BTreeMap<Text, Vec<FillRow>> = BTreeMap::new();
         for row in fills(case).into_iter().filter(|row| row.action != perpdex_core::Action::Settlement) {
             trades.entry(row.trade_key.clone()).or_default().push(row);
         }
@@ -61,15 +61,15 @@ fn fills(case: &Case) -> Vec<FillRow> {
         let event = match &event.body {
             EventBody::Fill(_) => event,
             EventBody::Close(close) => {
-                let joined = join_close(&event, &positions[&close.position_key], &|_| None).expect("a close of a known side");
+                let joined = join_close(&event, &positions[close.position_key.as_str()], &|_| None).expect("a close of a known side");
                 joined.into_iter().next().expect("the fill comes first")
             }
             _ => continue,
         };
         let EventBody::Fill(fill) = &event.body else { unreachable!("a join begins with its fill") };
         if let Some(position) = position(&event, fill) {
-            let after = Position::after(positions.get(&fill.position_key), &position);
-            positions.insert(fill.position_key.clone(), after);
+            let after = Position::after(positions.get(fill.position_key.as_str()), &position);
+            positions.insert(fill.position_key.to_string(), after);
         }
         out.push(row(&event));
     }
@@ -79,7 +79,7 @@ fn fills(case: &Case) -> Vec<FillRow> {
 fn position(event: &Event, fill: &Fill) -> Option<PositionRow> {
     let side = fill.position_side?;
     Some(PositionRow {
-        market_key: event.market.clone()?,
+        market_key: event.market.as_ref()?.to_string(),
         account: fill.account.clone(),
         side,
         collateral_token: fill.collateral_token.clone(),

@@ -188,7 +188,7 @@ fn records(sample: &Value) -> Vec<RawRecord> {
             height: slot,
             rec: derived_id(&[signature, Carrier::Cpi.as_str(), &position]),
             ord: i64::try_from((top << 16) | (inner + 1)).unwrap(),
-            tx_id: signature.to_owned(),
+            tx_id: signature.into(),
             tx_index: None,
             time_ms: sample["block_time"].as_i64().unwrap() * 1_000,
             body: RawBody::SolanaEvent(SolanaEvent {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use perpdex_core::{Carrier, ChainId, Decoded, EventBody, Fill, RawBody, RawRecord, SolanaEvent};
+use perpdex_core::{Carrier, ChainId, Decoded, EventBody, Fill, RawBody, RawRecord, SolanaEvent, Text};
 
 const SOL: u32 = 0;
 const BTC: u32 = 1;
@@ -36,7 +36,7 @@ fn a_header_with_other_units_hides_its_market() {
 fn makers_do_not_pass_into_the_next_market() {
     let decoded = decode(&[header("SOL", SOL), maker(2, 0, 40, 40), header("BTC", BTC), maker(2, 0, 7, 7), taker(3, 1, 7, -7)]);
     let fills: Vec<_> = fills(&decoded).iter().map(|(market, fill)| (market.clone(), fill.is_taker, fill.qty.native.as_i64())).collect();
-    assert_eq!(fills, [("1:BTC".to_owned(), false, 7), ("1:BTC".to_owned(), true, 7)]);
+    assert_eq!(fills, [("1:BTC".into(), false, 7), ("1:BTC".into(), true, 7)]);
     assert_eq!(errors(&decoded), ["fill of maker 8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR: no TradeSummary follows it"]);
 }
 
@@ -142,7 +142,7 @@ fn decode(events: &[Vec<u8>]) -> Decoded {
         height: 440_000_000,
         rec: at,
         ord: at,
-        tx_id: "signature".to_owned(),
+        tx_id: "signature".into(),
         tx_index: None,
         time_ms: 1_790_000_000_000,
         body: RawBody::SolanaEvent(SolanaEvent {
@@ -156,7 +156,7 @@ fn decode(events: &[Vec<u8>]) -> Decoded {
     common::decode(perpdex_venues::venue("phoenix_eternal").unwrap(), &[record(0, lengths), record(1, log)])
 }
 
-fn fills(decoded: &Decoded) -> Vec<(String, &Fill)> {
+fn fills(decoded: &Decoded) -> Vec<(Text, &Fill)> {
     let mut fills = Vec::new();
     for event in &decoded.events {
         if let EventBody::Fill(fill) = &event.body {

@@ -148,7 +148,7 @@ fn record(sample: &Value, log: &Value) -> RawRecord {
         height: sample["block_number"].as_u64().unwrap(),
         rec: index,
         ord: index,
-        tx_id: text(&sample["tx_hash"]).to_owned(),
+        tx_id: text(&sample["tx_hash"]).into(),
         tx_index: None,
         time_ms: sample["block_time"].as_i64().unwrap_or_default() * 1_000,
         body: RawBody::EvmLog(EvmLog {

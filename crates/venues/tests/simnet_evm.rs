@@ -143,7 +143,7 @@ impl Index {
         let time_ms = block.timestamp_secs as i64 * 1_000;
         let logs: Vec<_> = (0_i64..).zip(&block.logs).filter(|(_, log)| watched.contains(&log.address)).collect();
         for logs in logs.chunk_by(|(_, a), (_, b)| a.tx_hash == b.tx_hash) {
-            let tx_id = logs[0].1.tx_hash.to_string();
+            let tx_id = perpdex_core::Text::from(logs[0].1.tx_hash.to_string());
             let record = |rec: i64, body: RawBody| RawRecord {
                 chain: id,
                 height: block.number,
@@ -176,7 +176,7 @@ impl Index {
 
     fn event(&mut self, venue: &dyn Venue, chain: ChainId, catalog: &Catalog, event: &perpdex_core::Event) {
         let row = event.market.as_ref().map(|key| {
-            let row = self.markets.entry(key.clone()).or_insert_with(|| market(venue, chain, catalog, key));
+            let row = self.markets.entry(key.to_string()).or_insert_with(|| market(venue, chain, catalog, key));
             if let EventBody::MarketListed(listed) = &event.body {
                 let resolved = catalog.resolve(row.venue, listed.symbol.as_ref().expect("the token answers"));
                 (row.qty_scale, row.multiplier) = (resolved.asset.qty_scale, resolved.multiplier);

@@ -93,7 +93,7 @@ fn index(venue: &dyn Venue, catalog: &Catalog, blocks: &[SolanaBlock]) -> Hours 
                 chain: ChainId::SOLANA,
                 height: block.slot,
                 time_ms,
-                tx_id: &transaction.signature,
+                tx_id: &transaction.signature.as_str().into(),
                 records: &records,
                 state: &[],
             };
@@ -168,7 +168,7 @@ fn records(block: &SolanaBlock, transaction: &SolanaTransaction, program: &str, 
         height: block.slot,
         rec: derived_id(&[&transaction.signature, carrier.as_str(), &n.to_string()]),
         ord: n,
-        tx_id: transaction.signature.clone(),
+        tx_id: transaction.signature.clone().into(),
         tx_index: None,
         time_ms: block.time_secs * 1_000,
         body: RawBody::SolanaEvent(SolanaEvent {

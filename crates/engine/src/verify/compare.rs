@@ -69,7 +69,7 @@ mod tests {
             data: Bytes::from(vec![data]),
             block_hash: B256::repeat_byte(9),
         });
-        RawRecord { chain: ChainId::BNB, height, rec, ord: rec, tx_id: format!("tx{rec}"), tx_index: None, time_ms: 0, body }
+        RawRecord { chain: ChainId::BNB, height, rec, ord: rec, tx_id: format!("tx{rec}").into(), tx_index: None, time_ms: 0, body }
     }
 
     #[test]

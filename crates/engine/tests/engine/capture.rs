@@ -188,7 +188,7 @@ async fn every_kind_of_record_survives() {
         height: 3,
         rec: i64::MAX,
         ord: -4,
-        tx_id: "π\n\"".to_owned(),
+        tx_id: "π\n\"".into(),
         tx_index: None,
         time_ms: 5,
         body,

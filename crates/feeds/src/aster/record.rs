@@ -49,7 +49,7 @@ impl NewRecord<'_> {
             height: self.height,
             rec: derived_id(&[&source, row, symbol, self.id]),
             ord: self.ord,
-            tx_id: format!("{row}/{symbol}/{}{separator}{}", self.height, self.id),
+            tx_id: format!("{row}/{symbol}/{}{separator}{}", self.height, self.id).into(),
             tx_index: None,
             time_ms: i64::try_from(self.height).unwrap_or(i64::MAX),
             body: RawBody::ApiAnswer { source, body: body.expect("strings, numbers and JSON are JSON") },

@@ -196,7 +196,7 @@ fn record(stream: HyperliquidStream, lines: &[(u64, String)]) -> RawRecord {
         height,
         rec: derived_id(&["hypercore", stream.as_str()]),
         ord: stream as i64,
-        tx_id: height.to_string(),
+        tx_id: height.to_string().into(),
         tx_index: None,
         time_ms: ms(height),
         body: RawBody::HyperliquidLine(HyperliquidLine { stream, text }),

@@ -53,14 +53,14 @@ pub(super) fn read_payment(r: &Record) -> Result<Row> {
         market_id: r.int(4)?,
         ts_ms: r.int(5)?,
         hour_id: r.int(6)?,
-        tx_id: r.string(7)?,
-        account: r.string(8)?,
-        position_key: r.string(9)?,
+        tx_id: r.shared(7)?,
+        account: r.shared(8)?,
+        position_key: r.shared(9)?,
         side: r.opt_parsed(10, "a side", named)?,
         kind: r.parsed(11, "a kind", named)?,
         amount_usd_e6: r.opt_int(12)?,
         amount_native: r.exact(13)?,
-        token: r.string(14)?,
+        token: r.shared(14)?,
         size_q: r.opt_int(15)?,
     }))
 }

@@ -142,9 +142,9 @@ fn read(r: &Record) -> Result<PositionRow> {
     let trade_side: Side = r.parsed(13, "a side", named)?;
     Ok(PositionRow {
         market_key: r.string(4)?,
-        account: r.string(11)?,
+        account: r.shared(11)?,
         side,
-        collateral_token: r.opt_string(10)?,
+        collateral_token: r.opt_shared(10)?,
         action: r.parsed(12, "an action", named)?,
         is_opening: trade_side == side.trade_side(true),
         qty: Amount::decimals(r.exact(6)?, read_u8(r, 7)?),

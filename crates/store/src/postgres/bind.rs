@@ -18,6 +18,7 @@ pub(super) fn arguments(params: Vec<Param>) -> Result<PgArguments> {
             Param::Int(value) => out.add(value),
             Param::Float(value) => out.add(value),
             Param::Text(value) => out.add(value),
+            Param::Shared(value) => out.add(String::from(value)),
             Param::Name(value) => out.add(value),
             Param::Bytes(value) => out.add(value),
             Param::Exact(value) => out.add(Numeric(value)),
@@ -59,7 +60,7 @@ pub(super) fn unnest(table: &str, columns: &[&str], cells: &[Param], tail: &str)
                 array(&mut arguments, column(), |cell| if let Param::Int(value) = cell { Some(*value) } else { None })
             }
             Param::Float(_) => array(&mut arguments, column(), |cell| if let Param::Float(value) = cell { Some(*value) } else { None }),
-            Param::Text(_) | Param::Name(_) => array(&mut arguments, column(), text),
+            Param::Text(_) | Param::Shared(_) | Param::Name(_) => array(&mut arguments, column(), text),
             Param::Bytes(_) => {
                 array(&mut arguments, column(), |cell| if let Param::Bytes(value) = cell { Some(value.as_slice()) } else { None })
             }
@@ -81,6 +82,7 @@ pub(super) fn unnest(table: &str, columns: &[&str], cells: &[Param], tail: &str)
 fn text(cell: &Param) -> Option<&str> {
     match cell {
         Param::Text(value) => Some(value),
+        Param::Shared(value) => Some(value),
         Param::Name(value) => Some(value),
         _ => None,
     }

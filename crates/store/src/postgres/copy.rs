@@ -43,6 +43,7 @@ fn copy_cell(buffer: &mut Vec<u8>, cell: &Param) {
         Param::Int(value) => copy_field(buffer, &value.to_be_bytes()),
         Param::Float(value) => copy_field(buffer, &value.to_be_bytes()),
         Param::Text(value) => copy_field(buffer, value.as_bytes()),
+        Param::Shared(value) => copy_field(buffer, value.as_bytes()),
         Param::Name(value) => copy_field(buffer, value.as_bytes()),
         Param::Bytes(value) => copy_field(buffer, value),
         Param::Exact(value) => {

@@ -81,6 +81,7 @@ fn as_value(cell: &Param) -> Value {
         Param::Int(value) => Value::Int(*value),
         Param::Float(value) => Value::Float(*value),
         Param::Text(value) => Value::Text(value.clone()),
+        Param::Shared(value) => Value::Text(value.to_string()),
         Param::Name(value) => Value::Text((*value).to_owned()),
         Param::Bytes(value) => Value::Bytes(value.clone()),
         Param::Exact(value) => Value::Text(value.to_string()),

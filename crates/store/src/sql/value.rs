@@ -3,6 +3,7 @@
 use std::fmt;
 
 use alloy_primitives::I256;
+use perpdex_core::Text;
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
@@ -15,6 +16,8 @@ pub(crate) enum Param {
     Int(i64),
     Float(f64),
     Text(String),
+    /// A text that other rows hold, too.
+    Shared(Text),
     Name(&'static str),
     Bytes(Vec<u8>),
     /// An integer of any width: TEXT in SQLite, NUMERIC(78,0) in PostgreSQL.
@@ -28,6 +31,7 @@ impl Param {
             Param::Null => 1,
             Param::Int(_) | Param::Float(_) => 8,
             Param::Text(text) => text.len(),
+            Param::Shared(text) => text.len(),
             Param::Name(name) => name.len(),
             Param::Bytes(bytes) => bytes.len(),
             Param::Exact(_) => 16,
@@ -62,6 +66,12 @@ impl From<I256> for Param {
 impl From<String> for Param {
     fn from(value: String) -> Param {
         Param::Text(value)
+    }
+}
+
+impl From<Text> for Param {
+    fn from(value: Text) -> Param {
+        Param::Shared(value)
     }
 }
 
@@ -215,6 +225,14 @@ impl Record {
 
     pub(crate) fn opt_string(&self, at: usize) -> Result<Option<String>> {
         Ok(self.opt_text(at)?.map(str::to_owned))
+    }
+
+    pub(crate) fn shared(&self, at: usize) -> Result<Text> {
+        Ok(self.text(at)?.into())
+    }
+
+    pub(crate) fn opt_shared(&self, at: usize) -> Result<Option<Text>> {
+        Ok(self.opt_text(at)?.map(Text::new))
     }
 
     pub(crate) fn opt_bytes(&self, at: usize) -> Result<Option<&[u8]>> {

@@ -147,11 +147,11 @@ impl Book {
         self.positions.insert(party.account.to_owned(), after);
         let size = |size: i64| Some(Size { qty: Some(Amount::decimals(wide(size), 3)), entry_usd: None });
         EventBody::Fill(Box::new(Fill {
-            account: party.account.to_owned(),
-            position_key: party.account.to_owned(),
+            account: party.account.into(),
+            position_key: party.account.into(),
             position_side: None,
             collateral_token: None,
-            trade_key: format!("trade-{}", self.trades),
+            trade_key: format!("trade-{}", self.trades).into(),
             order_key: None,
             is_taker: party.is_taker,
             is_directional: kind.is_none_or(|kind| kind == LiquidationKind::Market),
@@ -178,7 +178,7 @@ impl Book {
             liquidation: party.liquidation.map(|(kind, liquidator)| Liquidation {
                 kind,
                 side: if before > 0 { PositionSide::Long } else { PositionSide::Short },
-                liquidator: liquidator.map(str::to_owned),
+                liquidator: liquidator.map(str::to_owned).map(Into::into),
                 mark_price: None,
                 fee: None,
                 is_partial: Some(after != 0),
@@ -203,11 +203,11 @@ impl Book {
             let paid_e11 = i128::from(*size) * i128::from(price) * i128::from(rate_e8);
             let paid_e6 = (2 * paid_e11 + 100_000).div_euclid(200_000);
             out.push(EventBody::FundingPayment(FundingPayment {
-                account: account.clone(),
-                position_key: account.clone(),
+                account: account.clone().into(),
+                position_key: account.clone().into(),
                 side: None,
                 kind: FundingKind::Funding,
-                amount: TokenAmount { native: -I256::try_from(paid_e6).unwrap(), token: "0xusdc".to_owned() },
+                amount: TokenAmount { native: -I256::try_from(paid_e6).unwrap(), token: "0xusdc".into() },
                 token_price_usd: None,
                 size: Some(Amount::decimals(wide(*size), 3)),
                 interval_end_ms: Some(end_ms),

@@ -160,18 +160,18 @@ impl Maker {
         let liquidation = is_liquidated.then(|| Liquidation {
             kind: LiquidationKind::Pool,
             side: PositionSide::Long,
-            liquidator: Some("0xkeeper".to_owned()),
+            liquidator: Some("0xkeeper".into()),
             mark_price: Some(Amount { native: wide(61_000), unit: Unit::Decimals(0) }),
             fee: None,
             is_partial: Some(false),
         });
         EventBody::Fill(Box::new(Fill {
-            account: format!("0xaccount{at}"),
-            position_key: format!("0xposition{at}"),
+            account: format!("0xaccount{at}").into(),
+            position_key: format!("0xposition{at}").into(),
             position_side: Some(PositionSide::Long),
-            collateral_token: Some("0xusdc".to_owned()),
-            trade_key: format!("0xposition{at}"),
-            order_key: Some(format!("order-{amount}")),
+            collateral_token: Some("0xusdc".into()),
+            trade_key: format!("0xposition{at}").into(),
+            order_key: Some(format!("order-{amount}").into()),
             is_taker: true,
             is_directional: true,
             in_volume: true,
@@ -188,7 +188,7 @@ impl Maker {
             venue_notional_usd: None,
             before: Some(size(before)),
             after: Some(size(after)),
-            fee: Some(TokenAmount { native: wide(amount * 7), token: if amount % 5 == 0 { "0xother" } else { "0xusdc" }.to_owned() }),
+            fee: Some(TokenAmount { native: wide(amount * 7), token: if amount % 5 == 0 { "0xother" } else { "0xusdc" }.into() }),
             fee_token_price_usd: None,
             realized_pnl_usd: Some(Decimal::from(amount - 300)),
             liquidation,
@@ -206,7 +206,7 @@ pub(crate) fn log(height: u64, rec: i64, branch: u8) -> RawRecord {
         height,
         rec,
         ord: rec,
-        tx_id: format!("0x{height:x}-{rec}"),
+        tx_id: format!("0x{height:x}-{rec}").into(),
         tx_index: Some(u32::try_from(rec).unwrap()),
         time_ms: time_ms(height),
         body: RawBody::EvmLog(EvmLog {
@@ -224,20 +224,20 @@ pub(crate) fn event(height: u64, rec: i64, sub: u32, venue: VenueSlug, market: O
         ord: rec,
         chain: CHAIN,
         venue,
-        market: market.map(str::to_owned),
+        market: market.map(str::to_owned).map(Into::into),
         time_ms: time_ms(height),
-        tx_id: format!("0x{height:x}-{rec}"),
+        tx_id: format!("0x{height:x}-{rec}").into(),
         body,
     }
 }
 
 pub(crate) fn payment(amount: i64) -> EventBody {
     EventBody::FundingPayment(FundingPayment {
-        account: "0xaccount0".to_owned(),
-        position_key: "0xposition0".to_owned(),
+        account: "0xaccount0".into(),
+        position_key: "0xposition0".into(),
         side: Some(PositionSide::Long),
         kind: if amount % 2 == 0 { FundingKind::Funding } else { FundingKind::Borrow },
-        amount: TokenAmount { native: wide(-amount), token: "0xusdc".to_owned() },
+        amount: TokenAmount { native: wide(-amount), token: "0xusdc".into() },
         token_price_usd: None,
         size: Some(Amount::market_qty(wide(amount))),
         interval_end_ms: None,
@@ -256,7 +256,7 @@ pub(crate) fn index(amount: i64) -> EventBody {
 
 pub(crate) fn anchor(amount: i64) -> EventBody {
     EventBody::OiAnchor(OiAnchor {
-        collateral_token: Some("0xusdc".to_owned()),
+        collateral_token: Some("0xusdc".into()),
         long: Some(Amount::market_qty(wide(amount))),
         short: (amount % 2 == 0).then(|| Amount::market_qty(wide(amount * 2))),
         long_entry_usd: Some(Amount::decimals(wide(amount), 2)),
@@ -289,26 +289,26 @@ pub(crate) fn flow(amount: i64) -> EventBody {
 /// A deposit, or a withdrawal where the amount is below zero.
 pub(crate) fn flow_of(token: &str, amount: I256) -> EventBody {
     EventBody::CollateralFlow(CollateralFlow {
-        account: "0xaccount1".to_owned(),
+        account: "0xaccount1".into(),
         scope: FlowScope::Margin,
         direction: if amount.is_negative() { FlowDirection::Out } else { FlowDirection::In },
-        amount: TokenAmount { native: amount.abs(), token: token.to_owned() },
+        amount: TokenAmount { native: amount.abs(), token: token.into() },
         fee_native: None,
     })
 }
 
 pub(crate) fn token_price(token: &str, amount: i64) -> EventBody {
-    EventBody::TokenPrice(TokenPrice { token: token.to_owned(), price_usd: Decimal::new(wide(amount), 2), per_smallest_unit: false })
+    EventBody::TokenPrice(TokenPrice { token: token.into(), price_usd: Decimal::new(wide(amount), 2), per_smallest_unit: false })
 }
 
 pub(crate) fn open(position: &str, amount: i64) -> EventBody {
     EventBody::Fill(Box::new(Fill {
-        account: "0xtrader".to_owned(),
-        position_key: position.to_owned(),
+        account: "0xtrader".into(),
+        position_key: position.into(),
         position_side: Some(if amount % 2 == 0 { PositionSide::Long } else { PositionSide::Short }),
-        collateral_token: Some("0xusdc".to_owned()),
-        trade_key: position.to_owned(),
-        order_key: Some(position.to_owned()),
+        collateral_token: Some("0xusdc".into()),
+        trade_key: position.into(),
+        order_key: Some(position.into()),
         is_taker: true,
         is_directional: true,
         in_volume: true,
@@ -332,12 +332,12 @@ pub(crate) fn open(position: &str, amount: i64) -> EventBody {
 
 pub(crate) fn close(position: &str, amount: i64) -> EventBody {
     EventBody::Close(Box::new(Close {
-        account: Some("0xtrader".to_owned()),
-        position_key: position.to_owned(),
+        account: Some("0xtrader".into()),
+        position_key: position.into(),
         side: None,
         size: CloseSize::Whole,
-        trade_key: position.to_owned(),
-        order_key: Some(position.to_owned()),
+        trade_key: position.into(),
+        order_key: Some(position.into()),
         reason: if amount % 4 == 0 { CloseReason::Liquidation } else { CloseReason::Trader },
         price: Amount::decimals(wide(3_100), 0),
         venue_notional_usd: None,
@@ -358,7 +358,7 @@ pub(crate) fn listed(symbol: Option<&str>, qty_decimals: Option<u8>, is_creation
         index_token: None,
         native_qty_decimals: qty_decimals,
         quote: "USD".to_owned(),
-        collateral_tokens: vec!["0xusdc".to_owned()],
+        collateral_tokens: vec!["0xusdc".into()],
         oi_basis: OiBasis::Qty,
         volume_basis: Basis::Exec,
         is_creation,

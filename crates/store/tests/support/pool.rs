@@ -113,11 +113,11 @@ impl Pool {
         self.open.insert(name, Held { side, size: after });
         let size = |size: i64| is_told.then(|| Size { qty: Some(Amount::decimals(wide(signed(side, size)), 3)), entry_usd: None });
         let body = EventBody::Fill(Box::new(Fill {
-            account: format!("trader{}", name % 4),
-            position_key: key(name),
+            account: format!("trader{}", name % 4).into(),
+            position_key: key(name).into(),
             position_side: Some(side),
             collateral_token: None,
-            trade_key: key(name),
+            trade_key: key(name).into(),
             order_key: None,
             is_taker: true,
             is_directional: true,
@@ -149,10 +149,10 @@ impl Pool {
         let is_liquidation = self.numbers.below(2) == 0;
         let body = EventBody::Close(Box::new(Close {
             account: None,
-            position_key: key(name),
+            position_key: key(name).into(),
             side: None,
             size,
-            trade_key: key(name),
+            trade_key: key(name).into(),
             order_key: None,
             reason: if is_liquidation { CloseReason::Liquidation } else { CloseReason::Trader },
             price: Amount::decimals(wide(price), 0),

@@ -1,6 +1,6 @@
 //! Rows that speak of an execution: public prints and forced orders. Neither names an account.
 
-use perpdex_core::{Action, EventBody, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Side};
+use perpdex_core::{Action, EventBody, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Side, Text};
 use serde::Deserialize;
 
 use super::Told;
@@ -71,12 +71,12 @@ pub(super) fn force_order(answer: &str) -> Told {
 /// An execution of somebody: its size is in the klines and counts there.
 fn public_fill(key: String, side: Side, action: Action, qty: &str, price: &str) -> Result<Fill, Trouble> {
     Ok(Fill {
-        account: String::new(),
-        position_key: String::new(),
+        account: Text::default(),
+        position_key: Text::default(),
         position_side: None,
         collateral_token: None,
         order_key: None,
-        trade_key: key,
+        trade_key: key.into(),
         is_taker: true,
         is_directional: false,
         in_volume: false,

@@ -83,7 +83,7 @@ pub(super) fn market(answer: &str) -> Told {
         index_token: None,
         native_qty_decimals: None,
         quote: row.quote_asset,
-        collateral_tokens: vec![row.margin_asset],
+        collateral_tokens: vec![row.margin_asset.into()],
         oi_basis: OiBasis::Qty,
         volume_basis: Basis::Exec,
         is_creation: true,

@@ -2,7 +2,7 @@
 //! vault in the same transaction explains is matched off, so that nothing counts twice.
 
 use alloy_primitives::{Address, B256, I256, b256};
-use perpdex_core::{ChainId, CollateralFlow, Disposition, EvmFilter, EvmLog, FlowDirection, FlowScope, TokenAmount};
+use perpdex_core::{ChainId, CollateralFlow, Disposition, EvmFilter, EvmLog, FlowDirection, FlowScope, Text, TokenAmount};
 
 use crate::{
     abi::{self, Reader, hex, indexed},
@@ -89,7 +89,7 @@ pub(super) fn match_off(flows: &mut [Option<CollateralFlow>]) {
 
 /// A deposit or withdrawal and what of it no transfer has shown yet.
 struct Told {
-    token: String,
+    token: Text,
     direction: FlowDirection,
     amount: Option<I256>,
     fee: Option<I256>,

@@ -91,10 +91,10 @@ fn flow(found: &Found<'_>) -> Result<CollateralFlow, DecodeError> {
 
 fn moved(direction: FlowDirection, account: Pubkey, token: String, amount: u64) -> CollateralFlow {
     CollateralFlow {
-        account: account.to_string(),
+        account: account.to_string().into(),
         scope: FlowScope::Margin,
         direction,
-        amount: TokenAmount { native: wide(amount), token },
+        amount: TokenAmount { native: wide(amount), token: token.into() },
         fee_native: None,
     }
 }

@@ -296,11 +296,11 @@ fn shares(lp: &LpRecord, record: &RawRecord, emitter: &mut Emitter<'_>) -> Resul
     let Some(market) = PROGRAM.market(lp.market_index).filter(|_| moved != 0) else { return Ok(()) };
     let account = lp.user.to_string();
     let fill = Fill {
-        position_key: format!("{account}/{market}"),
-        account,
+        position_key: format!("{account}/{market}").into(),
+        account: account.into(),
         position_side: None,
         collateral_token: None,
-        trade_key: format!("{}/{}", record.tx_id, record.rec),
+        trade_key: format!("{}/{}", record.tx_id, record.rec).into(),
         order_key: None,
         is_taker: true,
         is_directional: false,

@@ -1,6 +1,6 @@
 //! `OrderActionRecord`: a fill becomes the legs of the accounts it names.
 
-use perpdex_core::{Action, Decimal, EventBody, Fill, Forced, Liquidation, PositionSide, RawRecord, Side, Size};
+use perpdex_core::{Action, Decimal, EventBody, Fill, Forced, Liquidation, PositionSide, RawRecord, Side, Size, Text};
 
 use super::liquidation::{Liquidations, TAKEN_OVER};
 use super::records::{Existing, OrderAction};
@@ -21,7 +21,7 @@ const EXPLANATION_MAX: u8 = 20;
 
 /// What all legs of a fill share.
 struct Trade {
-    market: String,
+    market: Text,
     number: u64,
     base: u64,
     quote: u64,
@@ -106,12 +106,12 @@ impl Program {
         let is_liquidation = leg.liquidation.is_some();
         let account = leg.account.to_string();
         Ok(Fill {
-            position_key: format!("{account}/{}", trade.market),
-            order_key: leg.order_id.map(|id| format!("{account}/{id}")),
-            account,
+            position_key: format!("{account}/{}", trade.market).into(),
+            order_key: leg.order_id.map(|id| format!("{account}/{id}")).map(Into::into),
+            account: account.into(),
             position_side,
             collateral_token: None,
-            trade_key: format!("{}/{}", trade.market, trade.number),
+            trade_key: format!("{}/{}", trade.market, trade.number).into(),
             is_taker: leg.is_taker,
             is_directional: leg.is_directional,
             in_volume: trade.off_market.is_none(),

@@ -46,7 +46,7 @@ impl<'a> Liquidations<'a> {
         Some(Liquidation {
             kind: if is_takeover { LiquidationKind::Takeover } else { LiquidationKind::Market },
             side: if open.said.base_asset_amount < 0 { PositionSide::Long } else { PositionSide::Short },
-            liquidator: Some(open.said.liquidator.to_string()),
+            liquidator: Some(open.said.liquidator.to_string().into()),
             mark_price: None,
             fee: None,
             is_partial: None,

@@ -12,7 +12,7 @@ pub(crate) mod velocity;
 
 use perpdex_core::{
     Amount, CollateralFlow, Decimal, EventBody, FlowDirection, FlowScope, FundingKind, FundingPayment, FundingRate, Period, PositionSide,
-    Price, PriceKind, RawRecord, TokenAmount,
+    Price, PriceKind, RawRecord, Text, TokenAmount,
 };
 
 use self::records::{Deposit, FundingPaid, Rate};
@@ -45,12 +45,12 @@ struct Program {
 
 impl Program {
     /// The key of a market; `None` for one that is no perpetual.
-    fn market(&self, index: u16) -> Option<String> {
-        (!self.predictions.contains(&index)).then(|| index.to_string())
+    fn market(&self, index: u16) -> Option<Text> {
+        (!self.predictions.contains(&index)).then(|| index.to_string()).map(Into::into)
     }
 
     fn quote(&self, native: impl Into<i128>) -> TokenAmount {
-        TokenAmount { native: wide(native), token: self.quote.to_owned() }
+        TokenAmount { native: wide(native), token: self.quote.into() }
     }
 
     fn rate(&self, rate: &Rate, record: &RawRecord, emitter: &mut Emitter<'_>) -> Result<(), DecodeError> {
@@ -77,8 +77,8 @@ impl Program {
         let Some(market) = self.market(paid.market_index).filter(|_| paid.funding_payment != 0) else { return Ok(()) };
         let side = if paid.base_asset_amount < 0 { PositionSide::Short } else { PositionSide::Long };
         let body = EventBody::FundingPayment(FundingPayment {
-            account: paid.user.to_string(),
-            position_key: format!("{}/{market}", paid.user),
+            account: paid.user.to_string().into(),
+            position_key: format!("{}/{market}", paid.user).into(),
             side: (paid.base_asset_amount != 0).then_some(side),
             kind: FundingKind::Funding,
             amount: self.quote(paid.funding_payment),
@@ -108,8 +108,8 @@ impl Program {
         }
         let mint = self.spot_mints.iter().find(|(index, _)| *index == deposit.market_index).map(|(_, mint)| (*mint).to_owned());
         let token = mint.unwrap_or_else(|| format!("spot/{}", deposit.market_index));
-        let amount = TokenAmount { native: wide(deposit.amount), token };
-        let flow = CollateralFlow { account: deposit.user.to_string(), scope, direction, amount, fee_native: None };
+        let amount = TokenAmount { native: wide(deposit.amount), token: token.into() };
+        let flow = CollateralFlow { account: deposit.user.to_string().into(), scope, direction, amount, fee_native: None };
         emitter.event_at(record, time_ms(deposit.ts, "ts")?, None, EventBody::CollateralFlow(flow));
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! `P1BalanceMath.sol`, `P1IndexMath.sol`, `P1Orders.sol`, `P1Liquidation.sol`, `P1Deleveraging.sol`.
 
 use alloy_primitives::{B256, I256, U256};
-use perpdex_core::EvmLog;
+use perpdex_core::{EvmLog, Text};
 
 use super::layout;
 use crate::{
@@ -27,10 +27,10 @@ pub(super) enum Said {
 /// `LogTrade`: positions of both sides after it.
 #[derive(Clone, Debug)]
 pub(super) struct Trade {
-    pub(super) maker: String,
-    pub(super) taker: String,
+    pub(super) maker: Text,
+    pub(super) taker: Text,
     /// The contract that checked it.
-    pub(super) trader: String,
+    pub(super) trader: Text,
     pub(super) margin: I256,
     pub(super) position: I256,
     /// Whether the taker's position grows.
@@ -42,7 +42,7 @@ pub(super) struct Trade {
 /// `LogAccountSettled`: funding since the account's last event; the position does not change.
 #[derive(Clone, Debug)]
 pub(super) struct Settled {
-    pub(super) account: String,
+    pub(super) account: Text,
     /// Margin units, above zero = received.
     pub(super) amount: I256,
     pub(super) balance: Balance,
@@ -51,7 +51,7 @@ pub(super) struct Settled {
 /// Margin that came or left, with the balance after it.
 #[derive(Clone, Debug)]
 pub(super) struct Moved {
-    pub(super) account: String,
+    pub(super) account: Text,
     pub(super) amount: I256,
     pub(super) balance: Balance,
 }

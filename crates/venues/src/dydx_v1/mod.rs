@@ -13,7 +13,7 @@ mod trade;
 use alloy_primitives::I256;
 use perpdex_core::{
     Amount, ChainId, CollateralFlow, Decimal, DecodeUnit, Decoded, EventBody, FlowDirection, FlowScope, FundingIndex, FundingKind,
-    FundingPayment, IndexBasis, RawRecord, StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+    FundingPayment, IndexBasis, RawRecord, StreamSpec, Text, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -112,23 +112,23 @@ fn emit(emitter: &mut Emitter<'_>, logs: &[Log<'_>], at: usize) -> Result<(), De
     match said {
         Said::Trade(_) => {
             for fill in trade::legs(logs, at)? {
-                emitter.event(record, key(), EventBody::Fill(Box::new(fill)));
+                emitter.event(record, key().map(Into::into), EventBody::Fill(Box::new(fill)));
             }
         }
         Said::Index(value) => {
             if let Some(quote_per_unit) = quote_per_unit(logs, market)? {
-                emitter.event(record, key(), EventBody::FundingIndex(index(*value, quote_per_unit, market)));
+                emitter.event(record, key().map(Into::into), EventBody::FundingIndex(index(*value, quote_per_unit, market)));
             }
         }
         Said::Settled(settled) if !settled.amount.is_zero() => {
             let price = margin_price_usd(logs, market)?;
-            emitter.event(record, key(), EventBody::FundingPayment(payment(settled, price, market)));
+            emitter.event(record, key().map(Into::into), EventBody::FundingPayment(payment(settled, price, market)));
         }
         Said::Deposit(moved) => flow(emitter, record, market, moved, FlowDirection::In),
         Said::Withdraw(moved) => flow(emitter, record, market, moved, FlowDirection::Out),
         Said::WithdrawFinal(moved) => {
             if let Some(fill) = trade::settlement(logs, at, moved)? {
-                emitter.event(record, key(), EventBody::Fill(Box::new(fill)));
+                emitter.event(record, key().map(Into::into), EventBody::Fill(Box::new(fill)));
             }
             flow(emitter, record, market, moved, FlowDirection::Out);
         }
@@ -156,7 +156,7 @@ fn payment(settled: &Settled, margin_price_usd: Option<Decimal>, market: &Market
         position_key: position_key(market, &settled.account),
         side: (!position.is_zero()).then(|| position_side(position)),
         kind: FundingKind::Funding,
-        amount: TokenAmount { native: settled.amount, token: market.margin_token.to_owned() },
+        amount: TokenAmount { native: settled.amount, token: market.margin_token.into() },
         token_price_usd: margin_price_usd,
         size: Some(Amount::decimals(position, market.position_decimals)),
         interval_end_ms: None,
@@ -172,7 +172,7 @@ fn flow(emitter: &mut Emitter<'_>, record: &RawRecord, market: &Market, moved: &
         account: moved.account.clone(),
         scope: FlowScope::Margin,
         direction,
-        amount: TokenAmount { native: moved.amount, token: market.margin_token.to_owned() },
+        amount: TokenAmount { native: moved.amount, token: market.margin_token.into() },
         fee_native: None,
     };
     emitter.event(record, None, EventBody::CollateralFlow(flow));
@@ -209,8 +209,8 @@ fn margin_price_usd(logs: &[Log<'_>], market: &Market) -> Result<Option<Decimal>
     Ok(Some(Decimal::new(usd.value, usd.scale + market.margin_decimals)))
 }
 
-fn position_key(market: &Market, account: &str) -> String {
-    format!("{}/{account}", market.key)
+fn position_key(market: &Market, account: &str) -> Text {
+    format!("{}/{account}", market.key).into()
 }
 
 /// The balance that a funding settlement of the account states before a log of the transaction.

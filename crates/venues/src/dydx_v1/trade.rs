@@ -1,7 +1,7 @@
 //! `LogTrade` as the fills of its two sides.
 
 use alloy_primitives::{I256, U256};
-use perpdex_core::{Action, Amount, Decimal, Fill, Forced, Liquidation, LiquidationKind, Size, TokenAmount};
+use perpdex_core::{Action, Amount, Decimal, Fill, Forced, Liquidation, LiquidationKind, Size, Text, TokenAmount};
 
 use super::{
     BASE, Log, QUOTIENT,
@@ -29,7 +29,7 @@ struct Common<'a> {
     qty: Amount,
     price: Decimal,
     mark_price: Option<Amount>,
-    trade_key: String,
+    trade_key: Text,
 }
 
 /// One side of a trade. Positions are signed as those of the asset.
@@ -38,7 +38,7 @@ struct Leg<'a> {
     before: I256,
     after: I256,
     is_taker: bool,
-    order_key: String,
+    order_key: Text,
     fee: Option<I256>,
     counterparty: &'a str,
 }
@@ -60,7 +60,7 @@ pub(super) fn legs(logs: &[Log<'_>], at: usize) -> Result<Vec<Fill>, DecodeError
         Some(Said::Forced(forced)) if !market.is_inverse => Some(Amount::decimals(forced.oracle_price, market.price_scale())),
         _ => None,
     };
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     let common = Common {
         market,
         kind,
@@ -75,7 +75,7 @@ pub(super) fn legs(logs: &[Log<'_>], at: usize) -> Result<Vec<Fill>, DecodeError
         before: market.sided(trade.maker_after + change),
         after: market.sided(trade.maker_after),
         is_taker: false,
-        order_key: order.map_or_else(|| trade_key.clone(), |order| order.order.to_string()),
+        order_key: order.map_or_else(|| trade_key.clone(), |order| order.order.to_string().into()).into(),
         fee: order.map(|order| fee(trade, &order, market)).transpose()?,
         counterparty: &trade.taker,
     };
@@ -84,7 +84,7 @@ pub(super) fn legs(logs: &[Log<'_>], at: usize) -> Result<Vec<Fill>, DecodeError
         before: market.sided(trade.taker_after - change),
         after: market.sided(trade.taker_after),
         is_taker: true,
-        order_key: trade_key,
+        order_key: trade_key.into(),
         fee: None,
         counterparty: &trade.maker,
     };
@@ -112,7 +112,7 @@ pub(super) fn settlement(logs: &[Log<'_>], at: usize, moved: &Moved) -> Result<O
             Decimal::new(worth, market.margin_decimals).div(&Decimal::new(balance.position, market.position_decimals), QUOTIENT)?.abs()
         }
     };
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     let qty = if position.is_negative() { -position } else { position };
     Ok(Some(Fill {
         account: moved.account.clone(),
@@ -144,7 +144,7 @@ impl Common<'_> {
         let forced = self.kind != Kind::Order;
         let liquidation = self.liquidation(leg);
         Fill {
-            account: leg.account.to_owned(),
+            account: leg.account.into(),
             position_key: position_key(self.market, leg.account),
             position_side: None,
             collateral_token: None,
@@ -170,7 +170,7 @@ impl Common<'_> {
             venue_notional_usd: None,
             before: Some(size(leg.before, self.market)),
             after: Some(size(leg.after, self.market)),
-            fee: leg.fee.map(|native| TokenAmount { native, token: self.market.margin_token.to_owned() }),
+            fee: leg.fee.map(|native| TokenAmount { native, token: self.market.margin_token.into() }),
             fee_token_price_usd: None,
             realized_pnl_usd: None,
             liquidation,
@@ -188,7 +188,7 @@ impl Common<'_> {
         Some(Liquidation {
             kind,
             side: position_side(leg.before),
-            liquidator: (self.kind == Kind::Liquidation).then(|| leg.counterparty.to_owned()),
+            liquidator: (self.kind == Kind::Liquidation).then(|| leg.counterparty.to_owned()).map(Into::into),
             mark_price: self.mark_price,
             fee: None,
             is_partial: Some(!leg.after.is_zero()),

@@ -1,6 +1,6 @@
 //! The venue's market accounts: one for each symbol, side and collateral. Events name the account alone.
 
-use perpdex_core::PositionSide;
+use perpdex_core::{PositionSide, Text};
 
 /// What a market account stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub(super) fn market(account: &str) -> Option<&'static Market> {
 
 impl Market {
     /// The key of the market, both sides and all collaterals together.
-    pub(super) fn key(&self) -> String {
-        format!("{}/{}", self.pool, self.symbol)
+    pub(super) fn key(&self) -> Text {
+        format!("{}/{}", self.pool, self.symbol).into()
     }
 }
 

@@ -110,10 +110,10 @@ fn operated(log: &EvmLog) -> Result<Option<CollateralFlow>, DecodeError> {
     let known = COLLATERALS.iter().find(|(of, _)| *of == pool);
     let amount = collateral.checked_abs().ok_or_else(|| DecodeError::invalid(format!("deltaColls {collateral} is no amount")))?;
     Ok(Some(CollateralFlow {
-        account: format!("{pool}/{}", abi::uint(position, 256, "position")?),
+        account: format!("{pool}/{}", abi::uint(position, 256, "position")?).into(),
         scope: FlowScope::Margin,
         direction: if collateral > I256::ZERO { FlowDirection::In } else { FlowDirection::Out },
-        amount: TokenAmount { native: amount, token: known.map_or_else(|| format!("fx_v2:{pool}"), |(_, token)| (*token).to_owned()) },
+        amount: TokenAmount { native: amount, token: known.map_or_else(|| format!("fx_v2:{pool}").into(), |(_, token)| (*token).into()) },
         fee_native: None,
     }))
 }

@@ -1,7 +1,7 @@
 //! Two accounts, two orders or two markets in one transaction: each event takes only what is its own.
 
 use alloy_primitives::{Address, B256, I256};
-use perpdex_core::{ChainId, Decimal, DecodeUnit, EventBody, Period, PositionSide, RawRecord};
+use perpdex_core::{ChainId, Decimal, DecodeUnit, EventBody, Period, PositionSide, RawRecord, Text};
 
 use super::log::{ClaimableFunding, CumulativeBorrowing, Factor, Fees, Log, PerSize, Position};
 use super::{funding, trade};
@@ -58,7 +58,7 @@ fn funding_received_belongs_to_the_next_fees_of_the_same_account() {
     let logs = [fees("a", 1, 1, 5), None, fees("b", 2, 2, 5), fees("a", 3, 3, 5)];
     let claimable = ClaimableFunding { market: address("m"), token: address("c"), account: address("a"), delta: n(7) };
     let payment = trade::received(&claimable, &logs[1..]).unwrap();
-    assert_eq!((payment.position_key, payment.amount.native), (B256::repeat_byte(3).to_string(), n(7)));
+    assert_eq!((payment.position_key, payment.amount.native), (Text::from(B256::repeat_byte(3).to_string()), n(7)));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_grant_looks_only_behind_itself() {
     let line = include_str!("../../../../tests/golden/arbitrum/gmx_v2/recorded_funding_update/records.jsonl").lines().next().unwrap();
     let record: RawRecord = serde_json::from_str(line).unwrap();
     let records = vec![record; logs.len()];
-    let unit = DecodeUnit { chain: ChainId::ARBITRUM, height: 1, time_ms: 0, tx_id: "t", records: &records, state: &[] };
+    let unit = DecodeUnit { chain: ChainId::ARBITRUM, height: 1, time_ms: 0, tx_id: &"t".into(), records: &records, state: &[] };
     let mut emitter = Emitter::new(&unit, super::SLUG);
     super::emit(&mut emitter, &unit, &logs, 1).unwrap();
     let events = emitter.finish().events;

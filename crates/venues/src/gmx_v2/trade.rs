@@ -3,7 +3,7 @@
 use alloy_primitives::{B256, I256};
 use perpdex_core::{
     Action, Amount, Basis, Decimal, DecodeUnit, Fill, Forced, FundingKind, FundingPayment, Liquidation, LiquidationKind, MarketListed,
-    OiAnchor, OiBasis, PositionSide, Price, PriceKind, Size, TokenAmount, Unit,
+    OiAnchor, OiBasis, PositionSide, Price, PriceKind, Size, Text, TokenAmount, Unit,
 };
 
 use super::{
@@ -89,7 +89,7 @@ pub(super) fn received(claimable: &ClaimableFunding, later: &[Option<Log>]) -> O
     let position = fees.and_then(|fees| positions(later).find(|position| fees.is_of(position)));
     let position_key = match fees {
         Some(fees) => position_key(fees, position),
-        None => [hex(claimable.account), hex(claimable.market)].join("/"),
+        None => [hex(claimable.account), hex(claimable.market)].join("/").into(),
     };
     Some(FundingPayment {
         account: hex(claimable.account),
@@ -150,10 +150,10 @@ fn positions(logs: &[Option<Log>]) -> impl Iterator<Item = &Position> {
 }
 
 /// The position that fees name, or that their order changed; without either the account's share of the market stands for it.
-fn position_key(fees: &Fees, position: Option<&Position>) -> String {
+fn position_key(fees: &Fees, position: Option<&Position>) -> Text {
     match fees.position_key.or(position.map(|position| position.position_key)) {
         Some(key) => hash_hex(&key),
-        None => [hex(fees.trader), hex(fees.market)].join("/"),
+        None => [hex(fees.trader), hex(fees.market)].join("/").into(),
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn payments(held: &Held, logs: &[Option<Log>]) -> Result<Vec<FundingP
             position_key: held.id.key(),
             side,
             kind,
-            amount: TokenAmount { native, token: collateral.token.to_owned() },
+            amount: TokenAmount { native, token: collateral.token.into() },
             token_price_usd: price.map(|price| collateral.unit_usd(&price)),
             size: None,
             interval_end_ms: None,
@@ -84,7 +84,7 @@ pub(super) fn listings(listed: &Listed) -> impl Iterator<Item = (Pair, MarketLis
         native_qty_decimals: Some(super::log::TOKEN_DECIMALS),
         // Profit is the price's relative change in collateral, whatever the price is quoted in.
         quote: "USD".to_owned(),
-        collateral_tokens: vec![collateral.token.to_owned()],
+        collateral_tokens: vec![collateral.token.into()],
         oi_basis: if collateral.is_dollar { OiBasis::Qty } else { OiBasis::EntryCollateral },
         volume_basis: Basis::Entry,
         // Quantities that move with the collateral's price do not add up to a level.

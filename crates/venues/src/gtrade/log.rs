@@ -5,7 +5,7 @@ mod holding;
 mod resized;
 
 use alloy_primitives::{Address, B256, I256};
-use perpdex_core::{Decimal, EvmLog, PositionSide};
+use perpdex_core::{Decimal, EvmLog, PositionSide, Text};
 
 use super::layout;
 use crate::{
@@ -294,7 +294,7 @@ fn narrow<T: TryFrom<I256>>(number: I256) -> T {
 
 impl TradeId {
     /// As keys have it.
-    pub(super) fn key(self) -> String {
-        format!("{}/{}", hex(self.user), self.index)
+    pub(super) fn key(self) -> Text {
+        format!("{}/{}", hex(self.user), self.index).into()
     }
 }

@@ -16,8 +16,8 @@ mod trade;
 
 use alloy_primitives::I256;
 use perpdex_core::{
-    ChainId, DecodeUnit, Decoded, Deployment, EventBody, FundingKind, PositionSide, RawRecord, StreamSpec, Venue, VenueInfo, VenueModel,
-    VenueSlug,
+    ChainId, DecodeUnit, Decoded, Deployment, EventBody, FundingKind, PositionSide, RawRecord, StreamSpec, Text, Venue, VenueInfo,
+    VenueModel, VenueSlug,
 };
 
 use crate::emit::{DecodeError, Emitter, evm_streams, specs};
@@ -161,11 +161,11 @@ fn accumulated(emitter: &mut Emitter<'_>, record: &RawRecord, (update, kind): (&
 }
 
 /// The market of a pair: one for each collateral, and one more for the positions of before v10.
-fn market(pair: Pair, generation: Generation) -> String {
+fn market(pair: Pair, generation: Generation) -> Text {
     let Pair { index, collateral } = pair;
     match generation {
-        Generation::V10 => format!("{index}/{collateral}"),
-        Generation::V9 => format!("{index}/{collateral}/v9"),
+        Generation::V10 => format!("{index}/{collateral}").into(),
+        Generation::V9 => format!("{index}/{collateral}/v9").into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 use perpdex_core::{
-    Action, Decimal, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Price, PriceKind, RawRecord, Size, TokenAmount,
+    Action, Decimal, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Price, PriceKind, RawRecord, Size, Text, TokenAmount,
 };
 
 use super::{
@@ -21,7 +21,7 @@ pub(super) fn executed(trade: &Executed, record: &RawRecord, before: &[Option<Lo
     };
     let state = |tokens: Decimal, usd: Decimal| sizes(collateral, trade.side, tokens, usd);
     let (nothing, whole) = (state(Decimal::ZERO, Decimal::ZERO), state(tokens, trade.size));
-    let fee = fees_of(trade, before).map(|fees| TokenAmount { native: fees.total, token: collateral.token.to_owned() });
+    let fee = fees_of(trade, before).map(|fees| TokenAmount { native: fees.total, token: collateral.token.into() });
     let profit = trade.collateral_amount.mul(&trade.profit)?.mul(&trade.collateral_price_usd)?;
     let liquidation = is_liquidation.then(|| Liquidation {
         kind: LiquidationKind::Pool,
@@ -77,7 +77,7 @@ pub(super) fn resized(trade: &Resized, record: &RawRecord, before: &[Option<Log>
         size: trade.size_delta,
         price: trade.price,
         collateral_price_usd: trade.collateral_price_usd,
-        fee: Some(TokenAmount { native: trade.fee, token: collateral.token.to_owned() }),
+        fee: Some(TokenAmount { native: trade.fee, token: collateral.token.into() }),
     };
     Ok(Fill {
         action: if trade.is_increase { Action::Increase } else { Action::Decrease },
@@ -139,14 +139,14 @@ impl Leg {
         }
         // Tokens are collateral over price: of other collaterals than dollars they are worth what the collateral is.
         let qty = if self.collateral.is_dollar { self.tokens } else { self.tokens.mul(&self.collateral_price_usd)? };
-        let trade_key = format!("{}/{}", record.tx_id, record.rec);
+        let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
         // Liquidations and other direct triggers have no order.
         let order_key = if self.order.user.is_zero() { trade_key.clone() } else { self.order.key() };
         Ok(Fill {
             account: hex(self.id.user),
             position_key: self.id.key(),
             position_side: Some(self.side),
-            collateral_token: Some(self.collateral.token.to_owned()),
+            collateral_token: Some(self.collateral.token.into()),
             trade_key,
             order_key: Some(order_key),
             is_taker: true,

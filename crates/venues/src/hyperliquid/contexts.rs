@@ -154,7 +154,7 @@ fn events(unit: &DecodeUnit<'_>, index: usize, coin: &str, context: &Context<'_>
         ord,
         chain: unit.chain,
         venue: SLUG,
-        market: Some(coin.to_owned()),
+        market: Some(coin.into()),
         time_ms: unit.time_ms,
         tx_id: unit.tx_id.to_owned(),
         body,

@@ -6,12 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use perpdex_core::{
     Action, Amount, Decimal, DecodeUnit, Decoded, Event, EventBody, EventKey, Failure, Fill, Forced, Liquidation, LiquidationKind,
-    PositionSide, RawRecord, Side, Size, TokenAmount, derived_id,
+    PositionSide, RawRecord, Side, Size, Text, TokenAmount, derived_id,
 };
 use serde::Deserialize;
 
 use super::lines::{Trouble, decimal, events, failure, lower, name};
 use super::scan;
+use super::texts::Texts;
 use super::{SLUG, TOKEN_DECIMALS};
 
 /// Digits of a position: `startPosition` is printed from a double (`3135809.3999999999`), sizes have at most six.
@@ -76,12 +77,17 @@ pub(super) struct Leg<'a> {
     user: Cow<'a, str>,
     /// Which of several legs with the same coin, trade, user and side.
     nth: u32,
+    numbers: Numbers,
+    row: FillRow<'a>,
+}
+
+/// What a leg moves, and its position around it.
+struct Numbers {
     side: Side,
     qty: Decimal,
     price: Decimal,
     before: Decimal,
     after: Decimal,
-    row: FillRow<'a>,
 }
 
 /// A block's line, or a part of it.
@@ -102,7 +108,7 @@ struct Trade {
 /// Decodes the fills of one block, or of one moment where lines name no block.
 pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
     let mut legs = Legs::new(record, text.len() / PAIR_BYTES_USUAL + 1);
-    if scan::lines(text, |(user, row)| legs.push(leg(user, row))).is_some() {
+    if scan::lines(text, |(user, row)| legs.read(user, row)).is_some() {
         return legs.decoded(unit);
     }
     if let Some(pairs) = typed(text) {
@@ -160,6 +166,17 @@ impl<'r, 'a> Legs<'r, 'a> {
         Legs { record, n_events: 0, legs: Vec::with_capacity(legs_usual), out: Decoded::default() }
     }
 
+    /// Reads the numbers of a leg and keeps it where it is to stay.
+    fn read(&mut self, user: Cow<'a, str>, row: FillRow<'a>) {
+        let index = self.n_events;
+        self.n_events += 1;
+        match numbers(&user, &row) {
+            Ok(Some(numbers)) => self.legs.push(Leg { index, user: lower(user), nth: 0, numbers, row }),
+            Ok(None) => {}
+            Err(trouble) => self.out.failures.push(failure(self.record, index.to_string(), trouble)),
+        }
+    }
+
     fn push(&mut self, leg: Result<Option<Leg<'a>>, Trouble>) {
         let index = self.n_events;
         self.n_events += 1;
@@ -176,11 +193,11 @@ impl<'r, 'a> Legs<'r, 'a> {
             legs[leg].nth = nth;
         }
         let block = Block::over(&legs);
-        let mut height = itoa::Buffer::new();
+        let (mut height, mut texts) = (itoa::Buffer::new(), Texts::default());
         let height = height.format(unit.height);
         out.events.reserve_exact(legs.len());
         for leg in &legs {
-            match leg_event(unit, leg, &block, height) {
+            match leg_event(unit, leg, &block, height, &mut texts) {
                 Ok(event) => out.events.push(event),
                 Err(trouble) => out.failures.push(failure(record, leg.index.to_string(), trouble)),
             }
@@ -218,14 +235,18 @@ fn read_leg(raw: &str) -> Result<Option<Leg<'_>>, Trouble> {
     leg(user, row)
 }
 
-/// Reads the numbers of a leg.
+/// A leg with its numbers; `None` for one of another instrument.
 pub(super) fn leg<'a>(user: Cow<'a, str>, row: FillRow<'a>) -> Result<Option<Leg<'a>>, Trouble> {
+    let numbers = numbers(&user, &row)?;
+    Ok(numbers.map(|numbers| Leg { index: 0, user: lower(user), nth: 0, numbers, row }))
+}
+
+fn numbers(user: &str, row: &FillRow<'_>) -> Result<Option<Numbers>, Trouble> {
     if !is_perpetual(&row.coin) {
         return Ok(None);
     }
     name("coin", &row.coin)?;
-    name("user", &user)?;
-    let user = lower(user);
+    name("user", user)?;
     let side = match &*row.side {
         "B" => Side::Buy,
         "A" => Side::Sell,
@@ -238,7 +259,7 @@ pub(super) fn leg<'a>(user: Cow<'a, str>, row: FillRow<'a>) -> Result<Option<Leg
     let before = decimal("startPosition", &row.start_position)?.rescale(POSITION_DECIMALS).map_err(Trouble::invalid)?;
     let change = if side == Side::Buy { qty } else { qty.neg() };
     let after = before.add(&change).map_err(Trouble::invalid)?;
-    Ok(Some(Leg { index: 0, user, nth: 0, side, qty, price, before, after, row }))
+    Ok(Some(Numbers { side, qty, price, before, after }))
 }
 
 /// Whether a fill that cannot be read is at least known to be none of a perpetual.
@@ -262,7 +283,7 @@ struct Block<'a> {
 
 impl<'a> Block<'a> {
     fn over(legs: &'a [Leg<'a>]) -> Block<'a> {
-        let mut block = Block { trades: HashMap::new(), users: HashMap::new(), vaults: LIQUIDATOR_VAULTS.iter().copied().collect() };
+        let mut block = Block { trades: HashMap::new(), users: HashMap::new(), vaults: BTreeSet::new() };
         for leg in legs {
             let is_adl = leg.row.dir == ADL;
             let is_liquidation = leg.row.liquidation.is_some() || leg.row.dir.starts_with("Liquidated ");
@@ -276,6 +297,7 @@ impl<'a> Block<'a> {
         if block.trades.is_empty() {
             return block;
         }
+        block.vaults.extend(LIQUIDATOR_VAULTS);
         for leg in legs {
             let trade = block.trade(leg);
             if trade.is_liquidation || trade.is_adl {
@@ -292,8 +314,8 @@ impl<'a> Block<'a> {
         self.trades.get(&leg.trade()).copied().unwrap_or_default()
     }
 
-    fn counterparty(&self, leg: &Leg<'_>) -> Option<String> {
-        self.users.get(&leg.trade())?.iter().find(|user| **user != leg.user).map(|user| (*user).to_owned())
+    fn counterparty(&self, leg: &Leg<'_>) -> Option<Text> {
+        self.users.get(&leg.trade())?.iter().find(|user| **user != leg.user).map(|user| Text::new(user))
     }
 }
 
@@ -304,7 +326,7 @@ impl Leg<'_> {
 
     /// Legs that are equal by coin, trade, user and side stand beside each other.
     fn order_by_name(&self, other: &Leg<'_>) -> Ordering {
-        let name = |leg: &Leg<'_>| (leg.row.tid, leg.side == Side::Buy);
+        let name = |leg: &Leg<'_>| (leg.row.tid, leg.numbers.side == Side::Buy);
         name(self).cmp(&name(other)).then_with(|| self.row.coin.cmp(&other.row.coin)).then_with(|| self.user.cmp(&other.user))
     }
 
@@ -315,13 +337,13 @@ impl Leg<'_> {
 
     /// The side of the position that this leg reduces.
     fn closed_side(&self) -> PositionSide {
-        if self.side == Side::Sell { PositionSide::Long } else { PositionSide::Short }
+        if self.numbers.side == Side::Sell { PositionSide::Long } else { PositionSide::Short }
     }
 
     /// What the leg does to the position, by its size before and after.
     fn plain_action(&self) -> Action {
-        let (before, after) = (self.before, self.after);
-        let grows = !before.is_zero() && before.is_negative() == (self.side == Side::Sell);
+        let (before, after) = (self.numbers.before, self.numbers.after);
+        let grows = !before.is_zero() && before.is_negative() == (self.numbers.side == Side::Sell);
         if before.is_zero() {
             Action::Open
         } else if after.is_zero() {
@@ -373,60 +395,63 @@ fn nature(leg: &Leg<'_>, block: &Block<'_>) -> Nature {
 }
 
 /// `height`: that of the unit.
-fn leg_event(unit: &DecodeUnit<'_>, leg: &Leg<'_>, block: &Block<'_>, height: &str) -> Result<Event, Trouble> {
-    let row = &leg.row;
+fn leg_event(unit: &DecodeUnit<'_>, leg: &Leg<'_>, block: &Block<'_>, height: &str, texts: &mut Texts) -> Result<Event, Trouble> {
+    let (row, Numbers { side, qty, price, before, after }) = (&leg.row, &leg.numbers);
     let nature = nature(leg, block);
-    let size = |position: Decimal| Size { qty: Some(Amount::decimals(position.value, position.scale)), entry_usd: None };
+    let size = |position: &Decimal| Size { qty: Some(Amount::decimals(position.value, position.scale)), entry_usd: None };
     let (mut tid, mut nth) = (itoa::Buffer::new(), itoa::Buffer::new());
     let tid = tid.format(row.tid);
-    let side_name = if leg.side == Side::Buy { "B" } else { "A" };
+    let side_name = if *side == Side::Buy { "B" } else { "A" };
     let rec = derived_id(&["fill", &row.coin, tid, &leg.user, side_name, nth.format(leg.nth)]);
-    let fill = Fill {
-        account: leg.user.to_string(),
-        position_key: [&leg.user, "/", &row.coin].concat(),
+    let ord = i64::try_from(leg.index).map_err(Trouble::invalid)?;
+    let (fee, realized_pnl_usd) = (fee(row)?, row.closed_pnl.as_deref().map(|text| decimal("closedPnl", text)).transpose()?);
+    let liquidation = nature.liquidation.map(|kind| liquidation(leg, block, kind)).transpose()?;
+    let fill = Box::new(Fill {
+        account: texts.account(&leg.user),
+        position_key: texts.position(&leg.user, &row.coin),
         position_side: None,
         collateral_token: None,
-        trade_key: [height, "/", &row.coin, "/", tid].concat(),
-        order_key: row.oid.map(|oid| itoa::Buffer::new().format(oid).to_owned()),
+        trade_key: texts.trade(height, &row.coin, tid),
+        order_key: row.oid.map(|oid| Text::new(itoa::Buffer::new().format(oid))),
         is_taker: row.crossed,
         is_directional: nature.is_directional,
         in_volume: nature.in_volume,
         forced: nature.forced,
-        side: leg.side,
+        side: *side,
         action: nature.action,
-        qty: Amount::decimals(leg.qty.value, leg.qty.scale),
-        price: Amount::decimals(leg.price.value, leg.price.scale),
+        qty: Amount::decimals(qty.value, qty.scale),
+        price: Amount::decimals(price.value, price.scale),
         venue_notional_usd: None,
-        before: Some(size(leg.before)),
-        after: Some(size(leg.after)),
-        fee: fee(row)?,
+        before: Some(size(before)),
+        after: Some(size(after)),
+        fee,
         fee_token_price_usd: None,
-        realized_pnl_usd: row.closed_pnl.as_deref().map(|text| decimal("closedPnl", text)).transpose()?,
-        liquidation: nature.liquidation.map(|kind| liquidation(leg, block, kind)).transpose()?,
-    };
+        realized_pnl_usd,
+        liquidation,
+    });
     Ok(Event {
         key: EventKey { height: unit.height, rec, sub: 0 },
-        ord: i64::try_from(leg.index).map_err(Trouble::invalid)?,
+        ord,
         chain: unit.chain,
         venue: SLUG,
-        market: Some(row.coin.to_string()),
+        market: Some(Text::new(&row.coin)),
         time_ms: row.time,
-        tx_id: tx_id(unit, row),
-        body: EventBody::Fill(Box::new(fill)),
+        tx_id: tx_id(unit, row, texts),
+        body: EventBody::Fill(fill),
     })
 }
 
 /// The transaction's hash; fills of the system (TWAP slices, liquidations by the vault) have none but zeros.
-fn tx_id(unit: &DecodeUnit<'_>, row: &FillRow<'_>) -> String {
+fn tx_id(unit: &DecodeUnit<'_>, row: &FillRow<'_>, texts: &mut Texts) -> Text {
     let hash = row.hash.as_deref().unwrap_or_default();
     let is_zero = hash.strip_prefix("0x").unwrap_or(hash).bytes().all(|byte| byte == b'0');
-    if is_zero { unit.tx_id.to_owned() } else { hash.to_owned() }
+    if is_zero { unit.tx_id.clone() } else { texts.transaction(hash) }
 }
 
 fn fee(row: &FillRow<'_>) -> Result<Option<TokenAmount>, Trouble> {
     let (Some(fee), Some(token)) = (&row.fee, &row.fee_token) else { return Ok(None) };
     let native = decimal("fee", fee)?.rescale(TOKEN_DECIMALS).map_err(Trouble::invalid)?.value;
-    Ok(Some(TokenAmount { native, token: token.to_string() }))
+    Ok(Some(TokenAmount { native, token: Text::new(token) }))
 }
 
 fn liquidation(leg: &Leg<'_>, block: &Block<'_>, kind: LiquidationKind) -> Result<Liquidation, Trouble> {
@@ -437,7 +462,7 @@ fn liquidation(leg: &Leg<'_>, block: &Block<'_>, kind: LiquidationKind) -> Resul
         liquidator: if kind == LiquidationKind::Backstop && !block.trade(leg).is_adl { block.counterparty(leg) } else { None },
         mark_price: mark.map(|mark| Amount::decimals(mark.value, mark.scale)),
         fee: None,
-        is_partial: Some(!leg.after.is_zero()),
+        is_partial: Some(!leg.numbers.after.is_zero()),
     })
 }
 

@@ -42,10 +42,10 @@ pub(super) fn ledger_update(block: &mut MiscBlock<'_>, raw: &str) -> Result<Opti
     }
     let account = lower(lines::name("user", user)?).into_owned();
     let flow = CollateralFlow {
-        account: account.clone(),
+        account: account.clone().into(),
         scope: FlowScope::Margin,
         direction,
-        amount: TokenAmount { native: amount, token: QUOTE_TOKEN.to_owned() },
+        amount: TokenAmount { native: amount, token: QUOTE_TOKEN.into() },
         fee_native: update.delta.fee.as_deref().map(|fee| token_units("fee", fee)).transpose()?,
     };
     block.push(&[&update.delta.kind, &account], None, EventBody::CollateralFlow(flow));

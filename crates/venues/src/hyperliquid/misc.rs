@@ -107,7 +107,7 @@ impl MiscBlock<'_> {
             ord: STREAM_ORD + i64::try_from(self.events.len()).expect("a block's events are counted in memory"),
             chain: self.unit.chain,
             venue: SLUG,
-            market,
+            market: market.map(Into::into),
             time_ms: self.unit.time_ms,
             tx_id: self.unit.tx_id.to_owned(),
             body,
@@ -142,11 +142,11 @@ impl MiscBlock<'_> {
             (false, false) => Some(PositionSide::Long),
         };
         let payment = FundingPayment {
-            account: user.clone().into_owned(),
-            position_key: format!("{user}/{}", delta.coin),
+            account: user.clone().into_owned().into(),
+            position_key: format!("{user}/{}", delta.coin).into(),
             side,
             kind: FundingKind::Funding,
-            amount: TokenAmount { native, token: collateral(&delta.coin).into_owned() },
+            amount: TokenAmount { native, token: collateral(&delta.coin).into_owned().into() },
             token_price_usd: None,
             size: Some(Amount::decimals(size.value, size.scale)),
             interval_end_ms: Some(self.interval_end_ms()),

@@ -45,7 +45,7 @@ fn decode(stream: HyperliquidStream, text: &str) {
         height: 1,
         rec: 1,
         ord: 0,
-        tx_id: "1".to_owned(),
+        tx_id: "1".into(),
         tx_index: None,
         time_ms: 1_700_000_000_000,
         body: RawBody::HyperliquidLine(HyperliquidLine { stream, text: text.to_owned() }),

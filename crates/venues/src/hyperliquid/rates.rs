@@ -83,7 +83,7 @@ fn event(unit: &DecodeUnit<'_>, index: usize, coin: &str, hourly: Decimal, start
         ord: i64::try_from(index).map_err(Trouble::invalid)?,
         chain: unit.chain,
         venue: SLUG,
-        market: Some(coin.to_owned()),
+        market: Some(coin.into()),
         time_ms: unit.time_ms,
         tx_id: unit.tx_id.to_owned(),
         body: EventBody::FundingRate(rate),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use perpdex_core::{Action, Amount, DecodeUnit, Decoded, Event, EventBody, EventKey, Fill, Forced, RawRecord, Side, derived_id};
+use perpdex_core::{Action, Amount, DecodeUnit, Decoded, Event, EventBody, EventKey, Fill, Forced, RawRecord, Side, Text, derived_id};
 use serde::Deserialize;
 
 use super::fills::{FillRow, Leg, NET_CHILD_VAULTS, is_perpetual, leg, legs_of};
@@ -135,11 +135,11 @@ fn public_trade(unit: &DecodeUnit<'_>, index: usize, line: &str) -> Result<Optio
     let account = trade.users.as_ref().map_or_else(String::new, |users| lower(&users[taker]).into_owned());
     let tid = trade.tid.to_string();
     let fill = Fill {
-        position_key: format!("{account}/{}", trade.coin),
-        account,
+        position_key: format!("{account}/{}", trade.coin).into(),
+        account: account.into(),
         position_side: None,
         collateral_token: None,
-        trade_key: format!("{}/{}/{tid}", unit.height, trade.coin),
+        trade_key: format!("{}/{}/{tid}", unit.height, trade.coin).into(),
         order_key: None,
         is_taker: true,
         is_directional: true,
@@ -162,9 +162,9 @@ fn public_trade(unit: &DecodeUnit<'_>, index: usize, line: &str) -> Result<Optio
         ord: 2 * STREAM_ORD + i64::try_from(index).map_err(Trouble::invalid)?,
         chain: unit.chain,
         venue: SLUG,
-        market: Some(trade.coin.to_string()),
+        market: Some(Text::new(&trade.coin)),
         time_ms: trade.time,
-        tx_id: trade.hash.unwrap_or_else(|| unit.tx_id.to_owned()),
+        tx_id: trade.hash.map_or_else(|| unit.tx_id.clone(), Into::into),
         body: EventBody::Fill(Box::new(fill)),
     }))
 }

@@ -8,7 +8,7 @@ mod layout;
 use alloy_primitives::{B256, I256};
 use perpdex_core::{
     Action, Amount, ChainId, Close, ClosePnl, CloseReason, CloseSize, Decimal, DecodeUnit, Decoded, Deployment, EventBody, EvmLog, Fill,
-    Forced, PositionSide, Price, PriceKind, RawBody, RawRecord, StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+    Forced, PositionSide, Price, PriceKind, RawBody, RawRecord, StreamSpec, Text, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -114,10 +114,10 @@ fn increase(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog) -> Resu
         return Ok(());
     }
     let side = if is_long { PositionSide::Long } else { PositionSide::Short };
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     let fill = Fill {
         account: hex(abi::address(user, "user")?),
-        position_key: abi::uint(position, 256, "positionId")?.to_string(),
+        position_key: abi::uint(position, 256, "positionId")?.to_string().into(),
         position_side: Some(side),
         collateral_token: None,
         trade_key: trade_key.clone(),
@@ -133,7 +133,7 @@ fn increase(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog) -> Resu
         venue_notional_usd: None,
         before: None,
         after: None,
-        fee: Some(TokenAmount { native: fee, token: USD.to_owned() }),
+        fee: Some(TokenAmount { native: fee, token: USD.into() }),
         fee_token_price_usd: Some(USD_UNIT),
         realized_pnl_usd: None,
         liquidation: None,
@@ -168,10 +168,10 @@ fn decrease(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, unit: &
     if size_usd.is_zero() {
         return Ok(());
     }
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     let close = Close {
         account: Some(hex(abi::address(user, "user")?)),
-        position_key: position.to_string(),
+        position_key: position.to_string().into(),
         side: None,
         size: CloseSize::Qty { qty: units(&size_usd, entry_price, "entryPrice")?, is_whole: remain_margin.is_zero() },
         trade_key: trade_key.clone(),
@@ -179,7 +179,7 @@ fn decrease(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, unit: &
         reason: if was_liquidated { CloseReason::Liquidation } else { CloseReason::Trader },
         price: Amount::decimals(price, DECIMALS),
         venue_notional_usd: Some(Amount::decimals(size_usd.value, size_usd.scale)),
-        token: Some(USD.to_owned()),
+        token: Some(USD.into()),
         token_price_usd: Some(USD_UNIT),
         fee_native,
         funding_native: I256::ZERO,
@@ -193,7 +193,7 @@ fn decrease(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, unit: &
 }
 
 /// Who liquidated a position in this transaction.
-fn liquidator(unit: &[RawRecord], position: I256) -> Option<String> {
+fn liquidator(unit: &[RawRecord], position: I256) -> Option<Text> {
     unit.iter().find_map(|record| match &record.body {
         RawBody::EvmLog(log) if log.topics.first() == Some(&layout::LIQUIDATED) => {
             liquidated(log).ok().filter(|(liquidated, _)| *liquidated == position).map(|(_, liquidator)| liquidator)
@@ -203,7 +203,7 @@ fn liquidator(unit: &[RawRecord], position: I256) -> Option<String> {
 }
 
 /// `PositionLiquidated`: the position and who did it.
-fn liquidated(log: &EvmLog) -> Result<(I256, String), DecodeError> {
+fn liquidated(log: &EvmLog) -> Result<(I256, Text), DecodeError> {
     let [position, liquidator]: [&B256; 2] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     data.uint(256, "liquidatorReward")?;
@@ -213,8 +213,8 @@ fn liquidated(log: &EvmLog) -> Result<(I256, String), DecodeError> {
 }
 
 /// The key of a product. Its bare number is also its name where no table gives one, and would be shared with other venues.
-fn market(product: &B256) -> Result<String, DecodeError> {
-    Ok(format!("kiloex:{}", abi::uint(product, 256, "productId")?))
+fn market(product: &B256) -> Result<Text, DecodeError> {
+    Ok(format!("kiloex:{}", abi::uint(product, 256, "productId")?).into())
 }
 
 /// Dollars of a position: margin times leverage.

@@ -1,7 +1,7 @@
 //! Logs of the pool, read field by field.
 
 use alloy_primitives::{B256, I256};
-use perpdex_core::{EvmLog, PositionSide};
+use perpdex_core::{EvmLog, PositionSide, Text};
 
 use super::layout;
 use crate::{
@@ -23,9 +23,9 @@ pub(super) enum Kind {
 pub(super) struct Change {
     pub(super) kind: Kind,
     pub(super) key: B256,
-    pub(super) account: String,
-    pub(super) collateral_token: String,
-    pub(super) index_token: String,
+    pub(super) account: Text,
+    pub(super) collateral_token: Text,
+    pub(super) index_token: Text,
     pub(super) side: PositionSide,
     pub(super) size_usd: I256,
     /// Dollars times 10^30 for one smallest unit of the index token.

@@ -11,7 +11,7 @@ mod log;
 use alloy_primitives::{B256, I256};
 use perpdex_core::{
     Action, Amount, ChainId, Decimal, DecodeUnit, Decoded, Deployment, EventBody, Fill, Forced, FundingKind, FundingPayment, Liquidation,
-    LiquidationKind, PositionSide, RawBody, RawRecord, Size, StreamSpec, TokenAmount, Unit, Venue, VenueInfo, VenueModel, VenueSlug,
+    LiquidationKind, PositionSide, RawBody, RawRecord, Size, StreamSpec, Text, TokenAmount, Unit, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -91,13 +91,13 @@ impl Venue for Level {
 }
 
 /// What a change of collateral alone costs: nothing was traded, so that all of it is for what was borrowed until then.
-fn borrowed(change: &Change) -> Option<(String, EventBody)> {
+fn borrowed(change: &Change) -> Option<(Text, EventBody)> {
     let payment = FundingPayment {
         account: change.account.clone(),
-        position_key: change.key.to_string(),
+        position_key: change.key.to_string().into(),
         side: Some(change.side),
         kind: FundingKind::Borrow,
-        amount: TokenAmount { native: -change.fee_usd, token: USD.to_owned() },
+        amount: TokenAmount { native: -change.fee_usd, token: USD.into() },
         token_price_usd: Some(USD_UNIT),
         size: None,
         interval_end_ms: None,
@@ -129,12 +129,12 @@ fn fill(change: &Change, state: Option<State>, record: &RawRecord) -> Result<Fil
         return Err(DecodeError::invalid(format!("indexPrice is 0 for a size of {}", change.size_usd)));
     }
     let sizes = sizes(change, state)?;
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     let opens = change.kind == Kind::Increase;
     let is_liquidation = change.kind == Kind::Liquidation;
     Ok(Fill {
         account: change.account.clone(),
-        position_key: change.key.to_string(),
+        position_key: change.key.to_string().into(),
         position_side: Some(change.side),
         collateral_token: Some(change.collateral_token.clone()),
         trade_key: trade_key.clone(),
@@ -156,7 +156,7 @@ fn fill(change: &Change, state: Option<State>, record: &RawRecord) -> Result<Fil
         venue_notional_usd: (!opens).then(|| Amount::decimals(change.size_usd, DECIMALS)),
         before: size(change.side, sizes.before_qty, sizes.before_usd),
         after: size(change.side, sizes.after_qty, sizes.after_usd),
-        fee: Some(TokenAmount { native: change.fee_usd, token: USD.to_owned() }),
+        fee: Some(TokenAmount { native: change.fee_usd, token: USD.into() }),
         fee_token_price_usd: Some(USD_UNIT),
         realized_pnl_usd: change.pnl_usd.map(|pnl| Decimal::new(pnl, DECIMALS)),
         liquidation: is_liquidation.then_some(Liquidation {

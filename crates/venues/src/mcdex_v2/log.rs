@@ -1,7 +1,7 @@
 //! Logs of a perpetual and its AMM, read field by field. All numbers have 18 decimals.
 
 use alloy_primitives::{B256, I256};
-use perpdex_core::EvmLog;
+use perpdex_core::{EvmLog, Text};
 
 use super::layout;
 use crate::{
@@ -24,7 +24,7 @@ pub(super) enum Said {
 /// `Trade`: one side of an execution; the taker's comes first, the maker's behind it.
 #[derive(Clone, Debug)]
 pub(super) struct Trade {
-    pub(super) trader: String,
+    pub(super) trader: Text,
     /// What the trade adds to the trader's position, below zero = short.
     pub(super) change: I256,
     pub(super) price: I256,
@@ -33,8 +33,8 @@ pub(super) struct Trade {
 /// `Liquidate`: the keeper takes over a part of a position.
 #[derive(Clone, Debug)]
 pub(super) struct Liquidate {
-    pub(super) keeper: String,
-    pub(super) trader: String,
+    pub(super) keeper: Text,
+    pub(super) trader: Text,
     pub(super) price: I256,
     pub(super) amount: I256,
 }
@@ -42,7 +42,7 @@ pub(super) struct Liquidate {
 /// `UpdatePositionAccount`: an account after a change.
 #[derive(Clone, Debug)]
 pub(super) struct Update {
-    pub(super) trader: String,
+    pub(super) trader: Text,
     /// Signed size.
     pub(super) after: I256,
     /// Total size of the side that the account stood on BEFORE the change; 0 where it stood on none.
@@ -61,7 +61,7 @@ pub(super) struct Funding {
 /// Collateral that came or left.
 #[derive(Clone, Debug)]
 pub(super) struct Moved {
-    pub(super) trader: String,
+    pub(super) trader: Text,
     pub(super) amount: I256,
 }
 

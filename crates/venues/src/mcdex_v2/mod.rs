@@ -98,19 +98,19 @@ fn emit(emitter: &mut Emitter<'_>, record: &RawRecord, market: &'static Market, 
         Said::Update(update) => open.push(update),
         Said::Trade(trade) => {
             let (fill, total) = open.trade(market, record, &trade)?;
-            emitter.event(record, key(), EventBody::Fill(Box::new(fill)));
+            emitter.event(record, key().map(Into::into), EventBody::Fill(Box::new(fill)));
             anchor(emitter, record, market, total);
         }
         Said::Liquidate(liquidate) => {
             let (fills, total) = open.liquidate(market, record, &liquidate)?;
-            fills.into_iter().for_each(|fill| emitter.event(record, key(), EventBody::Fill(Box::new(fill))));
+            fills.into_iter().for_each(|fill| emitter.event(record, key().map(Into::into), EventBody::Fill(Box::new(fill))));
             anchor(emitter, record, market, total);
         }
         Said::Funding(funding) if !funding.index_price.is_zero() => {
-            emitter.event(record, key(), EventBody::FundingIndex(index(&funding, market)));
+            emitter.event(record, key().map(Into::into), EventBody::FundingIndex(index(&funding, market)));
             if !market.is_inverse {
                 let price = Price { kind: PriceKind::Index, price: Amount::decimals(funding.index_price, DECIMALS) };
-                emitter.event(record, key(), EventBody::Price(price));
+                emitter.event(record, key().map(Into::into), EventBody::Price(price));
             }
         }
         Said::Deposit(moved) => flow(emitter, record, market, &moved, FlowDirection::In)?,
@@ -125,7 +125,7 @@ fn anchor(emitter: &mut Emitter<'_>, record: &RawRecord, market: &Market, total:
     let Some(total) = total else { return };
     let level = Some(Amount::decimals(total, DECIMALS));
     let anchor = OiAnchor { collateral_token: None, long: level, short: level, long_entry_usd: None, short_entry_usd: None };
-    emitter.event(record, Some(market.key.to_owned()), EventBody::OiAnchor(anchor));
+    emitter.event(record, Some(market.key.into()), EventBody::OiAnchor(anchor));
 }
 
 /// The index in collateral a contract. It grows as longs of the contract pay.
@@ -156,7 +156,7 @@ fn flow(
         account: moved.trader.clone(),
         scope: FlowScope::Margin,
         direction,
-        amount: TokenAmount { native: moved.amount, token: market.collateral.to_owned() },
+        amount: TokenAmount { native: moved.amount, token: market.collateral.into() },
         fee_native: None,
     };
     emitter.event(record, None, EventBody::CollateralFlow(flow));

@@ -1,7 +1,7 @@
 //! Executions and liquidations out of the states that stand before them.
 
 use alloy_primitives::I256;
-use perpdex_core::{Action, Amount, Decimal, Fill, Forced, Liquidation, LiquidationKind, RawRecord, Size};
+use perpdex_core::{Action, Amount, Decimal, Fill, Forced, Liquidation, LiquidationKind, RawRecord, Size, Text};
 
 use super::{
     DECIMALS,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Open {
     updates: Vec<Update>,
-    maker: Option<(Update, String)>,
+    maker: Option<(Update, Text)>,
 }
 
 /// One account's part. Positions are signed as those of the contract.
@@ -27,7 +27,7 @@ struct Leg<'a> {
     after: I256,
     price: I256,
     is_taker: bool,
-    trade_key: String,
+    trade_key: Text,
     /// The liquidated account's keeper, or nothing for the keeper itself.
     taken_over: Option<Option<&'a str>>,
 }
@@ -46,7 +46,7 @@ impl Open {
             }
             None => {
                 let [taker, maker] = self.last_two()?;
-                let trade_key = format!("{}/{}", record.tx_id, record.rec);
+                let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
                 self.maker = Some((maker, trade_key.clone()));
                 (taker, trade_key, true, None)
             }
@@ -77,7 +77,7 @@ impl Open {
         let is_long = is_long(&trader, &keeper, liquidate)?;
         let taken = if is_long { liquidate.amount } else { -liquidate.amount };
         let price = liquidate.price;
-        let trade_key = format!("{}/{}", record.tx_id, record.rec);
+        let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
         let leg = |update: &'_ Update, change: I256, account, taken_over| -> Result<Leg<'_>, DecodeError> {
             let before = before(update.after, change)?;
             let is_taker = change == taken;
@@ -105,8 +105,8 @@ impl Leg<'_> {
         let qty = abs(change);
         let size = |position| Some(Size { qty: Some(Amount::decimals(position, DECIMALS)), entry_usd: None });
         Fill {
-            account: self.account.to_owned(),
-            position_key: format!("{}/{}", market.key, self.account),
+            account: self.account.into(),
+            position_key: format!("{}/{}", market.key, self.account).into(),
             position_side: None,
             collateral_token: None,
             trade_key: self.trade_key.clone(),
@@ -132,7 +132,7 @@ impl Leg<'_> {
             liquidation: liquidator.map(|liquidator| Liquidation {
                 kind: LiquidationKind::Takeover,
                 side: position_side(before),
-                liquidator: Some(liquidator.to_owned()),
+                liquidator: Some(liquidator.into()),
                 // A liquidation is made at the mark price.
                 mark_price: Some(Amount::decimals(price.value, price.scale)),
                 fee: None,

@@ -11,7 +11,7 @@ use alloy_primitives::{B256, I256};
 use perpdex_core::{
     Action, Amount, Basis, ChainId, CollateralFlow, Decimal, DecodeUnit, Decoded, Deployment, EventBody, EvmLog, Fill, FlowDirection,
     FlowScope, Forced, FundingKind, FundingPayment, FundingRate, Liquidation, LiquidationKind, MarketListed, OiBasis, Period, PositionSide,
-    RawRecord, Size, StreamSpec, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
+    RawRecord, Size, StreamSpec, Text, TokenAmount, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -74,7 +74,7 @@ impl Venue for MuxV1 {
                 continue;
             };
             match decode_log(log, topic0, record) {
-                Ok(Some((market, body))) => emitter.event(record, market, body),
+                Ok(Some((market, body))) => emitter.event(record, market.map(Into::into), body),
                 Ok(None) => {}
                 Err(error) => emitter.failure(record, known.spec.name, error),
             }
@@ -84,7 +84,7 @@ impl Venue for MuxV1 {
 }
 
 /// The event of a log with its market; `None` for what is ignored and for changes of nothing.
-fn decode_log(log: &EvmLog, topic0: B256, record: &RawRecord) -> Result<Option<(Option<String>, EventBody)>, DecodeError> {
+fn decode_log(log: &EvmLog, topic0: B256, record: &RawRecord) -> Result<Option<(Option<Text>, EventBody)>, DecodeError> {
     match topic0 {
         layout::OPEN_POSITION => {
             let change = opened(log)?;
@@ -111,11 +111,11 @@ fn decode_log(log: &EvmLog, topic0: B256, record: &RawRecord) -> Result<Option<(
 /// A change of one position.
 struct Change {
     kind: Kind,
-    account: String,
-    market: String,
+    account: Text,
+    market: Text,
     /// Account, collateral, asset and side in one word: the contract's own key.
     position: B256,
-    collateral: String,
+    collateral: Text,
     side: PositionSide,
     amount: I256,
     price: I256,
@@ -150,7 +150,7 @@ fn opened(log: &EvmLog) -> Result<Change, DecodeError> {
     Ok(Change {
         kind: Kind::Open,
         account: hex(abi::address(trader, "trader")?),
-        market: abi::uint(asset, 8, "assetId")?.to_string(),
+        market: abi::uint(asset, 8, "assetId")?.to_string().into(),
         position,
         collateral: token(collateral),
         side: side(is_long),
@@ -183,7 +183,7 @@ fn closed(log: &EvmLog, is_liquidation: bool) -> Result<Change, DecodeError> {
     Ok(Change {
         kind: if is_liquidation { Kind::Liquidation } else { Kind::Close },
         account: hex(abi::address(trader, "trader")?),
-        market: abi::uint(asset, 8, "assetId")?.to_string(),
+        market: abi::uint(asset, 8, "assetId")?.to_string().into(),
         position,
         collateral: token(collateral),
         side: side(is_long),
@@ -203,10 +203,10 @@ fn fill(change: &Change, record: &RawRecord) -> Result<EventBody, DecodeError> {
     }
     let is_liquidation = change.kind == Kind::Liquidation;
     // The pool's events name no order.
-    let trade_key = format!("{}/{}", record.tx_id, record.rec);
+    let trade_key = Text::from(format!("{}/{}", record.tx_id, record.rec));
     Ok(EventBody::Fill(Box::new(Fill {
         account: change.account.clone(),
-        position_key: change.position.to_string(),
+        position_key: change.position.to_string().into(),
         position_side: Some(change.side),
         collateral_token: Some(change.collateral.clone()),
         trade_key: trade_key.clone(),
@@ -222,7 +222,7 @@ fn fill(change: &Change, record: &RawRecord) -> Result<EventBody, DecodeError> {
         venue_notional_usd: None,
         before: Some(size(change.side, before)),
         after: Some(size(change.side, change.remain)),
-        fee: Some(TokenAmount { native: change.fee_usd, token: USD.to_owned() }),
+        fee: Some(TokenAmount { native: change.fee_usd, token: USD.into() }),
         fee_token_price_usd: Some(USD_UNIT),
         realized_pnl_usd: change.pnl_usd.map(|pnl| Decimal::new(pnl, DECIMALS)),
         liquidation: is_liquidation.then_some(Liquidation {
@@ -253,10 +253,10 @@ fn borrowed(change: &Change) -> Option<FundingPayment> {
     }
     Some(FundingPayment {
         account: change.account.clone(),
-        position_key: change.position.to_string(),
+        position_key: change.position.to_string().into(),
         side: Some(change.side),
         kind: FundingKind::Borrow,
-        amount: TokenAmount { native: -change.fee_usd, token: USD.to_owned() },
+        amount: TokenAmount { native: -change.fee_usd, token: USD.into() },
         token_price_usd: Some(USD_UNIT),
         size: Some(signed(change.side, change.remain)),
         interval_end_ms: None,
@@ -264,7 +264,7 @@ fn borrowed(change: &Change) -> Option<FundingPayment> {
 }
 
 /// `UpdateFundingRate`: the rates that were charged since the update before, 10^5 per eight hours.
-fn rate(log: &EvmLog, time_ms: i64) -> Result<(String, FundingRate), DecodeError> {
+fn rate(log: &EvmLog, time_ms: i64) -> Result<(Text, FundingRate), DecodeError> {
     let [asset] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     let long = data.uint(32, "longFundingRate")?;
@@ -280,7 +280,7 @@ fn rate(log: &EvmLog, time_ms: i64) -> Result<(String, FundingRate), DecodeError
         cost_long_1h: hourly(long),
         cost_short_1h: hourly(short),
     };
-    Ok((abi::uint(asset, 8, "tokenId")?.to_string(), rate))
+    Ok((abi::uint(asset, 8, "tokenId")?.to_string().into(), rate))
 }
 
 /// `DepositCollateral` and `WithdrawCollateral`, in the contract's 18 decimals.
@@ -301,7 +301,7 @@ fn flow(log: &EvmLog, direction: FlowDirection) -> Result<CollateralFlow, Decode
 }
 
 /// `AddAsset`: a market, unless the asset is a stable coin, which cannot be traded.
-fn listed(log: &EvmLog) -> Result<Option<(String, MarketListed)>, DecodeError> {
+fn listed(log: &EvmLog) -> Result<Option<(Text, MarketListed)>, DecodeError> {
     let [id] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     let symbol = symbol(data.bytes32("symbol")?)?;
@@ -323,7 +323,7 @@ fn listed(log: &EvmLog) -> Result<Option<(String, MarketListed)>, DecodeError> {
         volume_basis: Basis::Exec,
         is_creation: true,
     };
-    Ok(Some((abi::uint(id, 8, "id")?.to_string(), listed)))
+    Ok(Some((abi::uint(id, 8, "id")?.to_string().into(), listed)))
 }
 
 /// Text in a word, filled up with zeros.
@@ -333,8 +333,8 @@ fn symbol(word: B256) -> Result<String, DecodeError> {
     String::from_utf8(text[..length].to_vec()).map_err(|_| DecodeError::invalid(format!("symbol {word} is not text")))
 }
 
-fn token(id: I256) -> String {
-    format!("mux_v1:{id}")
+fn token(id: I256) -> Text {
+    format!("mux_v1:{id}").into()
 }
 
 fn side(is_long: bool) -> PositionSide {

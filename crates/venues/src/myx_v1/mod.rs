@@ -10,8 +10,8 @@ mod layout;
 use alloy_primitives::I256;
 use perpdex_core::{
     Action, Amount, Basis, ChainId, DecodeUnit, Decoded, Deployment, EventBody, EvmLog, Fill, Forced, FundingKind, FundingPayment,
-    Liquidation, LiquidationKind, MarketListed, OiBasis, PositionSide, RawBody, RawRecord, Size, StateCall, StreamSpec, TokenAmount, Unit,
-    Venue, VenueInfo, VenueModel, VenueSlug,
+    Liquidation, LiquidationKind, MarketListed, OiBasis, PositionSide, RawBody, RawRecord, Size, StateCall, StreamSpec, Text, TokenAmount,
+    Unit, Venue, VenueInfo, VenueModel, VenueSlug,
 };
 
 use crate::{
@@ -194,12 +194,12 @@ fn executed(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, forced:
     if !size.is_zero() {
         let execution = Execution {
             account: account.clone(),
-            position_key: position_key.clone(),
+            position_key: position_key.clone().into(),
             side,
             order,
             size,
             price,
-            fee: TokenAmount { native: trading_fee, token: token.clone() },
+            fee: TokenAmount { native: trading_fee, token: token.clone().into() },
             opens: flag(IS_INCREASE),
             closes: flag(IS_CLOSED),
         };
@@ -208,10 +208,10 @@ fn executed(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, forced:
     if !funding_fee.is_zero() {
         let payment = FundingPayment {
             account,
-            position_key,
+            position_key: position_key.into(),
             side: Some(side),
             kind: FundingKind::Funding,
-            amount: TokenAmount { native: funding_fee, token },
+            amount: TokenAmount { native: funding_fee, token: token.into() },
             token_price_usd: None,
             size: None,
             interval_end_ms: None,
@@ -223,8 +223,8 @@ fn executed(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, forced:
 
 /// An execution with a size.
 struct Execution {
-    account: String,
-    position_key: String,
+    account: Text,
+    position_key: Text,
     side: PositionSide,
     order: I256,
     size: I256,
@@ -260,8 +260,8 @@ impl Execution {
             position_key: self.position_key,
             position_side: Some(self.side),
             collateral_token: None,
-            trade_key: format!("{}/{}", record.tx_id, record.rec),
-            order_key: Some(self.order.to_string()),
+            trade_key: format!("{}/{}", record.tx_id, record.rec).into(),
+            order_key: Some(self.order.to_string().into()),
             is_taker: true,
             is_directional: forced != Forced::Adl,
             in_volume: true,
@@ -312,6 +312,6 @@ fn listed(emitter: &mut Emitter<'_>, unit: &DecodeUnit<'_>, record: &RawRecord, 
 }
 
 /// The key of a pair. Its bare index is also its name where the token does not answer, and would be shared with other venues.
-fn market(index: I256) -> String {
-    format!("myx_v1:{index}")
+fn market(index: I256) -> Text {
+    format!("myx_v1:{index}").into()
 }

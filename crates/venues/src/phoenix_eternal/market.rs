@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::I256;
-use perpdex_core::{Amount, AmountError, Decimal, Unit};
+use perpdex_core::{Amount, AmountError, Decimal, Text, Unit};
 
 use super::batch::Item;
 use super::bytes::Asset;
@@ -22,7 +22,7 @@ const LOT_PRICE_DECIMALS: u8 = 24;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Market {
     /// `<asset_id>:<symbol>`.
-    pub(super) key: String,
+    pub(super) key: Text,
     units: Option<Units>,
 }
 
@@ -67,7 +67,7 @@ impl Markets {
     }
 
     fn named(&mut self, asset: &Asset) -> &mut Market {
-        self.0.entry(asset.id).or_insert_with(|| Market { key: format!("{}:{}", asset.id, asset.symbol), units: None })
+        self.0.entry(asset.id).or_insert_with(|| Market { key: format!("{}:{}", asset.id, asset.symbol).into(), units: None })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::I256;
 use perpdex_core::{
     Amount, Basis, CollateralFlow, DecodeUnit, Decoded, Event, EventBody, EventKey, FailureKind, FlowDirection, FlowScope, FundingIndex,
-    FundingKind, FundingPayment, IndexBasis, MarketListed, OiAnchor, OiBasis, PositionSide, Price, PriceKind, TokenAmount,
+    FundingKind, FundingPayment, IndexBasis, MarketListed, OiAnchor, OiBasis, PositionSide, Price, PriceKind, Text, TokenAmount,
 };
 
 use super::SLUG;
@@ -77,13 +77,13 @@ pub(super) fn decode<'a>(unit: &DecodeUnit<'a>, markets: &'a Markets, listed: &'
 }
 
 /// A public key as explorers print it.
-pub(super) fn address(key: Key) -> String {
-    bs58::encode(key).into_string()
+pub(super) fn address(key: Key) -> Text {
+    bs58::encode(key).into_string().into()
 }
 
 /// An amount of USDC.
 pub(super) fn usdc(quote_lots: impl Into<i128>) -> TokenAmount {
-    TokenAmount { native: I256::try_from(quote_lots.into()).expect("128 bits fit in 256"), token: USDC.to_owned() }
+    TokenAmount { native: I256::try_from(quote_lots.into()).expect("128 bits fit in 256"), token: USDC.into() }
 }
 
 impl<'a> Stream<'a> {
@@ -214,7 +214,7 @@ impl<'a> Stream<'a> {
             index_token: None,
             native_qty_decimals: u8::try_from(header.base_lot_decimals).ok(),
             quote: "USD".to_owned(),
-            collateral_tokens: vec![USDC.to_owned()],
+            collateral_tokens: vec![USDC.into()],
             oi_basis: OiBasis::Qty,
             volume_basis: Basis::Exec,
             is_creation,
@@ -306,6 +306,6 @@ impl<'a> Stream<'a> {
 }
 
 /// Names a position: one trader has one in each market.
-pub(super) fn position_key(account: &str, asset_id: u32) -> String {
-    format!("{account}/{asset_id}")
+pub(super) fn position_key(account: &str, asset_id: u32) -> Text {
+    format!("{account}/{asset_id}").into()
 }

@@ -1,6 +1,8 @@
 //! Fills: trades on the book, positions handed over, closed against each other or ended by the venue.
 
-use perpdex_core::{Action, Amount, Decimal, EventBody, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Side, Size, TokenAmount};
+use perpdex_core::{
+    Action, Amount, Decimal, EventBody, Fill, Forced, Liquidation, LiquidationKind, PositionSide, Side, Size, Text, TokenAmount,
+};
 
 use super::batch::Item;
 use super::bytes::{BookSide, Key};
@@ -26,7 +28,7 @@ struct Leg {
     side: Side,
     lots: u64,
     is_taker: bool,
-    order_key: Option<String>,
+    order_key: Option<Text>,
     /// Position after, where the record itself tells.
     told_after: Option<i64>,
     /// Instead of what before and after say.
@@ -57,7 +59,7 @@ impl<'a> Stream<'a> {
             side: side(summary.side),
             lots: summary.base_lots,
             is_taker: true,
-            order_key: Some(key.clone()),
+            order_key: Some(key.clone().into()),
             told_after: Some(summary.base_lot_position),
             action: liquidation.is_some().then_some(Action::Liquidation),
             fee: Some(usdc(summary.fee_quote_lots)),
@@ -168,8 +170,8 @@ impl<'a> Stream<'a> {
     }
 
     /// A key for changes that are no trade of the book and have no number.
-    fn own_trade_key(&self, item: &Item<'_>) -> String {
-        format!("{}/{}/{}", self.unit.tx_id, item.record.rec, item.index)
+    fn own_trade_key(&self, item: &Item<'_>) -> Text {
+        format!("{}/{}/{}", self.unit.tx_id, item.record.rec, item.index).into()
     }
 
     fn fill(&mut self, item: &Item<'_>, nth: u32, trade: Trade<'_>, leg: Leg) {
@@ -185,7 +187,7 @@ impl<'a> Stream<'a> {
             account,
             position_side: None,
             collateral_token: None,
-            trade_key: trade.key.to_owned(),
+            trade_key: trade.key.into(),
             order_key: leg.order_key,
             is_taker: leg.is_taker,
             is_directional: trade.is_directional,
@@ -229,7 +231,7 @@ fn maker_leg(maker: &MakerFill) -> Leg {
         side: side(maker.side),
         lots: maker.base_lots,
         is_taker: false,
-        order_key: Some(maker.sequence_number.to_string()),
+        order_key: Some(maker.sequence_number.to_string().into()),
         told_after: Some(maker.base_lot_position),
         action: None,
         fee: None,

@@ -71,7 +71,7 @@ pub(crate) fn encode(events: &ProgramEvents, chain: ChainId, case: &str) -> Vec<
             height: events.slot,
             rec: derived_id(&[&signature, carrier.as_str(), &position]),
             ord: (i64::from(event.tx) << 32) | i64::try_from(line).unwrap(),
-            tx_id: signature,
+            tx_id: signature.into(),
             tx_index: Some(event.tx),
             time_ms: events.time_s * 1_000,
             body: RawBody::SolanaEvent(SolanaEvent {

@@ -41,7 +41,16 @@ impl Blocks {
     fn record(&self, height: u64) -> RawRecord {
         let body = EvmLog { address: EMITTER_A, topics: Vec::new(), data: Bytes::new(), block_hash: hash(height, 0) };
         let time_ms = height as i64 * 1_000;
-        RawRecord { chain: CHAIN, height, rec: 0, ord: 0, tx_id: height.to_string(), tx_index: None, time_ms, body: RawBody::EvmLog(body) }
+        RawRecord {
+            chain: CHAIN,
+            height,
+            rec: 0,
+            ord: 0,
+            tx_id: height.to_string().into(),
+            tx_index: None,
+            time_ms,
+            body: RawBody::EvmLog(body),
+        }
     }
 }
 

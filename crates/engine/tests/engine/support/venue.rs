@@ -67,7 +67,7 @@ impl Venue for PriceVenue {
                     ord: record.ord,
                     chain: unit.chain,
                     venue: self.info.slug,
-                    market: Some("m".to_owned()),
+                    market: Some("m".into()),
                     time_ms: unit.time_ms,
                     tx_id: unit.tx_id.to_owned(),
                     body: EventBody::Price(Price { kind: PriceKind::Mark, price: Amount::decimals(I256::ONE, 0) }),

@@ -74,7 +74,7 @@ impl World {
             height,
             rec: index,
             ord: index,
-            tx_id: format!("{height}"),
+            tx_id: format!("{height}").into(),
             tx_index: Some(0),
             time_ms: block.time_ms,
             body: RawBody::EvmLog(EvmLog {
