@@ -189,11 +189,9 @@ impl<'r, 'a> Legs<'r, 'a> {
 
     fn decoded(self, unit: &DecodeUnit<'_>) -> Decoded {
         let Legs { record, mut legs, mut out, .. } = self;
-        for (leg, nth) in nths(&legs).into_iter().enumerate() {
-            legs[leg].nth = nth;
-        }
+        number_alike(&mut legs);
         let block = Block::over(&legs);
-        let (mut height, mut texts) = (itoa::Buffer::new(), Texts::default());
+        let (mut height, mut texts) = (itoa::Buffer::new(), Texts::new());
         let height = height.format(unit.height);
         out.events.reserve_exact(legs.len());
         for leg in &legs {
@@ -207,18 +205,15 @@ impl<'r, 'a> Legs<'r, 'a> {
     }
 }
 
-/// Of each leg: how many like it stand before it.
-fn nths(legs: &[Leg<'_>]) -> Vec<u32> {
+/// Tells each leg how many like it stand before it.
+fn number_alike(legs: &mut [Leg<'_>]) {
     let mut order: Vec<usize> = (0..legs.len()).collect();
-    let names = |a: usize, b: usize| legs[a].order_by_name(&legs[b]);
-    order.sort_unstable_by(|a, b| names(*a, *b).then(a.cmp(b)));
-    let mut out = vec![0; legs.len()];
+    order.sort_unstable_by(|a, b| legs[*a].order_by_name(&legs[*b]).then(a.cmp(b)));
     for two in order.windows(2) {
-        if names(two[0], two[1]).is_eq() {
-            out[two[1]] = out[two[0]] + 1;
+        if legs[two[0]].order_by_name(&legs[two[1]]).is_eq() {
+            legs[two[1]].nth = legs[two[0]].nth + 1;
         }
     }
-    out
 }
 
 /// Whether a coin is a perpetual: `BTC`, `xyz:NVDA`; not `@107`, `PURR/USDC` (spot) or `#1890` (outcome token).

@@ -6,7 +6,7 @@ use perpdex_core::Text;
 const RECENT: usize = 2;
 
 /// What names accounts, positions, trades and transactions of a block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Texts {
     accounts: Recent,
     positions: Recent,
@@ -16,7 +16,21 @@ pub(super) struct Texts {
     key: String,
 }
 
+/// Bytes of the longest keys, about.
+const KEY_BYTES_USUAL: usize = 80;
+
 impl Texts {
+    pub(super) fn new() -> Texts {
+        let recent = Recent::default;
+        Texts {
+            accounts: recent(),
+            positions: recent(),
+            trades: recent(),
+            transactions: recent(),
+            key: String::with_capacity(KEY_BYTES_USUAL),
+        }
+    }
+
     pub(super) fn account(&mut self, account: &str) -> Text {
         self.accounts.text(account)
     }
@@ -68,7 +82,7 @@ mod tests {
 
     #[test]
     fn texts_are_what_they_were_made_of_however_many_there_are() {
-        let mut texts = Texts::default();
+        let mut texts = Texts::new();
         for round in 0..3 {
             for n in 0..2 * RECENT {
                 let (account, tid) = (format!("0x{n:040}"), n.to_string());
@@ -83,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_text_that_stood_just_before_is_shared() {
-        let mut texts = Texts::default();
+        let mut texts = Texts::new();
         let (first, other) = (texts.account(&"a".repeat(42)), texts.account(&"b".repeat(42)));
         assert!(std::ptr::eq(first.as_str(), texts.account(&"a".repeat(42)).as_str()));
         assert!(std::ptr::eq(other.as_str(), texts.account(&"b".repeat(42)).as_str()));
