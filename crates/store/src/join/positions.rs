@@ -64,10 +64,12 @@ impl Positions {
             tx.elements("$4")
         );
         let cells = vec![chain.as_i64().into(), venue.id().into(), height_cell(highest.key.height), json(&bases)];
-        for row in tx.rows(&sql, cells).await? {
+        let mut add = |row: Record| {
             let place = (row.height(1)?, row.int(2)?, row.int(3)?);
             by_key.entry(row.string(0)?).or_default().rows.push((place, read(&row)?));
-        }
+            Ok(())
+        };
+        tx.many(&sql, 16, cells, &mut add).await?;
         Ok(Positions { by_key })
     }
 
