@@ -75,7 +75,7 @@ pub(super) fn legs(logs: &[Log<'_>], at: usize) -> Result<Vec<Fill>, DecodeError
         before: market.sided(trade.maker_after + change),
         after: market.sided(trade.maker_after),
         is_taker: false,
-        order_key: order.map_or_else(|| trade_key.clone(), |order| order.order.to_string().into()).into(),
+        order_key: order.map_or_else(|| trade_key.clone(), |order| order.order.to_string().into()),
         fee: order.map(|order| fee(trade, &order, market)).transpose()?,
         counterparty: &trade.taker,
     };
@@ -84,7 +84,7 @@ pub(super) fn legs(logs: &[Log<'_>], at: usize) -> Result<Vec<Fill>, DecodeError
         before: market.sided(trade.taker_after - change),
         after: market.sided(trade.taker_after),
         is_taker: true,
-        order_key: trade_key.into(),
+        order_key: trade_key,
         fee: None,
         counterparty: &trade.maker,
     };

@@ -310,7 +310,7 @@ impl<'a> Block<'a> {
     }
 
     fn counterparty(&self, leg: &Leg<'_>) -> Option<Text> {
-        self.users.get(&leg.trade())?.iter().find(|user| **user != leg.user).map(|user| Text::new(user))
+        self.users.get(&leg.trade())?.iter().find(|user| **user != leg.user).map(Text::new)
     }
 }
 

@@ -74,7 +74,7 @@ impl Venue for MuxV1 {
                 continue;
             };
             match decode_log(log, topic0, record) {
-                Ok(Some((market, body))) => emitter.event(record, market.map(Into::into), body),
+                Ok(Some((market, body))) => emitter.event(record, market, body),
                 Ok(None) => {}
                 Err(error) => emitter.failure(record, known.spec.name, error),
             }
