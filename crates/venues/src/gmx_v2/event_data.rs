@@ -14,6 +14,10 @@ use crate::{
 /// Most items of one group; the longest event has about forty.
 const ITEMS_MAX: usize = 256;
 
+/// Bytes of the smallest envelope: a word for the sender, the name and each group. Less holds no event, even where offsets point at one
+/// and the same word.
+const ENVELOPE_BYTES_MIN: usize = 32 * (2 + GROUPS.len());
+
 /// Groups that are read, in the order in which they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
@@ -54,6 +58,9 @@ struct Item<'a> {
 impl<'a> EventData<'a> {
     /// Reads the structure; values are checked when asked for.
     pub(super) fn parse(data: &'a [u8]) -> Result<EventData<'a>, DataError> {
+        if data.len() < ENVELOPE_BYTES_MIN {
+            return Err(DataError::Outside { field: "eventData".to_owned(), bytes: data.len() });
+        }
         let name = abi::bytes_at(data, pointer(data, 0, 32, "eventName")?, "eventName")?;
         let base = pointer(data, 0, 64, "eventData")?;
         let mut items = Vec::with_capacity(ITEMS_USUAL);

@@ -151,3 +151,13 @@ fn the_walk_answers_and_refuses_as_the_library_does() {
     }
     assert!(CHANGES / 10 < read && CHANGES / 10 < refused, "{read} were read and {refused} refused");
 }
+
+/// Found by the fuzz target: all offsets point at the first word.
+#[test]
+fn an_envelope_that_overlaps_itself_is_read_only_where_the_library_reads_it() {
+    for words in 0..12 {
+        for bytes in [32 * words, 32 * words + 24] {
+            assert_eq!(oracle::event_log(&vec![0; bytes]), bytes >= ENVELOPE_BYTES_MIN, "{bytes}");
+        }
+    }
+}
