@@ -8,4 +8,5 @@
 pub mod machine;
 pub mod micro;
 pub mod page;
+pub mod plot;
 pub mod scenario;

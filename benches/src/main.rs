@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
-use perpdex_benches::scenario::{Bench, Day, Figure, Mix, PEAK_RSS_BYTES_MAX, Plain, latency, memory};
-use perpdex_benches::{machine, micro, page};
+use perpdex_benches::scenario::{Bench, Day, Figure, Mix, PEAK_RSS_BYTES_MAX, Plain, latency, memory, scale};
+use perpdex_benches::{machine, micro, page, plot};
 
 /// Measures perpdex against its limits and writes the figures into a page.
 #[derive(Debug, Parser)]
@@ -18,7 +18,7 @@ struct Args {
     /// Maintenance database of a PostgreSQL server; databases are made beside it and dropped
     #[arg(long, value_name = "URL")]
     postgres: String,
-    /// What to measure (repeatable); everything but memory by default
+    /// What to measure (repeatable); everything but memory and scale by default
     #[arg(long = "part", value_enum)]
     parts: Vec<Part>,
     /// Logs of each EVM history, about
@@ -39,6 +39,9 @@ struct Args {
     /// Page that the figures are put into; only printed without it
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
+    /// Picture of what `scale` measured, an SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// A sentence about the machine, for the page
     #[arg(long, default_value = "")]
     note: String,
@@ -58,12 +61,18 @@ enum Part {
     Head,
     /// Peak memory of `--logs` in several shapes of ranges, alone; fails above the bound.
     Memory,
+    /// Cost of a fill while a database grows to `--fills`, alone.
+    Scale,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let section = if args.parts.contains(&Part::Memory) { page::MEMORY } else { page::FIGURES };
+    let section = match &args.parts[..] {
+        parts if parts.contains(&Part::Memory) => page::MEMORY,
+        parts if parts.contains(&Part::Scale) => page::SCALE,
+        _ => page::FIGURES,
+    };
     let figures = runtime.block_on(measure(&args))?;
     std::io::stdout().write_all(figures.as_bytes())?;
     if let Some(path) = &args.page {
@@ -82,6 +91,9 @@ async fn measure(args: &Args) -> Result<String> {
     };
     if args.parts.contains(&Part::Memory) {
         return held(&bench, args.logs).await;
+    }
+    if args.parts.contains(&Part::Scale) {
+        return grown(&bench, args).await;
     }
     let is_on = |part| args.parts.is_empty() || args.parts.contains(&part);
     let machine = machine::describe();
@@ -117,4 +129,13 @@ async fn held(bench: &Bench, logs: u64) -> Result<String> {
     let figures = page::held(&all);
     ensure!(all.iter().all(|held| held.peak_rss_bytes < PEAK_RSS_BYTES_MAX), "more than {PEAK_RSS_BYTES_MAX} bytes were held:\n{figures}");
     Ok(figures)
+}
+
+/// What a fill costs while databases grow; draws it, too.
+async fn grown(bench: &Bench, args: &Args) -> Result<String> {
+    let steps = scale(bench, args.fills).await?;
+    if let Some(path) = &args.plot {
+        std::fs::write(path, plot::growth(&steps)?).with_context(|| path.display().to_string())?;
+    }
+    Ok(page::scale(&steps))
 }

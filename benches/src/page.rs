@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 
 use crate::micro::{Step, shortest};
-use crate::scenario::{Figure, Held, Plain};
+use crate::scenario::{Figure, GrowthStep, Held, Plain};
 
 /// What is replaced lies between two lines.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub struct Section {
 pub const FIGURES: Section = Section { begin: "<!-- figures: written by scripts/bench -->", end: "<!-- end of figures -->" };
 /// Peak memory.
 pub const MEMORY: Section = Section { begin: "<!-- memory: written by scripts/memory -->", end: "<!-- end of memory -->" };
+/// Cost of an event over the length of the history.
+pub const SCALE: Section = Section { begin: "<!-- scale: written by scripts/scale -->", end: "<!-- end of scale -->" };
 /// Calls of which the shortest counts.
 const REPEATS: u32 = 5;
 
@@ -106,6 +108,28 @@ pub fn held(all: &[Held]) -> String {
     for Held { engine, shape, logs, peak_rss_bytes, wall_s } in all {
         let numbers = [shape.start_blocks, shape.max_blocks, shape.ahead, *logs].map(|number| whole(number as f64));
         let _ = writeln!(out, "| {engine} | {} | {wall_s:.1} | {} |", numbers.join(" | "), peak_rss_bytes / 1_000_000);
+    }
+    out
+}
+
+/// What a fill costs, by engine and by what is stored already.
+pub fn scale(steps: &[GrowthStep]) -> String {
+    let mut out = String::from(
+        "| engine | fills before | fills of the step | fills/s | processor time of a fill, µs | peak RSS, MB | database, MB per million fills |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for step in steps {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {:.1} | {} | {:.0} |",
+            step.engine,
+            whole(step.fills_before as f64),
+            whole(step.fills as f64),
+            whole(step.fills as f64 / step.ran.wall_s),
+            step.cpu_us_per_fill(),
+            step.ran.peak_rss_bytes / 1_000_000,
+            step.database_bytes as f64 / step.fills_after().max(1) as f64,
+        );
     }
     out
 }

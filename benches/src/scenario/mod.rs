@@ -10,6 +10,7 @@ mod head;
 mod hypercore;
 mod memory;
 mod postgres;
+mod scale;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use evm::Mix;
 pub use head::latency;
 pub use hypercore::Day;
 pub use memory::{Held, PEAK_RSS_BYTES_MAX, memory};
+pub use scale::{Step as GrowthStep, scale};
 
 /// What is measured with.
 #[derive(Clone, Debug)]

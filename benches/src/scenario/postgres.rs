@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
+use perpdex_store::measure::send_at_once;
 use sqlx::postgres::PgPoolCopyExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
@@ -15,8 +16,6 @@ use crate::machine;
 
 /// Bytes sent at once.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// Bytes of the last part of a COPY: behind a small one, its end would wait some 40 ms for the server's acknowledgement.
-const LAST_BYTES: u64 = 1 << 18;
 /// Tables of fewer bytes are left out: their rows take no time, but the end of each COPY would.
 const TABLE_BYTES_MIN: u64 = 1 << 16;
 
@@ -95,6 +94,7 @@ impl PostgresPlace {
         pool.execute(AssertSqlSafe(format!("TRUNCATE {}", tables.join(", ")))).await?;
         pool.execute("CHECKPOINT").await?;
         let mut connection = PgConnection::connect(&self.url()).await?;
+        send_at_once();
         let started = Instant::now();
         let mut tx = connection.begin().await?;
         for table in &tables {
@@ -105,7 +105,7 @@ impl PostgresPlace {
             }
             let mut copy = tx.copy_in_raw(&format!("COPY {table} FROM STDIN (FORMAT binary)")).await?;
             while left > 0 {
-                let bytes = if left < CHUNK_BYTES + LAST_BYTES { left } else { CHUNK_BYTES };
+                let bytes = left.min(CHUNK_BYTES);
                 let mut chunk = Vec::new();
                 (&mut file).take(bytes).read_to_end(&mut chunk)?;
                 copy.send(chunk).await?;

@@ -2,7 +2,7 @@
 
 mod bind;
 mod copy;
-mod no_delay;
+pub(crate) mod no_delay;
 mod numeric;
 mod read;
 

@@ -6,7 +6,7 @@
 
 /// Turns the delay of small packets off, for every TCP socket of the process: the driver tells nobody its own, and the others,
 /// those of HTTP, have it off already.
-pub(super) fn set() {
+pub(crate) fn set() {
     #[cfg(unix)]
     for descriptor in descriptors() {
         #[expect(unsafe_code, reason = "the driver keeps its sockets to itself: there is but their number")]

@@ -1,0 +1,98 @@
+//! What an event costs does not follow the length of the history: one database grows in steps.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use perpdex_simnet::day::write_day;
+use serde_json::Value;
+
+use super::{Bench, Place};
+use crate::machine::Ran;
+
+/// Where a node of HyperCore puts the hours of the generated day.
+const HOURS: &str = "node_fills_by_block/hourly/20260301";
+/// Steps that a day is read in, and the hours of each.
+const STEPS: u64 = 8;
+const HOURS_PER_STEP: u64 = 24 / STEPS;
+
+/// One step of one database.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Of the database.
+    pub engine: &'static str,
+    /// Fills stored before it.
+    pub fills_before: u64,
+    /// Fills that it brought.
+    pub fills: u64,
+    /// The run, its last reduction included.
+    pub ran: Ran,
+    /// Time of the database server on processors, seconds.
+    pub server_cpu_s: Option<f64>,
+    /// Bytes the database takes behind it.
+    pub database_bytes: u64,
+}
+
+impl Step {
+    /// Time on processors of the program and the server, microseconds a fill.
+    pub fn cpu_us_per_fill(&self) -> f64 {
+        (self.ran.cpu_s + self.server_cpu_s.unwrap_or_default()) * 1e6 / self.fills.max(1) as f64
+    }
+
+    /// Fills stored after it.
+    pub fn fills_after(&self) -> u64 {
+        self.fills_before + self.fills
+    }
+}
+
+/// Grows a database of each engine to so many fills. An error where one is missing.
+pub async fn scale(bench: &Bench, fills: u64) -> Result<Vec<Step>> {
+    let day = bench.folder()?;
+    let truth = write_day(day.path(), fills, 1)?;
+    let mut steps = Vec::new();
+    let work = bench.folder()?;
+    for place in Place::both(bench, work.path(), "scale").await? {
+        let grown = grow(bench, &place, day.path(), work.path()).await;
+        place.remove(bench).await?;
+        let grown = grown?;
+        let stored = grown.last().map_or(0, Step::fills_after);
+        ensure!(stored == truth.fills, "{stored} of {} fills were stored in {}", truth.fills, place.engine());
+        steps.extend(grown);
+    }
+    Ok(steps)
+}
+
+/// Gives a node's folder some hours more at each step and replays it again.
+async fn grow(bench: &Bench, place: &Place, day: &Path, work: &Path) -> Result<Vec<Step>> {
+    let node = bench.folder()?;
+    let (node_path, url) = (node.path().to_str().context("a folder with a plain name")?, place.url());
+    fs::create_dir_all(node.path().join(HOURS))?;
+    let mut steps: Vec<Step> = Vec::new();
+    for step in 0..STEPS {
+        for hour in step * HOURS_PER_STEP..(step + 1) * HOURS_PER_STEP {
+            let file = Path::new(HOURS).join(format!("{hour}.lz4"));
+            fs::hard_link(day.join(&file), node.path().join(&file))?;
+        }
+        let replay = &["replay", node_path, "--database", &url];
+        let (ran, server_cpu_s) = place.measured(bench, &mut bench.command(work, replay), |_| ()).await?;
+        let fills_before = steps.last().map_or(0, Step::fills_after);
+        let fills = number(bench, work, &url, "SELECT COUNT(*) AS number FROM fills")? - fills_before;
+        let database_bytes = number(bench, work, &url, bytes_sql(place))?;
+        steps.push(Step { engine: place.engine(), fills_before, fills, ran, server_cpu_s, database_bytes });
+    }
+    Ok(steps)
+}
+
+fn bytes_sql(place: &Place) -> &'static str {
+    match place {
+        Place::Sqlite(_) => "SELECT page_count * page_size AS number FROM pragma_page_count(), pragma_page_size()",
+        Place::Postgres(_) => "SELECT pg_database_size(current_database()) AS number",
+    }
+}
+
+fn number(bench: &Bench, folder: &Path, url: &str, sql: &str) -> Result<u64> {
+    let output = bench.command(folder, &["query", "--json", sql, "--database", url]).output()?;
+    ensure!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    let rows: Value = serde_json::from_slice(&output.stdout)?;
+    rows[0]["number"].as_u64().with_context(|| format!("{sql} gave {rows}"))
+}
