@@ -1,7 +1,7 @@
 //! What an event costs does not follow the length of the history: one database grows in steps.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use perpdex_simnet::day::write_day;
@@ -12,9 +12,8 @@ use crate::machine::Ran;
 
 /// Where a node of HyperCore puts the hours of the generated day.
 const HOURS: &str = "node_fills_by_block/hourly/20260301";
-/// Steps that a day is read in, and the hours of each.
+/// Steps that a day is read in, of about as many bytes each.
 const STEPS: u64 = 8;
-const HOURS_PER_STEP: u64 = 24 / STEPS;
 
 /// One step of one database.
 #[derive(Clone, Debug)]
@@ -62,16 +61,24 @@ pub async fn scale(bench: &Bench, fills: u64) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// Gives a node's folder some hours more at each step and replays it again.
+/// Gives a node's folder some hours more at each step and replays it again. Hours of a generated day grow smaller.
 async fn grow(bench: &Bench, place: &Place, day: &Path, work: &Path) -> Result<Vec<Step>> {
     let node = bench.folder()?;
     let (node_path, url) = (node.path().to_str().context("a folder with a plain name")?, place.url());
     fs::create_dir_all(node.path().join(HOURS))?;
-    let mut steps: Vec<Step> = Vec::new();
-    for step in 0..STEPS {
-        for hour in step * HOURS_PER_STEP..(step + 1) * HOURS_PER_STEP {
-            let file = Path::new(HOURS).join(format!("{hour}.lz4"));
+    let mut hours: Vec<(PathBuf, u64)> = Vec::new();
+    for hour in 0..24 {
+        let file = Path::new(HOURS).join(format!("{hour}.lz4"));
+        let bytes = fs::metadata(day.join(&file))?.len();
+        hours.push((file, bytes));
+    }
+    let all: u64 = hours.iter().map(|(_, bytes)| bytes).sum();
+    let (mut steps, mut hours, mut given): (Vec<Step>, _, u64) = (Vec::new(), hours.into_iter(), 0);
+    for step in 1..=STEPS {
+        while given < all * step / STEPS {
+            let (file, bytes) = hours.next().context("an hour for every byte")?;
             fs::hard_link(day.join(&file), node.path().join(&file))?;
+            given += bytes;
         }
         let replay = &["replay", node_path, "--database", &url];
         let (ran, server_cpu_s) = place.measured(bench, &mut bench.command(work, replay), |_| ()).await?;
