@@ -1,31 +1,28 @@
 //! SQLite: one writing connection, a few reading ones, write-ahead log.
 
+mod insert;
+mod log;
+
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use alloy_primitives::I256;
 use futures::TryStreamExt;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments, AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
-use tracing::debug;
+use sqlx::{AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Sqlite, Statement, Transaction, TypeInfo, ValueRef};
+
+use insert::{INSERT_ROWS, Insert, Texts, arguments, inserts};
+use log::Log;
 
 use crate::sql::{Bulk, EachRecord, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table, Value};
 
-/// Rows of one insert, largest first: rows are cut into pieces of these sizes, so that every statement is prepared once. Preparing
-/// one costs three times as much as running it, and more rows gain nothing.
-const INSERT_ROWS: [usize; 4] = [125, 25, 5, 1];
 /// Prepared statements that a connection keeps: those of every size and table, and the plain ones.
 const STATEMENTS_KEPT: usize = 256;
 /// Pages of the log after which the writer itself moves them to the file, 32 MB: a page of an index that every commit touches is
 /// then moved once for several commits.
 const LOG_PAGES_MAX: &str = "8192";
-/// Bytes of cells after which the log is moved beside the writer, so that little is left to itself: moving waits for the disk.
-const MOVED_BYTES: u64 = 5 * 1024 * 1024;
 /// Reading connections of a file.
 const READERS_MAX: u32 = 4;
 /// Page cache of the writer, as the pragma takes it: kibibytes, below zero. A commit's pages should fit.
@@ -77,7 +74,7 @@ impl SqliteDb {
             None => write.clone(),
         };
         let mover = path.map(|_| pool(1).connect_lazy_with(options.create_if_missing(false).synchronous(SqliteSynchronous::Normal)));
-        let log = Arc::new(Log { mover, bytes: AtomicU64::new(0), is_moving: AtomicBool::new(false) });
+        let log = Arc::new(Log::new(mover));
         let db = SqliteDb { write, read, log, in_memory: path.is_none() };
         if create {
             drop(db.write.acquire().await?);
@@ -112,35 +109,6 @@ impl SqliteDb {
         }
         self.read.close().await;
         self.write.close().await;
-    }
-}
-
-/// The write-ahead log of a file, moved to it by a connection beside the writer. What that one leaves, the writer moves.
-#[derive(Debug)]
-struct Log {
-    /// `None` in memory.
-    mover: Option<SqlitePool>,
-    /// Bytes of cells committed since it was last moved.
-    bytes: AtomicU64,
-    is_moving: AtomicBool,
-}
-
-impl Log {
-    /// Takes note of a commit.
-    fn grew(self: &Arc<Log>, bytes: u64) {
-        let Some(mover) = self.mover.clone() else { return };
-        if self.bytes.fetch_add(bytes, Relaxed) + bytes < MOVED_BYTES || self.is_moving.swap(true, Relaxed) {
-            return;
-        }
-        self.bytes.store(0, Relaxed);
-        let log = self.clone();
-        tokio::spawn(async move {
-            // Passive: it waits for nobody and nobody for it.
-            if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mover).await {
-                debug!(%error, "the write-ahead log was not moved beside the writer, which will do it");
-            }
-            log.is_moving.store(false, Relaxed);
-        });
     }
 }
 
@@ -251,53 +219,6 @@ impl SqliteTx {
     }
 }
 
-/// One statement and what goes into it.
-struct Insert {
-    sql: Arc<str>,
-    arguments: SqliteArguments,
-    texts: Texts,
-    /// Bytes of its cells.
-    bytes: u64,
-}
-
-/// The statements that insert so many rows; `take` makes the cells of the next few.
-fn inserts<'a>(
-    table: &'a str,
-    columns: &'a [&'a str],
-    rows: usize,
-    tail: &'a str,
-    mut take: impl FnMut(usize) -> Vec<Param> + 'a,
-) -> impl Iterator<Item = Result<Insert>> + 'a {
-    let mut last: Option<(usize, Arc<str>)> = None;
-    pieces(rows).map(move |size| {
-        let sql = match &last {
-            Some((rows, sql)) if *rows == size => sql.clone(),
-            _ => insert_sql(table, columns, size, tail).into(),
-        };
-        last = Some((size, sql.clone()));
-        let cells = take(size);
-        let bytes = cells.iter().map(Param::size_bytes).sum::<usize>() as u64;
-        let mut texts = Texts::default();
-        let arguments = params_with(cells, &mut texts)?;
-        Ok(Insert { sql, arguments, texts, bytes })
-    })
-}
-
-/// Rows cut into pieces of [`INSERT_ROWS`].
-fn pieces(mut rows: usize) -> impl Iterator<Item = usize> {
-    INSERT_ROWS.into_iter().flat_map(move |size| {
-        let whole = rows / size;
-        rows %= size;
-        std::iter::repeat_n(size, whole)
-    })
-}
-
-/// Unnumbered parameters: SQLite looks numbered ones up by name, one by one.
-fn insert_sql(table: &str, columns: &[&str], rows: usize, tail: &str) -> String {
-    let row = format!("({})", vec!["?"; columns.len()].join(","));
-    format!("INSERT INTO {table} ({}) VALUES {} {tail}", columns.join(", "), vec![row.as_str(); rows].join(","))
-}
-
 async fn rows(connection: &mut SqliteConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
     let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
     let mut answer = query.fetch(connection);
@@ -341,64 +262,11 @@ fn values(row: &SqliteRow) -> Result<Vec<Value>> {
         .collect()
 }
 
-fn arguments(params: Vec<Param>) -> Result<SqliteArguments> {
-    let mut texts = Texts::default();
-    params_with(params, &mut texts)
-}
-
-/// Texts of a statement, kept beside its parameters: the thread of SQLite then reads each in one place and frees none.
-#[derive(Default)]
-struct Texts {
-    all: Vec<Arc<str>>,
-    /// A name stands in every row: its text is made once a statement.
-    names: Vec<(&'static str, Arc<str>)>,
-}
-
-impl Texts {
-    fn text(&mut self, text: impl Into<Arc<str>>) -> Arc<str> {
-        let text: Arc<str> = text.into();
-        self.all.push(text.clone());
-        text
-    }
-
-    fn name(&mut self, name: &'static str) -> Arc<str> {
-        match self.names.iter().find(|(known, _)| std::ptr::eq(*known, name)) {
-            Some((_, text)) => text.clone(),
-            None => {
-                let text: Arc<str> = name.into();
-                self.names.push((name, text.clone()));
-                text
-            }
-        }
-    }
-}
-
-fn params_with(params: Vec<Param>, texts: &mut Texts) -> Result<SqliteArguments> {
-    let mut out = SqliteArguments::default();
-    out.reserve(params.len(), 0);
-    for param in params {
-        let added = match param {
-            Param::Null => out.add(None::<i64>),
-            Param::Int(value) => out.add(value),
-            Param::Float(value) => out.add(value),
-            Param::Text(value) => out.add(texts.text(value.as_str())),
-            Param::Shared(value) => out.add(texts.text(value)),
-            Param::Name(name) => out.add(texts.name(name)),
-            Param::Bytes(value) => out.add(value),
-            Param::Exact(value) => out.add(texts.text(digits(value))),
-        };
-        added.map_err(|error| Fault::Sql(error.to_string()))?;
-    }
-    Ok(out)
-}
-
-/// An integer as text; mostly it is a short one.
-fn digits(value: I256) -> String {
-    i64::try_from(value).map_or_else(|_| value.to_string(), |value| value.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::log::MOVED_BYTES;
     use super::*;
 
     #[tokio::test]
