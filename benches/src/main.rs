@@ -21,6 +21,12 @@ struct Args {
     /// What to measure (repeatable); everything but memory and scale by default
     #[arg(long = "part", value_enum)]
     parts: Vec<Part>,
+    /// Single steps whose names hold this text, of `--part micro`; all by default
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    step: String,
+    /// Calls of each step and of its limit, of which the shortest count
+    #[arg(long, default_value_t = 25)]
+    repeats: u32,
     /// Logs of each EVM history, about
     #[arg(long, default_value_t = 400_000)]
     logs: u64,
@@ -118,7 +124,9 @@ async fn measure(args: &Args) -> Result<String> {
         out.push_str(&format!("{}\n", page::latency(&latency(&bench, args.blocks).await?)));
     }
     if is_on(Part::Micro) {
-        out.push_str(&page::steps(&micro::steps()?));
+        let mut steps = micro::steps()?;
+        steps.retain(|step| step.name.contains(&args.step));
+        out.push_str(&page::steps(&steps, args.repeats));
     }
     Ok(out)
 }

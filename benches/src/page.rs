@@ -20,8 +20,6 @@ pub const FIGURES: Section = Section { begin: "<!-- figures: written by scripts/
 pub const MEMORY: Section = Section { begin: "<!-- memory: written by scripts/memory -->", end: "<!-- end of memory -->" };
 /// Cost of an event over the length of the history.
 pub const SCALE: Section = Section { begin: "<!-- scale: written by scripts/scale -->", end: "<!-- end of scale -->" };
-/// Calls of which the shortest counts.
-const REPEATS: u32 = 5;
 
 /// Puts figures into a page.
 pub fn insert(page: &str, Section { begin, end }: Section, figures: &str) -> Result<String> {
@@ -67,12 +65,13 @@ pub fn plains(plains: &[Plain]) -> String {
     out
 }
 
-/// Runs single steps and their limits, and tells both.
-pub fn steps(steps: &[Step]) -> String {
+/// Runs single steps and their limits so many times, and tells both.
+pub fn steps(steps: &[Step], repeats: u32) -> String {
     let mut out =
         String::from("| step, one core | items/s | limit | limit, items/s | of the limit |\n| --- | ---: | --- | ---: | ---: |\n");
     for step in steps {
-        let (run_s, limit_s) = (shortest(REPEATS, &*step.run).as_secs_f64(), shortest(REPEATS, &*step.limit).as_secs_f64());
+        let (run, limit) = shortest(repeats, step);
+        let (run_s, limit_s) = (run.as_secs_f64(), limit.as_secs_f64());
         let per_s = |seconds: f64| whole(step.items as f64 / seconds);
         let percent = 100.0 * limit_s / run_s;
         let _ = writeln!(
