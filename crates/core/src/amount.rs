@@ -54,11 +54,13 @@ pub struct Amount {
 
 impl Amount {
     /// An amount whose decimals the decoder knows.
+    #[inline]
     pub fn decimals(native: I256, decimals: u8) -> Amount {
         Amount { native, unit: Unit::Decimals(decimals) }
     }
 
     /// A quantity in the market's own native unit.
+    #[inline]
     pub fn market_qty(native: I256) -> Amount {
         Amount { native, unit: Unit::MarketQty }
     }
@@ -103,11 +105,13 @@ impl Decimal {
     pub const ZERO: Decimal = Decimal { value: I256::ZERO, scale: 0 };
 
     /// `value / 10^scale`.
+    #[inline]
     pub fn new(value: I256, scale: u8) -> Decimal {
         Decimal { value, scale }
     }
 
     /// Reads `-12.50`, `3`, `.5`, `1e-7`; anything else is an error.
+    #[inline]
     pub fn parse(text: &str) -> Result<Decimal, AmountError> {
         match parse_plain(text) {
             Some(plain) => Ok(plain),
@@ -144,6 +148,7 @@ impl Decimal {
     }
 
     /// The same number with `scale` digits behind the point, rounded half to even.
+    #[inline]
     pub fn rescale(&self, scale: u8) -> Result<Decimal, AmountError> {
         if scale == self.scale {
             Ok(*self)
@@ -201,21 +206,25 @@ impl Decimal {
     }
 
     /// The number without its sign.
+    #[inline]
     pub fn abs(&self) -> Decimal {
         Decimal { value: if self.value.is_negative() { -self.value } else { self.value }, scale: self.scale }
     }
 
     /// The number with the other sign.
+    #[inline]
     pub fn neg(&self) -> Decimal {
         Decimal { value: -self.value, scale: self.scale }
     }
 
     /// Whether the number is zero.
+    #[inline]
     pub fn is_zero(&self) -> bool {
         self.value.is_zero()
     }
 
     /// Whether the number is below zero.
+    #[inline]
     pub fn is_negative(&self) -> bool {
         self.value.is_negative()
     }
@@ -233,6 +242,7 @@ impl Decimal {
     }
 
     /// The same number without trailing zeros behind the point.
+    #[inline]
     pub fn trimmed(&self) -> Decimal {
         if self.value.is_zero() {
             return Decimal::ZERO;
@@ -372,6 +382,7 @@ fn pow10(n: u8) -> Option<I256> {
 }
 
 /// The number in 128 bits, where nearly all numbers of markets fit: wide arithmetic costs ten times as much.
+#[inline]
 fn narrow(value: I256) -> Option<i128> {
     let [a, b, c, d] = *value.as_limbs();
     let low = (u128::from(b) << 64 | u128::from(a)) as i128;
@@ -380,11 +391,13 @@ fn narrow(value: I256) -> Option<i128> {
 }
 
 /// The same number in 256 bits.
+#[inline]
 fn widen(value: i128) -> I256 {
     let sign = if value < 0 { u64::MAX } else { 0 };
     I256::from_limbs([value as u64, (value >> 64) as u64, sign, sign])
 }
 
+#[inline]
 fn product(a: I256, b: I256) -> Option<I256> {
     if let (Some(a), Some(b)) = (narrow(a), narrow(b))
         && let Some(product) = a.checked_mul(b)

@@ -66,26 +66,31 @@ impl<'a> Reader<'a> {
     }
 
     /// `address`.
+    #[inline]
     pub(crate) fn address(&mut self, field: &str) -> Result<Address, DataError> {
         address(self.word(field)?, field)
     }
 
     /// `bool`.
+    #[inline]
     pub(crate) fn boolean(&mut self, field: &str) -> Result<bool, DataError> {
         boolean(self.word(field)?, field)
     }
 
     /// `bytes32`.
+    #[inline]
     pub(crate) fn bytes32(&mut self, field: &str) -> Result<B256, DataError> {
         Ok(B256::from(*self.word(field)?))
     }
 
     /// `uintN` of at most 248 bits, or a `uint256` below 2^255, which every amount is.
+    #[inline]
     pub(crate) fn uint(&mut self, bits: usize, field: &str) -> Result<I256, DataError> {
         uint(self.word(field)?, bits, field)
     }
 
     /// `intN`.
+    #[inline]
     pub(crate) fn int(&mut self, bits: usize, field: &str) -> Result<I256, DataError> {
         int(self.word(field)?, bits, field)
     }
@@ -98,16 +103,19 @@ impl<'a> Reader<'a> {
 
     /// `bytes`: the offset stands here, the bytes behind the last field.
     pub(crate) fn bytes(&mut self, field: &str) -> Result<&'a [u8], DataError> {
-        let offset = length(self.word(field)?).ok_or_else(|| outside(self.data, field))?;
-        bytes_at(self.data, offset, field)
+        let word = self.word(field)?;
+        length(word).and_then(|offset| bytes_at(self.data, offset)).ok_or_else(|| outside(self.data, field))
     }
 
     /// `bytes32[]` or `uint256[]` as words: the offset stands here, the elements behind the last field.
     pub(crate) fn words(&mut self, field: &str) -> Result<Vec<B256>, DataError> {
-        let offset = length(self.word(field)?).ok_or_else(|| outside(self.data, field))?;
-        let n = length(word_at(self.data, offset, field)?).filter(|n| *n <= self.data.len() / 32);
-        let n = n.ok_or_else(|| outside(self.data, field))?;
-        (0..n).map(|i| Ok(B256::from(*word_at(self.data, offset + 32 + i * 32, field)?))).collect()
+        let word = self.word(field)?;
+        let words = || -> Option<Vec<B256>> {
+            let offset = length(word)?;
+            let n = length(word_at(self.data, offset)?).filter(|n| *n <= self.data.len() / 32)?;
+            (0..n).map(|i| word_at(self.data, offset + 32 + i * 32).map(|word| B256::from(*word))).collect()
+        };
+        words().ok_or_else(|| outside(self.data, field))
     }
 
     /// Nothing may follow the last field.
@@ -115,8 +123,9 @@ impl<'a> Reader<'a> {
         if self.at == self.data.len() { Ok(()) } else { Err(DataError::Length { bytes: self.data.len(), expected: self.at }) }
     }
 
+    #[inline]
     fn word(&mut self, field: &str) -> Result<&'a [u8; 32], DataError> {
-        let word = word_at(self.data, self.at, field)?;
+        let word = word_at(self.data, self.at).ok_or_else(|| outside(self.data, field))?;
         self.at += 32;
         Ok(word)
     }
@@ -130,39 +139,43 @@ pub(crate) fn indexed<const N: usize>(log: &EvmLog) -> Result<[&B256; N], DataEr
     topics.try_into().map_err(|_| DataError::Topics { found, expected: N + 1 })
 }
 
-/// The word at a byte offset.
-pub(crate) fn word_at<'a>(data: &'a [u8], at: usize, field: &str) -> Result<&'a [u8; 32], DataError> {
-    data.get(at..).and_then(|rest| rest.first_chunk::<32>()).ok_or_else(|| outside(data, field))
+/// The word at a byte offset; `None` where the data end before it does.
+#[inline]
+pub(crate) fn word_at(data: &[u8], at: usize) -> Option<&[u8; 32]> {
+    data.get(at..)?.first_chunk()
 }
 
-/// The word at a byte offset as an offset or length; `None` where it exceeds any possible data.
+/// A word as an offset or length; `None` where it exceeds any possible data.
+#[inline]
 pub(crate) fn length(word: &[u8; 32]) -> Option<usize> {
-    match limbs(word) {
-        [0, 0, 0, low] => u32::try_from(low).ok().and_then(|low| usize::try_from(low).ok()),
-        _ => None,
-    }
+    let [a, b, c, low] = limbs(word);
+    if a | b | c == 0 { u32::try_from(low).ok().and_then(|low| usize::try_from(low).ok()) } else { None }
 }
 
 /// The word as four integers, the most significant first: whole registers are compared faster than bytes.
+#[inline]
 fn limbs(word: &[u8; 32]) -> [u64; 4] {
     let (limbs, _) = word.as_chunks::<8>();
     [0, 1, 2, 3].map(|i| u64::from_be_bytes(limbs[i]))
 }
 
 /// The word as a number.
+#[inline]
 fn number(word: &[u8; 32]) -> U256 {
     let [a, b, c, d] = limbs(word);
     U256::from_limbs([d, c, b, a])
 }
 
-/// `bytes` or `string` whose length word stands at `at`.
-pub(crate) fn bytes_at<'a>(data: &'a [u8], at: usize, field: &str) -> Result<&'a [u8], DataError> {
-    let length = length(word_at(data, at, field)?).ok_or_else(|| outside(data, field))?;
+/// `bytes` or `string` whose length word stands at `at`; `None` where the data end before they do.
+#[inline]
+pub(crate) fn bytes_at(data: &[u8], at: usize) -> Option<&[u8]> {
+    let length = length(word_at(data, at)?)?;
     let start = at + 32;
-    start.checked_add(length).and_then(|end| data.get(start..end)).ok_or_else(|| outside(data, field))
+    start.checked_add(length).and_then(|end| data.get(start..end))
 }
 
 /// A word as an `address`.
+#[inline]
 pub(crate) fn address(word: &[u8; 32], field: &str) -> Result<Address, DataError> {
     match limbs(word) {
         [0, second, _, _] if second >> 32 == 0 => Ok(Address::from_slice(&word[12..])),
@@ -171,6 +184,7 @@ pub(crate) fn address(word: &[u8; 32], field: &str) -> Result<Address, DataError
 }
 
 /// A word as a `bool`.
+#[inline]
 pub(crate) fn boolean(word: &[u8; 32], field: &str) -> Result<bool, DataError> {
     match limbs(word) {
         [0, 0, 0, 0] => Ok(false),
@@ -180,6 +194,7 @@ pub(crate) fn boolean(word: &[u8; 32], field: &str) -> Result<bool, DataError> {
 }
 
 /// A word as a `uintN`. A `uint256` must be below 2^255.
+#[inline]
 pub(crate) fn uint(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, DataError> {
     let value = number(word);
     if value.bit_len() > bits.min(255) {
@@ -189,6 +204,7 @@ pub(crate) fn uint(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, Da
 }
 
 /// A word as an `intN`: the bits above the width repeat the sign.
+#[inline]
 pub(crate) fn int(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, DataError> {
     let value = I256::from_raw(number(word));
     let magnitude = if value.is_negative() { !value.into_raw() } else { value.into_raw() };
@@ -217,11 +233,14 @@ fn prefixed(bytes: &[u8], digits: &mut [u8]) -> Text {
     Text::new(str::from_utf8(digits).expect("hex digits are ASCII"))
 }
 
+#[cold]
 fn bad(word: &[u8; 32], kind: &'static str, field: &str) -> DataError {
     DataError::Value { field: field.to_owned(), kind, word: B256::from(*word) }
 }
 
-fn outside(data: &[u8], field: &str) -> DataError {
+/// The data end before the field does.
+#[cold]
+pub(crate) fn outside(data: &[u8], field: &str) -> DataError {
     DataError::Outside { field: field.to_owned(), bytes: data.len() }
 }
 
@@ -237,7 +256,7 @@ mod tests {
     fn widths_are_checked() {
         let n = |value: i64| I256::try_from(value).unwrap();
         let data = words(&[n(255), n(256), n(-128), n(-129), n(127), n(128), n(-1), n(2)]);
-        let at = |i: usize| word_at(&data, i * 32, "x").unwrap();
+        let at = |i: usize| word_at(&data, i * 32).unwrap();
         assert_eq!(uint(at(0), 8, "x"), Ok(n(255)));
         assert!(uint(at(1), 8, "x").is_err());
         assert_eq!(int(at(2), 8, "x"), Ok(n(-128)));

@@ -11,8 +11,9 @@ use crate::{
     emit::DecodeError,
 };
 
-/// Most items of one group; the longest event has about forty.
-const ITEMS_MAX: usize = 256;
+/// Words of an item that share no place with another's: where it stands, and its value. As the library has it, a list that names more
+/// items than can stand behind it is refused, so that what is read is never larger than the data.
+const ITEM_WORDS_MIN: usize = 2;
 
 /// Bytes of the smallest envelope: a word for the sender, the name and each group. Less holds no event, even where offsets point at one
 /// and the same word.
@@ -59,16 +60,15 @@ impl<'a> EventData<'a> {
     /// Reads the structure; values are checked when asked for.
     pub(super) fn parse(data: &'a [u8]) -> Result<EventData<'a>, DataError> {
         if data.len() < ENVELOPE_BYTES_MIN {
-            return Err(DataError::Outside { field: "eventData".to_owned(), bytes: data.len() });
+            return Err(abi::outside(data, "eventData"));
         }
-        let name = abi::bytes_at(data, pointer(data, 0, 32, "eventName")?, "eventName")?;
-        let base = pointer(data, 0, 64, "eventData")?;
+        let name = pointer(data, 0, 32).and_then(|at| abi::bytes_at(data, at)).ok_or_else(|| abi::outside(data, "eventName"))?;
+        let base = pointer(data, 0, 64).ok_or_else(|| abi::outside(data, "eventData"))?;
         let mut items = Vec::with_capacity(ITEMS_USUAL);
         let mut ends = [0; GROUPS.len()];
         for (i, group) in GROUPS.into_iter().enumerate() {
-            let field = group.field();
-            let group_base = pointer(data, base, base + 32 * i, field)?;
-            read_items(data, pointer(data, group_base, group_base, field)?, field, &mut items)?;
+            let list = pointer(data, base, base + 32 * i).and_then(|group_base| pointer(data, group_base, group_base));
+            list.and_then(|list| read_items(data, list, &mut items)).ok_or_else(|| abi::outside(data, group.field()))?;
             ends[i] = items.len();
         }
         Ok(EventData { name, items, ends })
@@ -135,25 +135,23 @@ impl Group {
     }
 }
 
-fn read_items<'a>(data: &'a [u8], list: usize, field: &str, items: &mut Vec<Item<'a>>) -> Result<(), DataError> {
-    let too_many = || DataError::Outside { field: field.to_owned(), bytes: data.len() };
-    let count = abi::length(abi::word_at(data, list, field)?).filter(|count| *count <= ITEMS_MAX).ok_or_else(too_many)?;
+/// The items of one group; `None` where one of them lies outside of the data.
+fn read_items<'a>(data: &'a [u8], list: usize, items: &mut Vec<Item<'a>>) -> Option<()> {
     let first = list + 32;
+    let count = abi::length(abi::word_at(data, list)?).filter(|count| count * ITEM_WORDS_MIN <= (data.len() - first) / 32)?;
     for i in 0..count {
-        let item = pointer(data, first, first + 32 * i, field)?;
-        let key = abi::bytes_at(data, pointer(data, item, item, field)?, field)?;
-        items.push(Item { key, value: abi::word_at(data, item + 32, field)? });
+        let item = pointer(data, first, first + 32 * i)?;
+        let key = abi::bytes_at(data, pointer(data, item, item)?)?;
+        items.push(Item { key, value: abi::word_at(data, item + 32)? });
     }
-    Ok(())
+    Some(())
 }
 
 /// The position that the offset at `at` points to, counted from `base`. It lies inside the data, so that sums of it and a
 /// few words cannot overflow.
-fn pointer(data: &[u8], base: usize, at: usize, field: &str) -> Result<usize, DataError> {
-    abi::length(abi::word_at(data, at, field)?)
-        .and_then(|offset| base.checked_add(offset))
-        .filter(|position| *position < data.len())
-        .ok_or_else(|| DataError::Outside { field: field.to_owned(), bytes: data.len() })
+#[inline]
+fn pointer(data: &[u8], base: usize, at: usize) -> Option<usize> {
+    abi::length(abi::word_at(data, at)?).and_then(|offset| base.checked_add(offset)).filter(|position| *position < data.len())
 }
 
 #[cfg(any(test, feature = "oracle"))]

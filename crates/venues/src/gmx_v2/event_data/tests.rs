@@ -161,3 +161,18 @@ fn an_envelope_that_overlaps_itself_is_read_only_where_the_library_reads_it() {
         }
     }
 }
+
+/// Found by the fuzz target: items that overlap, of which a list names more than can stand behind it. What follows it, in words, and its
+/// count are all that differs.
+#[test]
+fn a_list_is_read_only_where_its_items_could_stand_behind_it() {
+    let counts = (0..9).flat_map(|behind| (0..=behind + 1).map(move |count| (behind, count)));
+    for (behind, count) in counts.chain([(600, 300), (599, 300)]) {
+        let mut data = vec![0; 32 * (7 + behind)];
+        // The fourth group begins at the sixth word, its list at the seventh; all other groups and the name are empty.
+        for (word, value) in [(3, 5 * 32), (5, 32), (6, count)] {
+            data[32 * word + 24..][..8].copy_from_slice(&(value as u64).to_be_bytes());
+        }
+        assert_eq!(oracle::event_log(&data), 2 * count <= behind, "{count} items, {behind} words");
+    }
+}
