@@ -113,10 +113,34 @@ impl Decimal {
     /// Reads `-12.50`, `3`, `.5`, `1e-7`; anything else is an error.
     #[inline]
     pub fn parse(text: &str) -> Result<Decimal, AmountError> {
-        match parse_plain(text) {
+        match Decimal::plain(text) {
             Some(plain) => Ok(plain),
             None => Decimal::parse_any(text),
         }
+    }
+
+    /// Reads the usual number: digits with at most one point among or before them, few enough for 64 bits. `None` for all others, which
+    /// need not be wrong.
+    #[inline]
+    pub fn plain(text: &str) -> Option<Decimal> {
+        let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+        if digits.len() > PLAIN_BYTES_MAX {
+            return None;
+        }
+        let (mut value, mut point) = (0_i64, None);
+        for (at, byte) in digits.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
+                b'.' if point.is_none() => point = Some(at),
+                _ => return None,
+            }
+        }
+        let behind = point.map_or(0, |at| digits.len() - at - 1);
+        if digits.len() == usize::from(point.is_some()) {
+            return None;
+        }
+        let value = if digits.len() < text.len() { -value } else { value };
+        Some(Decimal { value: widen(value.into()), scale: u8::try_from(behind).ok()? })
     }
 
     fn parse_any(text: &str) -> Result<Decimal, AmountError> {
@@ -318,29 +342,6 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// The usual number: digits with at most one point among or before them, few enough for 64 bits. `None` for all others, which need not be
-/// wrong.
-fn parse_plain(text: &str) -> Option<Decimal> {
-    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
-    if digits.len() > PLAIN_BYTES_MAX {
-        return None;
-    }
-    let (mut value, mut point) = (0_i64, None);
-    for (at, byte) in digits.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
-            b'.' if point.is_none() => point = Some(at),
-            _ => return None,
-        }
-    }
-    let behind = point.map_or(0, |at| digits.len() - at - 1);
-    if digits.len() == usize::from(point.is_some()) {
-        return None;
-    }
-    let value = if digits.len() < text.len() { -value } else { value };
-    Some(Decimal { value: widen(value.into()), scale: u8::try_from(behind).ok()? })
-}
-
 /// Eighteen digits fit in 64 bits, with a point among them all the more.
 const PLAIN_BYTES_MAX: usize = 18;
 
@@ -373,7 +374,16 @@ const F64_EXACT_MAX: u128 = 1 << 53;
 const F64_POWER_MAX: u8 = 22;
 
 /// 10^n, or `None` where it does not fit in 255 bits.
+#[inline]
 fn pow10(n: u8) -> Option<I256> {
+    match POW10_U128.get(usize::from(n)) {
+        // All of them are below 2^127.
+        Some(power) => Some(widen(*power as i128)),
+        None => pow10_wide(n),
+    }
+}
+
+fn pow10_wide(n: u8) -> Option<I256> {
     static POWERS: LazyLock<Vec<I256>> = LazyLock::new(|| {
         let power = |n: u8| I256::try_from(U256::from(10).pow(U256::from(n))).expect("below 2^255");
         (0..=SCALE_MAX).map(power).collect()

@@ -10,8 +10,8 @@ use crate::{Amount, Basis, ChainId, Decimal, OiBasis, Text, TokenAmount, VenueSl
 pub struct EventKey {
     /// Height of the block.
     pub height: u64,
-    /// Key inside the height: the record's `rec`, or [`crate::derived_id`] of the event's own natural key where one
-    /// record holds many (HyperCore fills: coin, tid, user, side, n-th identical).
+    /// Key inside the height: the record's `rec`, or an id of the event's own natural key where one record holds many:
+    /// [`crate::execution_id`] of HyperCore's fills (coin, tid, user, side, n-th identical), else [`crate::derived_id`].
     pub rec: i64,
     /// Distinguishes several events of one record and kind.
     pub sub: u32,

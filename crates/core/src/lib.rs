@@ -33,7 +33,7 @@ pub use event::{
     Forced, FundingIndex, FundingKind, FundingPayment, FundingRate, IndexBasis, Liquidation, LiquidationKind, MarketListed, OiAnchor,
     Period, PositionSide, Price, PriceKind, Side, Size, TokenPrice, VolumeBar,
 };
-pub use key::{derived_id, market_id};
+pub use key::{derived_id, execution_id, market_id};
 pub use listing::{ListingWindow, ListingWindows};
 pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
 pub use redecode::{RedecodeStore, StoredRange};

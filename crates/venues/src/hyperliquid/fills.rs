@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use perpdex_core::{
     Action, Amount, Decimal, DecodeUnit, Decoded, Event, EventBody, EventKey, Failure, Fill, Forced, Liquidation, LiquidationKind,
-    PositionSide, RawRecord, Side, Size, Text, TokenAmount, derived_id,
+    PositionSide, RawRecord, Side, Size, Text, TokenAmount, execution_id,
 };
 use serde::Deserialize;
 
@@ -397,7 +397,7 @@ fn leg_event(unit: &DecodeUnit<'_>, leg: &Leg<'_>, block: &Block<'_>, height: &s
     let (mut tid, mut nth) = (itoa::Buffer::new(), itoa::Buffer::new());
     let tid = tid.format(row.tid);
     let side_name = if *side == Side::Buy { "B" } else { "A" };
-    let rec = derived_id(&["fill", &row.coin, tid, &leg.user, side_name, nth.format(leg.nth)]);
+    let rec = execution_id(&["fill", &row.coin, tid, &leg.user, side_name, nth.format(leg.nth)]);
     let ord = i64::try_from(leg.index).map_err(Trouble::invalid)?;
     let (fee, realized_pnl_usd) = (fee(row)?, row.closed_pnl.as_deref().map(|text| decimal("closedPnl", text)).transpose()?);
     let liquidation = nature.liquidation.map(|kind| liquidation(leg, block, kind)).transpose()?;

@@ -54,7 +54,15 @@ pub(super) fn events<'a>(record: &RawRecord, text: &'a str) -> (Vec<&'a RawValue
 const EXPONENT_MAX: usize = 4;
 
 /// A decimal string of a named field.
+#[inline]
 pub(super) fn decimal(field: &str, text: &str) -> Result<Decimal, Trouble> {
+    match Decimal::plain(text) {
+        Some(plain) => Ok(plain),
+        None => unusual_decimal(field, text),
+    }
+}
+
+fn unusual_decimal(field: &str, text: &str) -> Result<Decimal, Trouble> {
     let exponent = text.bytes().position(|byte| byte.eq_ignore_ascii_case(&b'e'));
     if exponent.is_some_and(|at| text.len() - at - 1 > EXPONENT_MAX) {
         return Err(Trouble::invalid(format!("{field}: the exponent of {text:?} is outside of any amount")));
@@ -64,13 +72,18 @@ pub(super) fn decimal(field: &str, text: &str) -> Result<Decimal, Trouble> {
 
 /// A name that keys are made of: not empty, no control characters.
 pub(super) fn name<'a>(field: &str, text: &'a str) -> Result<&'a str, Trouble> {
-    let is_plain = || text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    let is_name = !text.is_empty() && (is_plain() || !text.chars().any(char::is_control));
+    // All bytes are looked at, without an end before: many at once.
+    let is_plain = text.bytes().fold(true, |is_plain, byte| is_plain & (b' '..=b'~').contains(&byte));
+    let is_name = !text.is_empty() && (is_plain || !text.chars().any(char::is_control));
     if is_name { Ok(text) } else { Err(Trouble::invalid(format!("{field} {text:?} is no name"))) }
 }
 
 /// The text in lower case; addresses are told apart without case.
 pub(super) fn lower<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     let text = text.into();
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(text.to_ascii_lowercase()) } else { text }
+    if text.bytes().fold(false, |has_upper, byte| has_upper | byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        text
+    }
 }

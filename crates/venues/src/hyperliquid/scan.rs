@@ -43,6 +43,51 @@ pub(super) fn pair(text: &str) -> Option<Pair<'_>> {
 /// Digits that fit in 64 bits, whatever they are.
 const DIGITS_MAX: usize = 19;
 
+/// Fields of a fill that have been read; the inner `None` stands for `null`.
+#[derive(Default)]
+struct Fields<'a> {
+    coin: Option<&'a str>,
+    px: Option<&'a str>,
+    sz: Option<&'a str>,
+    side: Option<&'a str>,
+    time: Option<i64>,
+    start_position: Option<&'a str>,
+    dir: Option<&'a str>,
+    closed_pnl: Option<Option<&'a str>>,
+    hash: Option<Option<&'a str>>,
+    oid: Option<Option<u64>>,
+    crossed: Option<bool>,
+    fee: Option<Option<&'a str>>,
+    tid: Option<u64>,
+    fee_token: Option<Option<&'a str>>,
+    liquidation: Option<Option<LiquidationRow<'a>>>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fill, where all that it must have is there.
+    #[inline]
+    fn row(self) -> Option<FillRow<'a>> {
+        let text = |field: Option<Option<&'a str>>| field.flatten().map(Cow::Borrowed);
+        Some(FillRow {
+            coin: Cow::Borrowed(self.coin?),
+            px: Cow::Borrowed(self.px?),
+            sz: Cow::Borrowed(self.sz?),
+            side: Cow::Borrowed(self.side?),
+            time: self.time?,
+            start_position: Cow::Borrowed(self.start_position?),
+            dir: Cow::Borrowed(self.dir.unwrap_or_default()),
+            closed_pnl: text(self.closed_pnl),
+            hash: text(self.hash),
+            oid: self.oid.flatten(),
+            crossed: self.crossed?,
+            fee: text(self.fee),
+            tid: self.tid?,
+            fee_token: text(self.fee_token),
+            liquidation: self.liquidation.flatten(),
+        })
+    }
+}
+
 /// A place in the text; all before it is read.
 struct Cursor<'a> {
     text: &'a str,
@@ -161,45 +206,82 @@ impl<'a> Cursor<'a> {
     }
 
     fn row(&mut self) -> Option<FillRow<'a>> {
-        let (mut coin, mut px, mut sz, mut side, mut start_position, mut dir) = (None, None, None, None, None, None);
-        let (mut closed_pnl, mut hash, mut fee, mut fee_token, mut liquidation) = (None, None, None, None, None);
-        let (mut time, mut oid, mut tid, mut crossed) = (None, None, None, None);
-        self.object(|cursor, key| match key {
-            "coin" => once(&mut coin, cursor.string()?),
-            "px" => once(&mut px, cursor.string()?),
-            "sz" => once(&mut sz, cursor.string()?),
-            "side" => once(&mut side, cursor.string()?),
-            "time" => once(&mut time, i64::try_from(cursor.integer()?).ok()?),
-            "startPosition" => once(&mut start_position, cursor.string()?),
-            "dir" => once(&mut dir, cursor.string()?),
-            "closedPnl" => once(&mut closed_pnl, cursor.optional(Cursor::string)?),
-            "hash" => once(&mut hash, cursor.optional(Cursor::string)?),
-            "oid" => once(&mut oid, cursor.optional(Cursor::integer)?),
-            "crossed" => once(&mut crossed, cursor.boolean()?),
-            "fee" => once(&mut fee, cursor.optional(Cursor::string)?),
-            "tid" => once(&mut tid, cursor.integer()?),
-            "feeToken" => once(&mut fee_token, cursor.optional(Cursor::string)?),
-            "liquidation" => once(&mut liquidation, cursor.optional(Cursor::liquidation)?),
-            _ => cursor.skip(),
-        })?;
-        let text = |slot: Option<Option<&'a str>>| slot.flatten().map(Cow::Borrowed);
-        Some(FillRow {
-            coin: Cow::Borrowed(coin?),
-            px: Cow::Borrowed(px?),
-            sz: Cow::Borrowed(sz?),
-            side: Cow::Borrowed(side?),
-            time: time?,
-            start_position: Cow::Borrowed(start_position?),
-            dir: Cow::Borrowed(dir.unwrap_or_default()),
-            closed_pnl: text(closed_pnl),
-            hash: text(hash),
-            oid: oid.flatten(),
-            crossed: crossed?,
-            fee: text(fee),
-            tid: tid?,
-            fee_token: text(fee_token),
-            liquidation: liquidation.flatten(),
-        })
+        let (start, mut fields) = (self.at, Fields::default());
+        if self.usual(&mut fields).is_none() {
+            (self.at, fields) = (start, Fields::default());
+            self.eat(b'{')?;
+            self.others(&mut fields)?;
+        } else if self.eat(b',').is_some() {
+            self.others(&mut fields)?;
+        } else {
+            self.eat(b'}')?;
+        }
+        fields.row()
+    }
+
+    /// The fields that nodes write first, in their order: each key is compared with one text, and looked for among no others.
+    #[inline]
+    fn usual(&mut self, fields: &mut Fields<'a>) -> Option<()> {
+        self.word("{\"coin\":")?;
+        fields.coin = Some(self.string()?);
+        self.word(",\"px\":")?;
+        fields.px = Some(self.string()?);
+        self.word(",\"sz\":")?;
+        fields.sz = Some(self.string()?);
+        self.word(",\"side\":")?;
+        fields.side = Some(self.string()?);
+        self.word(",\"time\":")?;
+        fields.time = Some(self.time()?);
+        self.word(",\"startPosition\":")?;
+        fields.start_position = Some(self.string()?);
+        self.word(",\"dir\":")?;
+        fields.dir = Some(self.string()?);
+        self.word(",\"closedPnl\":")?;
+        fields.closed_pnl = Some(self.optional(Cursor::string)?);
+        self.word(",\"hash\":")?;
+        fields.hash = Some(self.optional(Cursor::string)?);
+        self.word(",\"oid\":")?;
+        fields.oid = Some(self.optional(Cursor::integer)?);
+        self.word(",\"crossed\":")?;
+        fields.crossed = Some(self.boolean()?);
+        self.word(",\"fee\":")?;
+        fields.fee = Some(self.optional(Cursor::string)?);
+        self.word(",\"tid\":")?;
+        fields.tid = Some(self.integer()?);
+        Some(())
+    }
+
+    /// Fields in any order, behind those that are read already, and the end of the object.
+    fn others(&mut self, fields: &mut Fields<'a>) -> Option<()> {
+        loop {
+            let key = self.string()?;
+            self.eat(b':')?;
+            match key {
+                "feeToken" => once(&mut fields.fee_token, self.optional(Cursor::string)?),
+                "liquidation" => once(&mut fields.liquidation, self.optional(Cursor::liquidation)?),
+                "coin" => once(&mut fields.coin, self.string()?),
+                "px" => once(&mut fields.px, self.string()?),
+                "sz" => once(&mut fields.sz, self.string()?),
+                "side" => once(&mut fields.side, self.string()?),
+                "time" => once(&mut fields.time, self.time()?),
+                "startPosition" => once(&mut fields.start_position, self.string()?),
+                "dir" => once(&mut fields.dir, self.string()?),
+                "closedPnl" => once(&mut fields.closed_pnl, self.optional(Cursor::string)?),
+                "hash" => once(&mut fields.hash, self.optional(Cursor::string)?),
+                "oid" => once(&mut fields.oid, self.optional(Cursor::integer)?),
+                "crossed" => once(&mut fields.crossed, self.boolean()?),
+                "fee" => once(&mut fields.fee, self.optional(Cursor::string)?),
+                "tid" => once(&mut fields.tid, self.integer()?),
+                _ => self.skip(),
+            }?;
+            if self.eat(b',').is_none() {
+                return self.eat(b'}');
+            }
+        }
+    }
+
+    fn time(&mut self) -> Option<i64> {
+        i64::try_from(self.integer()?).ok()
     }
 
     fn liquidation(&mut self) -> Option<LiquidationRow<'a>> {
@@ -274,6 +356,42 @@ mod tests {
         let (read, scanned) = both(line);
         assert!(scanned.is_some());
         assert_eq!(scanned, read);
+    }
+
+    #[test]
+    fn fields_are_the_same_in_any_order_and_stand_once() {
+        let fields = [
+            r#""coin":"B""#,
+            r#""px":"1""#,
+            r#""sz":"2""#,
+            r#""side":"A""#,
+            r#""time":5"#,
+            r#""startPosition":"-1""#,
+            r#""dir":"Open Short""#,
+            r#""closedPnl":"0.5""#,
+            r#""hash":"0x1""#,
+            r#""oid":7"#,
+            r#""crossed":false"#,
+            r#""fee":null"#,
+            r#""tid":8"#,
+            r#""feeToken":"USDC""#,
+        ];
+        let line = |fields: &[&str]| format!("[\"0xA\",{{{}}}]", fields.join(","));
+        let usual = line(&fields);
+        let (read, scanned) = both(&usual);
+        assert!(scanned.is_some());
+        assert_eq!(scanned, read);
+        for at in 0..fields.len() {
+            let mut turned = fields;
+            turned.rotate_left(at);
+            assert_eq!(pair(&line(&turned)), read, "{at}");
+            turned[1..].reverse();
+            assert_eq!(pair(&line(&turned)), read, "{at}");
+            // What has no more fields than these ends behind any of them.
+            assert_eq!(both(&line(&fields[..at])).0, both(&line(&fields[..at])).1, "{at}");
+            let twice = line(&[&fields[..], &[fields[at]]].concat());
+            assert_eq!(pair(&twice), None, "{}", fields[at]);
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use perpdex_core::{Action, Amount, DecodeUnit, Decoded, Event, EventBody, EventKey, Fill, Forced, RawRecord, Side, Text, derived_id};
+use perpdex_core::{
+    Action, Amount, DecodeUnit, Decoded, Event, EventBody, EventKey, Fill, Forced, RawRecord, Side, Text, derived_id, execution_id,
+};
 use serde::Deserialize;
 
 use super::fills::{FillRow, Leg, NET_CHILD_VAULTS, is_perpetual, leg, legs_of};
@@ -158,7 +160,7 @@ fn public_trade(unit: &DecodeUnit<'_>, index: usize, line: &str) -> Result<Optio
         liquidation: None,
     };
     Ok(Some(Event {
-        key: EventKey { height: unit.height, rec: derived_id(&["trade", &trade.coin, &tid, &trade.side]), sub: 0 },
+        key: EventKey { height: unit.height, rec: execution_id(&["trade", &trade.coin, &tid, &trade.side]), sub: 0 },
         ord: 2 * STREAM_ORD + i64::try_from(index).map_err(Trouble::invalid)?,
         chain: unit.chain,
         venue: SLUG,
