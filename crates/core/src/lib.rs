@@ -36,7 +36,7 @@ pub use event::{
 pub use key::{derived_id, execution_id, market_id};
 pub use listing::{ListingWindow, ListingWindows};
 pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
-pub use redecode::{RedecodeStore, StoredRange};
+pub use redecode::{RedecodeStore, StoredPiece, StoredRange};
 pub use run::{EndpointErrors, RunState};
 pub use source::{
     Batch, FetchHeights, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,
@@ -47,4 +47,4 @@ pub use venue::{
     Basis, Deployment, EventSpec, EvmFilter, LiquidationFeed, OiBasis, StreamSpec, StreamStart, VENUE_SLUGS, Venue, VenueInfo, VenueModel,
     VenueSlug, Watch,
 };
-pub use verify::{Difference, DifferenceKind, Verification, Verified, VerifyStore, Withdrawn};
+pub use verify::{Difference, DifferenceKind, DroppedRecord, StoredRecord, Verification, Verified, VerifyStore, Withdrawn};

@@ -1,6 +1,6 @@
 //! Raw records: what a chain said, byte for byte. Everything else can be rebuilt from them.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, Keccak256};
 use serde::{Deserialize, Serialize};
 
 use crate::{ChainId, Text};
@@ -166,14 +166,57 @@ impl RawRecord {
         }
     }
 
-    /// Bytes of payload, for limits on memory in flight.
+    /// See [`RawBody::size_bytes`].
     pub fn size_bytes(&self) -> usize {
-        match &self.body {
+        self.body.size_bytes()
+    }
+}
+
+impl RawBody {
+    /// Bytes of content, for limits on memory in flight.
+    pub fn size_bytes(&self) -> usize {
+        match self {
             RawBody::EvmLog(log) => log.data.len() + 32 * log.topics.len(),
             RawBody::SolanaEvent(event) => event.payload.len(),
             RawBody::HyperliquidLine(line) => line.text.len(),
             RawBody::ApiAnswer { body, .. } => body.len(),
             RawBody::StateRead { calldata, output, .. } => calldata.len() + output.len(),
         }
+    }
+
+    /// Gives what of a record stands beside its key, its emitter and the hash of its block, part by part: the bytes that are stored
+    /// (docs/raw-format.md, "Stored payloads").
+    pub fn payload(&self, mut take: impl FnMut(&[u8])) {
+        let measured = |part: &[u8], take: &mut dyn FnMut(&[u8])| {
+            let length = u32::try_from(part.len()).expect("a part of a record is below four gigabytes");
+            take(&length.to_be_bytes());
+            take(part);
+        };
+        match self {
+            RawBody::EvmLog(log) => {
+                take(&[u8::try_from(log.topics.len()).expect("a log has at most four topics")]);
+                log.topics.iter().for_each(|topic| take(topic.as_slice()));
+                take(&log.data);
+            }
+            RawBody::SolanaEvent(event) => {
+                take(&[u8::from(event.carrier == Carrier::Log)]);
+                measured(event.position.as_bytes(), &mut take);
+                measured(event.parent.as_bytes(), &mut take);
+                take(&event.payload);
+            }
+            RawBody::HyperliquidLine(line) => take(line.text.as_bytes()),
+            RawBody::ApiAnswer { body, .. } => take(body.as_bytes()),
+            RawBody::StateRead { calldata, output, .. } => {
+                measured(calldata, &mut take);
+                take(output);
+            }
+        }
+    }
+
+    /// Keccak-256 of [`RawBody::payload`].
+    pub fn digest(&self) -> B256 {
+        let mut hasher = Keccak256::new();
+        self.payload(|part| hasher.update(part));
+        hasher.finalize()
     }
 }

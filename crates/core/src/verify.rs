@@ -10,7 +10,7 @@ use crate::{BlockRange, ChainId, Evidence, RangeSet, RawBody, RawRecord, Store, 
 #[async_trait]
 pub trait VerifyStore: Store {
     /// Stored raw records of a chain inside a range with the stream each came by, in canonical order.
-    async fn records(&self, chain: ChainId, range: BlockRange) -> Result<Vec<(StreamId, RawRecord)>, StoreError>;
+    async fn records(&self, chain: ChainId, range: BlockRange) -> Result<Vec<(StreamId, StoredRecord)>, StoreError>;
 
     /// How many raw records of a chain are stored inside a range.
     async fn record_count(&self, chain: ChainId, range: BlockRange) -> Result<u64, StoreError>;
@@ -26,6 +26,10 @@ pub trait VerifyStore: Store {
     /// an ordinary commit can bring them anew. Closes above that were joined to an open that goes, go too: their heights
     /// are among those given back.
     async fn withdraw(&self, chain: ChainId, heights: &RangeSet) -> Result<Withdrawn, StoreError>;
+
+    /// One transaction: gives stored records of a chain back the payloads that were dropped, where the chain's are kept now. Of
+    /// `records` count those that are stored without payload and have the stored digest; gives their number.
+    async fn restore(&self, chain: ChainId, records: &[RawRecord]) -> Result<u64, StoreError>;
 }
 
 /// A range of a stream that was proved again after it had been stored.
@@ -113,40 +117,103 @@ pub struct Withdrawn {
     pub heights: RangeSet,
 }
 
-impl RawRecord {
-    /// Keccak-256 over everything that sources must agree about: place, order, transaction, time and content. The index of
-    /// the transaction is left out, because not every source gives it.
+/// A raw record as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredRecord {
+    /// With its payload.
+    Whole(RawRecord),
+    /// Without it.
+    Dropped(DroppedRecord),
+}
+
+/// What is stored of a record whose payload was dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedRecord {
+    /// The chain it was read from.
+    pub chain: ChainId,
+    /// Height of its block.
+    pub height: u64,
+    /// Key inside the height.
+    pub rec: i64,
+    /// Canonical order inside the height.
+    pub ord: i64,
+    /// Transaction id.
+    pub tx_id: Text,
+    /// Time of the block in unix milliseconds.
+    pub time_ms: i64,
+    /// See [`RawRecord::emitter`].
+    pub emitter: String,
+    /// Hash of its block, of a log.
+    pub block_hash: Option<B256>,
+    /// See [`RawBody::digest`].
+    pub payload: B256,
+}
+
+impl StoredRecord {
+    /// Key: height and `rec`.
+    pub fn key(&self) -> (u64, i64) {
+        match self {
+            StoredRecord::Whole(record) => (record.height, record.rec),
+            StoredRecord::Dropped(record) => (record.height, record.rec),
+        }
+    }
+
+    /// Transaction id.
+    pub fn tx_id(&self) -> &Text {
+        match self {
+            StoredRecord::Whole(record) => &record.tx_id,
+            StoredRecord::Dropped(record) => &record.tx_id,
+        }
+    }
+
+    /// See [`RawRecord::digest`]: the same with and without the payload.
     pub fn digest(&self) -> B256 {
-        let mut bytes = Vec::with_capacity(self.size_bytes() + 256);
+        match self {
+            StoredRecord::Whole(record) => record.digest(),
+            StoredRecord::Dropped(record) => record.digest(),
+        }
+    }
+}
+
+impl DroppedRecord {
+    /// See [`RawRecord::digest`].
+    pub fn digest(&self) -> B256 {
+        let mut bytes = Vec::with_capacity(256);
         for number in [self.chain.as_i64(), i64::from_ne_bytes(self.height.to_ne_bytes()), self.rec, self.ord, self.time_ms] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
-        let mut part = |part: &[u8]| {
+        let block_hash = self.block_hash.as_ref().map_or(&[][..], |hash| hash.as_slice());
+        for part in [self.tx_id.as_bytes(), self.emitter.as_bytes(), block_hash, self.payload.as_slice()] {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part);
-        };
-        part(self.tx_id.as_bytes());
-        part(self.emitter().as_bytes());
-        match &self.body {
-            RawBody::EvmLog(log) => {
-                log.topics.iter().for_each(|topic| part(topic.as_slice()));
-                part(&log.data);
-                part(log.block_hash.as_slice());
-            }
-            RawBody::SolanaEvent(event) => {
-                part(event.carrier.as_str().as_bytes());
-                part(event.position.as_bytes());
-                part(event.parent.as_bytes());
-                part(&event.payload);
-            }
-            RawBody::HyperliquidLine(line) => part(line.text.as_bytes()),
-            RawBody::ApiAnswer { body, .. } => part(body.as_bytes()),
-            RawBody::StateRead { calldata, output, .. } => {
-                part(calldata);
-                part(output);
-            }
         }
         keccak256(&bytes)
+    }
+}
+
+impl RawRecord {
+    /// Keccak-256 over everything that sources must agree about: place, order, transaction, time and the digest of the content. The
+    /// index of the transaction is left out, because not every source gives it.
+    pub fn digest(&self) -> B256 {
+        self.without_payload().digest()
+    }
+
+    /// What is left of the record where payloads are dropped.
+    pub fn without_payload(&self) -> DroppedRecord {
+        DroppedRecord {
+            chain: self.chain,
+            height: self.height,
+            rec: self.rec,
+            ord: self.ord,
+            tx_id: self.tx_id.clone(),
+            time_ms: self.time_ms,
+            emitter: self.emitter(),
+            block_hash: match &self.body {
+                RawBody::EvmLog(log) => Some(log.block_hash),
+                _ => None,
+            },
+            payload: self.body.digest(),
+        }
     }
 }
 

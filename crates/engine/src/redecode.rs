@@ -1,6 +1,8 @@
 //! Stored raw records through the present decoders, without any source: rows and contributions are replaced range by range.
 
-use perpdex_core::{Batch, BlockRange, ChainId, Commit, Evidence, FailureKind, RedecodeStore, StoreError, StreamId, Venue, VenueSlug};
+use perpdex_core::{
+    Batch, BlockRange, ChainId, Commit, Evidence, FailureKind, RedecodeStore, StoreError, StoredRange, StreamId, Venue, VenueSlug,
+};
 use serde::Serialize;
 
 use crate::decode::{Decoding, Times, decode};
@@ -66,29 +68,58 @@ pub async fn redecode(job: &RedecodeJob, store: &dyn RedecodeStore) -> Result<Re
         RedecodeReport { chain: job.chain, ranges: 0, blocks: 0, records: 0, events: 0, failures: 0, unknown: 0, refused: Vec::new() };
     let mut rest = Some(job.range);
     while let Some(range) = rest {
-        let Some(stored) = store.stored_range(job.chain, range).await? else { break };
-        let done = stored.range;
+        let Some(piece) = store.stored_piece(job.chain, range).await? else { break };
+        let done = piece.range;
         rest = done.to().checked_add(1).and_then(|from| BlockRange::new(from, range.to()));
-        if let Some(height) = stored.without_raw {
+        if let Some(height) = piece.without_raw {
             let reason = format!("raw records are gone, first at height {height}: withdraw the range and sync it again");
             report.refused.push(RefusedRange { range: done, reason });
             continue;
         }
-        let venues = venues_of(job, &stored.streams, done, &mut report.refused);
-        if venues.is_empty() {
-            continue;
+        piece.dropped.ranges().iter().for_each(|range| refuse_dropped(&mut report.refused, *range));
+        for stored in piece.whole {
+            replace_range(job, store, stored, &mut report).await?;
         }
-        let commit = decoded(job, &venues, stored);
-        report.ranges += 1;
-        report.blocks += done.blocks();
-        report.records += commit.records.len() as u64;
-        report.unknown += crate::decode::unknown(&commit);
-        let all = commit.failures.iter().filter(|(_, failure)| failure.kind != FailureKind::UnknownEvent).count() as u64;
-        let replaced = store.replace(commit, &venues).await?;
-        report.events += replaced.events;
-        report.failures += replaced.failures.max(all);
     }
     Ok(report)
+}
+
+/// Decodes one range and replaces its rows.
+async fn replace_range(
+    job: &RedecodeJob,
+    store: &dyn RedecodeStore,
+    stored: StoredRange,
+    report: &mut RedecodeReport,
+) -> Result<(), StoreError> {
+    let range = stored.range;
+    let venues = venues_of(job, &stored.streams, range, &mut report.refused);
+    if venues.is_empty() {
+        return Ok(());
+    }
+    let commit = decoded(job, &venues, stored);
+    report.ranges += 1;
+    report.blocks += range.blocks();
+    report.records += commit.records.len() as u64;
+    report.unknown += crate::decode::unknown(&commit);
+    let all = commit.failures.iter().filter(|(_, failure)| failure.kind != FailureKind::UnknownEvent).count() as u64;
+    let replaced = store.replace(commit, &venues).await?;
+    report.events += replaced.events;
+    report.failures += replaced.failures.max(all);
+    Ok(())
+}
+
+/// Why ranges without payloads stay as they are, and what to do.
+const DROPPED: &str = "payloads of raw records were dropped (raw = \"drop\"): sync or replay the range into another database, or set \
+                       raw = \"keep\" and bring them back with `perpdex verify --repair --again`";
+
+/// Notes a range without payloads; neighbours are one.
+fn refuse_dropped(refused: &mut Vec<RefusedRange>, range: BlockRange) {
+    match refused.last_mut() {
+        Some(last) if last.reason == DROPPED && last.range.to().checked_add(1) == Some(range.from()) => {
+            last.range = BlockRange::new(last.range.from(), range.to()).expect("a union is not empty");
+        }
+        _ => refused.push(RefusedRange { range, reason: DROPPED.to_owned() }),
+    }
 }
 
 /// The job's venues in a range. A venue of which a stream was read in another version is left as it is: its filter may have
@@ -111,7 +142,7 @@ fn venues_of(job: &RedecodeJob, stored: &[StreamId], range: BlockRange, refused:
     venues
 }
 
-fn decoded(job: &RedecodeJob, venues: &[VenueSlug], stored: perpdex_core::StoredRange) -> Commit {
+fn decoded(job: &RedecodeJob, venues: &[VenueSlug], stored: StoredRange) -> Commit {
     let streams: Vec<&JobStream> = job.streams.iter().filter(|stream| venues.contains(&stream.id.venue)).collect();
     let times = |at: Option<i64>| at.unwrap_or_default();
     let (from_ms, to_ms) =

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use perpdex_core::{Catalog, ChainId, Event, EventBody, RawRecord, StreamId, VenueSlug, market_id};
+use perpdex_core::{Catalog, ChainId, Event, EventBody, StreamId, VenueSlug, market_id};
 use perpdex_reducer::{Expanded, Row, TokenRow, WaitFor, expand};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -10,7 +10,7 @@ use crate::aggregate::{Sign, Sums};
 use crate::dirty::{self, Touched};
 use crate::fact::{self, height_cell, key_cells};
 use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh, row_key};
-use crate::raw;
+use crate::raw::Records;
 use crate::reference::remove_unused_assets;
 use crate::sql::{Bulk, Fault, Param, Result, Tx};
 
@@ -67,7 +67,7 @@ impl<'a> Batch<'a> {
 
     /// Writes records and what new events become; the events' rows are made while the records and other rows are written. Closes
     /// are given back: they are joined when the rows stand.
-    pub(crate) async fn write(&mut self, tx: &mut Tx, records: Vec<(StreamId, RawRecord)>, events: Vec<Event>) -> Result<Vec<Event>> {
+    pub(crate) async fn write(&mut self, tx: &mut Tx, records: Vec<Records>, events: Vec<Event>) -> Result<Vec<Event>> {
         let markets = self.meet_all(tx, &events).await?;
         // By key: an id is a hash, too dear to make for every event.
         let by_key: HashMap<(VenueSlug, &str), &Market> =
@@ -89,13 +89,13 @@ impl<'a> Batch<'a> {
     pub(crate) async fn write_as_made<E>(
         &mut self,
         tx: &mut Tx,
-        records: Vec<(StreamId, RawRecord)>,
+        records: Vec<Records>,
         events: impl IntoIterator<Item = E>,
         mut make: impl FnMut(&mut Self, E) -> Result<()>,
     ) -> Result<()> {
         let (rows, made) = unbounded_channel();
         let writing = async {
-            tx.write(vec![raw::lot(records)]).await?;
+            tx.write(records).await?;
             fact::insert_made(tx, made).await
         };
         let making = async {
@@ -145,7 +145,7 @@ impl<'a> Batch<'a> {
                 self.failed += 1;
                 let part = format!("{} {}", event_name(&event.body), event.key.sub);
                 let stream = StreamId { chain: event.chain, venue: event.venue, part: String::new(), version: 0 };
-                self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), None);
+                self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), Some(event_text(&event)?));
             }
         }
         Ok(())

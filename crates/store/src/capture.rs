@@ -1,6 +1,6 @@
 //! Raw records read back as they came: covered pieces with their blocks, records and holes.
 
-use perpdex_core::{BlockRange, BlockRef, ChainId, Covered, Evidence, Hole, RangeSet, RawRecord, StoreError, StreamId};
+use perpdex_core::{BlockRange, BlockRef, ChainId, Covered, Evidence, Hole, RangeSet, RawRecord, StoreError, StoredRecord, StreamId};
 
 use crate::coverage::{HOLE_COLUMNS, of_chain, read_hole, read_stream};
 use crate::fact::height_cell;
@@ -25,10 +25,31 @@ pub struct RawCapture {
     pub evidence: Evidence,
     /// Stored blocks of the range, ascending.
     pub blocks: Vec<BlockRef>,
-    /// Records of the range with the stream each came by, canonical order.
+    /// Records of the range outside of `dropped` with the stream each came by, canonical order.
     pub records: Vec<(StreamId, RawRecord)>,
+    /// Parts of the range whose records were stored without their payload.
+    pub dropped: RangeSet,
     /// Holes of the streams inside the range.
     pub holes: Vec<(StreamId, Hole)>,
+}
+
+impl RawCapture {
+    /// The parts of the range whose records are whole.
+    pub fn whole_parts(self) -> Vec<RawCapture> {
+        if self.dropped.is_empty() {
+            return vec![self];
+        }
+        let part = |range: &BlockRange| RawCapture {
+            range: *range,
+            streams: self.streams.clone(),
+            blocks: self.blocks.iter().filter(|block| range.contains(block.height)).copied().collect(),
+            records: self.records.iter().filter(|(_, record)| range.contains(record.height)).cloned().collect(),
+            dropped: RangeSet::default(),
+            holes: self.holes.iter().filter(|(_, hole)| hole.range.intersect(range).is_some()).cloned().collect(),
+            ..self
+        };
+        RangeSet::from_ranges([self.range]).without(&self.dropped).ranges().iter().map(part).collect()
+    }
 }
 
 /// Reads a chain's captures, lowest heights first, up to its final height: what reads them takes all of it for final.
@@ -76,7 +97,8 @@ impl<'a> RawCaptures<'a> {
         let cells = || vec![self.chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
         const INSIDE: &str = "WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
         let sql = format!("SELECT {} FROM raw_events {INSIDE} ORDER BY height, ord, rec", RAW_EVENTS.join(", "));
-        let records = self.db.rows(&sql, cells()).await?.iter().map(raw::read).collect::<Result<_>>()?;
+        let records = self.db.rows(&sql, cells()).await?.iter().map(raw::read).collect::<Result<Vec<_>>>()?;
+        let dropped = dropped(range, &records);
         let sql = format!("SELECT height, hash, parent_hash, ts_ms FROM blocks {INSIDE} ORDER BY height");
         let blocks = self.db.rows(&sql, cells()).await?.iter().map(read_block).collect::<Result<_>>()?;
         let sql =
@@ -87,7 +109,8 @@ impl<'a> RawCaptures<'a> {
         let evidence = known.iter().map(|covered| covered.evidence).min().unwrap_or(Evidence::Witnessed);
         let mut streams: Vec<StreamId> = known.iter().map(|covered| covered.stream.clone()).collect();
         streams.dedup();
-        Ok(Some(RawCapture { chain: self.chain, range, streams, evidence, blocks, records, holes }))
+        let records = whole(records, &dropped);
+        Ok(Some(RawCapture { chain: self.chain, range, streams, evidence, blocks, records, dropped, holes }))
     }
 
     /// Cuts a range behind the height at which it has records enough.
@@ -125,6 +148,36 @@ fn uniform(covered: &[Covered]) -> Vec<BlockRange> {
     let all = RangeSet::from_ranges(covered.iter().map(|one| one.range));
     let cut = starts.windows(2).filter_map(|pair| BlockRange::new(pair[0], pair[1] - 1));
     cut.filter(|range| all.missing(*range).is_empty()).collect()
+}
+
+/// Parts of a range whose records lack payloads: what a height with such a record begins, the next one with whole records ends.
+fn dropped(range: BlockRange, records: &[(StreamId, StoredRecord)]) -> RangeSet {
+    let mut parts = Vec::new();
+    let mut was_dropped = None;
+    let mut from = range.from();
+    for of_height in records.chunk_by(|(_, a), (_, b)| a.key().0 == b.key().0) {
+        let height = of_height[0].1.key().0;
+        let is_dropped = of_height.iter().any(|(_, record)| matches!(record, StoredRecord::Dropped(_)));
+        match was_dropped.replace(is_dropped) {
+            Some(true) if !is_dropped => parts.extend(BlockRange::new(from, height - 1)),
+            Some(false) if is_dropped => from = height,
+            _ => {}
+        }
+    }
+    if was_dropped == Some(true) {
+        parts.extend(BlockRange::new(from, range.to()));
+    }
+    RangeSet::from_ranges(parts)
+}
+
+/// The records outside of some parts, which are all whole.
+fn whole(records: Vec<(StreamId, StoredRecord)>, dropped: &RangeSet) -> Vec<(StreamId, RawRecord)> {
+    let is_outside = |height: u64| dropped.ranges().iter().all(|part| !part.contains(height));
+    let whole = records.into_iter().filter_map(|(stream, record)| match record {
+        StoredRecord::Whole(record) => Some((stream, record)),
+        StoredRecord::Dropped(_) => None,
+    });
+    whole.filter(|(_, record)| dropped.is_empty() || is_outside(record.height)).collect()
 }
 
 #[cfg(test)]

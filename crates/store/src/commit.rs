@@ -13,10 +13,10 @@ use crate::batch::{Batch, event_name};
 use crate::fact::{FACT_TABLES, height_cell};
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
-use crate::{coverage, dirty, join};
+use crate::{coverage, dirty, join, raw};
 
-/// Writes a commit.
-pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result<Committed> {
+/// Writes a commit; `drops_raw`: its records without their payload.
+pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit, drops_raw: bool) -> Result<Committed> {
     check(&commit)?;
     let mut tx = db.begin().await?;
     tx.look_up_by_keys().await?;
@@ -27,6 +27,10 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit) -> Result
     let mut done = Committed::default();
     let mut commit = commit;
     let records = new_records(&mut commit, &known, &mut done)?;
+    let records = match drops_raw {
+        true => raw::lots_dropped(records, &commit.failures),
+        false => vec![raw::lot(records)],
+    };
     let mut batch = Batch::new(catalog, commit.chain);
     gather_failures(&mut batch, &commit, &known, &mut done);
     let events: Vec<Event> = std::mem::take(&mut commit.events).into_iter().filter(|event| !known.has_event(event)).collect();

@@ -1,6 +1,6 @@
 //! What the store is told by its caller.
 
-use perpdex_core::{LiquidationFeed, Venue, VenueInfo, VenueModel, VenueSlug};
+use perpdex_core::{ChainId, LiquidationFeed, Venue, VenueInfo, VenueModel, VenueSlug};
 
 /// Settings of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,11 +9,14 @@ pub struct StoreOptions {
     pub mark_age_ms_max: i64,
     /// Venues to name in the reference tables. A venue that is not listed is its own group and of model pool.
     pub venues: Vec<VenueRef>,
+    /// Chains whose new raw records are stored without their payload: key, columns and a digest stay. What is stored is left as
+    /// it is. Whole in any case are state reads and the records of heights with one that could not be decoded.
+    pub raw_dropped: Vec<ChainId>,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { mark_age_ms_max: 3_600_000, venues: Vec::new() }
+        StoreOptions { mark_age_ms_max: 3_600_000, venues: Vec::new(), raw_dropped: Vec::new() }
     }
 }
 

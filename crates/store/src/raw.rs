@@ -1,9 +1,12 @@
-//! Raw records as rows: every byte comes back as it was.
+//! Raw records as rows: every byte comes back as it was, or what is left of a record says what it was.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use alloy_primitives::{Address, B256, Bytes};
-use perpdex_core::{ChainId, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent, StreamId};
+use perpdex_core::{
+    ChainId, DroppedRecord, EvmLog, Failure, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent, StoredRecord, StreamId,
+};
 
 use crate::fact::{height_cell, read_chain, read_u32, read_venue};
 use crate::sql::{Bulk, Fault, Lot, Param, Record, Result};
@@ -39,11 +42,24 @@ const STREAMS: [HyperliquidStream; 8] = [
 ];
 
 /// Records as rows to insert.
-pub(crate) fn lot(records: Vec<(StreamId, RawRecord)>) -> Lot<(StreamId, RawRecord)> {
-    Lot { table: "raw_events", columns: RAW_EVENTS, rows: records, push }
+pub(crate) type Records = Lot<(StreamId, RawRecord)>;
+
+/// Records with their payloads.
+pub(crate) fn lot(records: Vec<(StreamId, RawRecord)>) -> Records {
+    Lot { table: "raw_events", columns: RAW_EVENTS, rows: records, push: |bulk, row| push(bulk, row, |body| pack(payload(body))) }
 }
 
-fn push(bulk: &mut Bulk, (stream, record): (StreamId, RawRecord)) {
+/// Records without their payloads. Whole are state reads, which a proof does not bring again, and all records of a height with one
+/// that could not be decoded: a mended decoder needs them, and they show what is to be mended.
+pub(crate) fn lots_dropped(mut records: Vec<(StreamId, RawRecord)>, failures: &[(StreamId, Failure)]) -> Vec<Records> {
+    let failed: HashSet<u64> = failures.iter().map(|(_, failure)| failure.height).collect();
+    let is_kept = |record: &RawRecord| matches!(record.body, RawBody::StateRead { .. }) || failed.contains(&record.height);
+    let kept = records.extract_if(.., |(_, record)| is_kept(record)).collect();
+    let dropped = Lot { rows: records, push: |bulk, row| push(bulk, row, |body| digested(&body)), ..lot(Vec::new()) };
+    vec![lot(kept), dropped]
+}
+
+fn push(bulk: &mut Bulk, (stream, record): (StreamId, RawRecord), stored: impl FnOnce(RawBody) -> Vec<u8>) {
     let (kind, emitter) = (kind(&record.body), record.emitter());
     let block_hash = match &record.body {
         RawBody::EvmLog(log) => Param::Bytes(log.block_hash.to_vec()),
@@ -63,25 +79,30 @@ fn push(bulk: &mut Bulk, (stream, record): (StreamId, RawRecord)) {
         Param::Name(kind),
         emitter.into(),
         block_hash,
-        pack(payload(record.body)).into(),
+        stored(record.body).into(),
     ]);
 }
 
 /// Reads a row of [`RAW_EVENTS`] back.
-pub(crate) fn read(r: &Record) -> Result<(StreamId, RawRecord)> {
+pub(crate) fn read(r: &Record) -> Result<(StreamId, StoredRecord)> {
     let chain: ChainId = read_chain(r, 0)?;
     let stream = StreamId { chain, venue: read_venue(r, 4)?, part: r.string(5)?, version: read_u32(r, 6)? };
     let tx_index = match r.opt_int(8)? {
         Some(_) => Some(read_u32(r, 8)?),
         None => None,
     };
-    let (height, rec) = (r.height(1)?, r.int(2)?);
-    let payload = unpack(r.opt_bytes(13)?.unwrap_or_default());
-    let body = payload
-        .and_then(|payload| body(r.text(10).ok()?, r.text(11).ok()?, r.opt_bytes(12).ok()?, &payload))
-        .ok_or_else(|| Fault::Corrupt(format!("raw record {rec} at height {height} of {chain} cannot be read back")))?;
-    let record = RawRecord { chain, height, rec, ord: r.int(3)?, tx_id: r.shared(7)?, tx_index, time_ms: r.int(9)?, body };
-    Ok((stream, record))
+    let (height, rec, ord, tx_id, time_ms) = (r.height(1)?, r.int(2)?, r.int(3)?, r.shared(7)?, r.int(9)?);
+    let corrupt = || Fault::Corrupt(format!("raw record {rec} at height {height} of {chain} cannot be read back"));
+    let stored = r.opt_bytes(13)?.unwrap_or_default();
+    let (kind, emitter, block_hash) = (r.text(10)?, r.text(11)?, r.opt_bytes(12)?);
+    if stored.first() == Some(&DIGEST) {
+        let hash = |bytes: &[u8]| B256::try_from(bytes).map_err(|_| corrupt());
+        let (block_hash, payload) = (block_hash.map(hash).transpose()?, hash(&stored[1..])?);
+        let record = DroppedRecord { chain, height, rec, ord, tx_id, time_ms, emitter: emitter.to_owned(), block_hash, payload };
+        return Ok((stream, StoredRecord::Dropped(record)));
+    }
+    let body = unpack(stored).and_then(|payload| body(kind, emitter, block_hash, &payload)).ok_or_else(corrupt)?;
+    Ok((stream, StoredRecord::Whole(RawRecord { chain, height, rec, ord, tx_id, tx_index, time_ms, body })))
 }
 
 fn kind(body: &RawBody) -> &'static str {
@@ -98,6 +119,8 @@ fn kind(body: &RawBody) -> &'static str {
 const PLAIN: u8 = 0;
 /// First byte of a stored payload that is one LZ4 block behind its plain length (4 bytes, little-endian).
 const LZ4: u8 = 1;
+/// First byte of what is stored in place of a payload that was dropped: Keccak-256 of its plain bytes follows.
+const DIGEST: u8 = 2;
 /// Shorter payloads gain nothing.
 const PACKED_BYTES_MIN: usize = 64;
 /// Plain bytes of a payload at most: a damaged length asks for no more.
@@ -115,6 +138,16 @@ fn pack(plain: Vec<u8>) -> Vec<u8> {
     [&[PLAIN], plain.as_slice()].concat()
 }
 
+/// What is stored where the payload is dropped.
+fn digested(body: &RawBody) -> Vec<u8> {
+    [&[DIGEST], body.digest().as_slice()].concat()
+}
+
+/// A payload as it is stored, and what is stored where it is dropped.
+pub(crate) fn whole_and_dropped(body: &RawBody) -> [Vec<u8>; 2] {
+    [pack(payload(body.clone())), digested(body)]
+}
+
 /// A stored payload as it was; `None` where the bytes are none of ours.
 fn unpack(stored: &[u8]) -> Option<Cow<'_, [u8]>> {
     match stored.split_first()? {
@@ -128,32 +161,15 @@ fn unpack(stored: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// What of a record stands in no column of its own, before it is packed.
-///
-/// EVM log: number of topics (1 byte), topics, data. Solana event: carrier (0 cpi, 1 log), position and parent each
-/// behind its length (4 bytes, big-endian), payload. State read: call data behind its length, output. Others: the text.
+/// What of a record stands in no column of its own, before it is packed: [`RawBody::payload`].
 fn payload(body: RawBody) -> Vec<u8> {
     match body {
-        RawBody::EvmLog(log) => {
-            let mut out = Vec::with_capacity(1 + 32 * log.topics.len() + log.data.len());
-            out.push(u8::try_from(log.topics.len()).expect("a log has at most four topics"));
-            log.topics.iter().for_each(|topic| out.extend_from_slice(topic.as_slice()));
-            out.extend_from_slice(&log.data);
-            out
-        }
-        RawBody::SolanaEvent(event) => {
-            let mut out = vec![u8::from(event.carrier == perpdex_core::Carrier::Log)];
-            push_part(&mut out, event.position.as_bytes());
-            push_part(&mut out, event.parent.as_bytes());
-            out.extend_from_slice(&event.payload);
-            out
-        }
         RawBody::HyperliquidLine(line) => line.text.into_bytes(),
         RawBody::ApiAnswer { body, .. } => body.into_bytes(),
-        RawBody::StateRead { calldata, output, .. } => {
-            let mut out = Vec::new();
-            push_part(&mut out, &calldata);
-            out.extend_from_slice(&output);
+        body => {
+            // A byte or two lengths stand beside the content.
+            let mut out = Vec::with_capacity(body.size_bytes() + 16);
+            body.payload(|part| out.extend_from_slice(part));
             out
         }
     }
@@ -200,12 +216,6 @@ fn body(kind: &str, emitter: &str, block_hash: Option<&[u8]>, payload: &[u8]) ->
     })
 }
 
-fn push_part(out: &mut Vec<u8>, part: &[u8]) {
-    let length = u32::try_from(part.len()).expect("a part of a record is below four gigabytes");
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(part);
-}
-
 fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
@@ -213,6 +223,8 @@ fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::keccak256;
+
     use super::*;
 
     #[test]
@@ -227,8 +239,39 @@ mod tests {
         let stored = pack(words.clone());
         assert!(stored.len() * 3 < words.len(), "{} of {} bytes", stored.len(), words.len());
         let longer = [&[LZ4, 0xff, 0xff, 0xff, 0xff], &stored[5..]].concat();
-        for damaged in [&[][..], &[2, 0, 0], &[LZ4, 0], &stored[..stored.len() - 1], &longer] {
+        for damaged in [&[][..], &[3, 0, 0], &[LZ4, 0], &stored[..stored.len() - 1], &longer] {
             assert_eq!(unpack(damaged), None, "{damaged:02x?}");
+        }
+    }
+
+    /// What stands for a dropped payload can be made from a kept one by anyone: Keccak-256 of the plain bytes.
+    #[test]
+    fn a_digest_is_that_of_the_plain_payload() {
+        let event = SolanaEvent {
+            program: "program".to_owned(),
+            carrier: perpdex_core::Carrier::Log,
+            position: "5.1".to_owned(),
+            parent: "5".to_owned(),
+            payload: Bytes::from_static(&[1, 2]),
+        };
+        let log = EvmLog {
+            address: Address::ZERO,
+            topics: vec![B256::repeat_byte(1)],
+            data: Bytes::from_static(&[9; 40]),
+            block_hash: B256::ZERO,
+        };
+        let line = HyperliquidLine { stream: HyperliquidStream::Fills, text: "{}".to_owned() };
+        let (calldata, output) = (Bytes::from_static(&[1, 2, 3, 4]), Bytes::from_static(&[5; 32]));
+        let plain: [(RawBody, Vec<u8>); 5] = [
+            (RawBody::EvmLog(log), [&[1][..], &[1; 32], &[9; 40]].concat()),
+            (RawBody::SolanaEvent(event), [&[1, 0, 0, 0, 3][..], b"5.1", &[0, 0, 0, 1], b"5", &[1, 2]].concat()),
+            (RawBody::HyperliquidLine(line), b"{}".to_vec()),
+            (RawBody::ApiAnswer { source: "aster".to_owned(), body: "[]".to_owned() }, b"[]".to_vec()),
+            (RawBody::StateRead { address: Address::ZERO, calldata, output }, [&[0, 0, 0, 4][..], &[1, 2, 3, 4], &[5; 32]].concat()),
+        ];
+        for (body, plain) in plain {
+            assert_eq!(digested(&body), [&[2][..], keccak256(&plain).as_slice()].concat(), "{body:?}");
+            assert_eq!(payload(body), plain);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use perpdex_core::{
-    BlockRange, Catalog, ChainId, Commit, Committed, Event, EventBody, RangeSet, StoreError, StoredRange, StreamId, VenueSlug,
+    BlockRange, Catalog, ChainId, Commit, Committed, Event, EventBody, RangeSet, StoreError, StoredPiece, StoredRange, StreamId, VenueSlug,
 };
 use perpdex_reducer::Row;
 
@@ -23,11 +23,13 @@ use crate::{coverage, dirty};
 const ROWS: [&str; 5] = ["fills", "funding_payments", "prices", "collateral_flows", "market_listings"];
 
 /// The first covered part of some heights.
-pub(crate) async fn stored_range(db: &Db, place: &Place, chain: ChainId, range: BlockRange) -> Result<Option<StoredRange>> {
+pub(crate) async fn stored_piece(db: &Db, place: &Place, chain: ChainId, range: BlockRange) -> Result<Option<StoredPiece>> {
     let Some(capture) = RawCaptures::inside(db, place, chain, range).await?.read_next().await? else { return Ok(None) };
-    let without_raw = without_raw(db, chain, capture.range).await?;
-    let RawCapture { range, streams, blocks, records, .. } = capture;
-    Ok(Some(StoredRange { range, streams, blocks, records, without_raw }))
+    let (range, dropped) = (capture.range, capture.dropped.clone());
+    let without_raw = without_raw(db, chain, range).await?;
+    let stored = |RawCapture { range, streams, blocks, records, .. }| StoredRange { range, streams, blocks, records };
+    let whole = capture.whole_parts().into_iter().map(stored).collect();
+    Ok(Some(StoredPiece { range, whole, dropped, without_raw }))
 }
 
 /// The first height with rows and without any raw record.

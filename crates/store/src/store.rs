@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, Link, ListingWindow, ListingWindows, RangeSet,
-    RawRecord, RedecodeStore, ReduceStats, Reverted, RunState, Store, StoreError, StoredRange, StreamId, Target, VenueSlug, Verification,
-    Verified, VerifyStore, Withdrawn,
+    RawRecord, RedecodeStore, ReduceStats, Reverted, RunState, Store, StoreError, StoredPiece, StoredRecord, StreamId, Target, VenueSlug,
+    Verification, Verified, VerifyStore, Withdrawn,
 };
 
 use crate::external::{self, ExternalMetric, Imported};
@@ -283,7 +283,8 @@ impl Store for SqlStore {
     }
 
     async fn commit(&self, commit: Commit) -> Outcome<Committed> {
-        Box::pin(commit::commit(&self.db, &self.catalog, commit)).await.map_err(|fault| self.told(fault))
+        let drops_raw = self.options.raw_dropped.contains(&commit.chain);
+        Box::pin(commit::commit(&self.db, &self.catalog, commit, drops_raw)).await.map_err(|fault| self.told(fault))
     }
 
     async fn revert(&self, chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Outcome<Reverted> {
@@ -332,7 +333,7 @@ impl ListingWindows for SqlStore {
 
 #[async_trait]
 impl VerifyStore for SqlStore {
-    async fn records(&self, chain: ChainId, range: BlockRange) -> Outcome<Vec<(StreamId, RawRecord)>> {
+    async fn records(&self, chain: ChainId, range: BlockRange) -> Outcome<Vec<(StreamId, StoredRecord)>> {
         verify::records(&self.db, chain, range).await.map_err(|fault| self.told(fault))
     }
 
@@ -351,12 +352,19 @@ impl VerifyStore for SqlStore {
     async fn withdraw(&self, chain: ChainId, heights: &RangeSet) -> Outcome<Withdrawn> {
         Box::pin(withdraw::withdraw(&self.db, &self.catalog, chain, heights)).await.map_err(|fault| self.told(fault))
     }
+
+    async fn restore(&self, chain: ChainId, records: &[RawRecord]) -> Outcome<u64> {
+        match self.options.raw_dropped.contains(&chain) {
+            true => Ok(0),
+            false => verify::restore(&self.db, records).await.map_err(|fault| self.told(fault)),
+        }
+    }
 }
 
 #[async_trait]
 impl RedecodeStore for SqlStore {
-    async fn stored_range(&self, chain: ChainId, range: BlockRange) -> Outcome<Option<StoredRange>> {
-        redecode::stored_range(&self.db, &self.place, chain, range).await.map_err(|fault| self.told(fault))
+    async fn stored_piece(&self, chain: ChainId, range: BlockRange) -> Outcome<Option<StoredPiece>> {
+        redecode::stored_piece(&self.db, &self.place, chain, range).await.map_err(|fault| self.told(fault))
     }
 
     async fn replace(&self, commit: Commit, venues: &[VenueSlug]) -> Outcome<Committed> {

@@ -1,6 +1,8 @@
 //! What verification keeps: which ranges were proved again, and where the store differs from the proof.
 
-use perpdex_core::{BlockRange, ChainId, Difference, DifferenceKind, Evidence, RangeSet, RawRecord, StreamId, Verification, Verified};
+use perpdex_core::{
+    BlockRange, ChainId, Difference, DifferenceKind, Evidence, RangeSet, RawRecord, StoredRecord, StreamId, Verification, Verified,
+};
 
 use crate::coverage::{self, STREAM, Stretch, rank, read_range, read_stream, stream_cells};
 use crate::fact::{height_cell, named};
@@ -14,9 +16,23 @@ fn inside(chain: ChainId, range: BlockRange) -> Vec<Param> {
 }
 
 /// Stored raw records inside a range, in canonical order.
-pub(crate) async fn records(db: &Db, chain: ChainId, range: BlockRange) -> Result<Vec<(StreamId, RawRecord)>> {
+pub(crate) async fn records(db: &Db, chain: ChainId, range: BlockRange) -> Result<Vec<(StreamId, StoredRecord)>> {
     let sql = format!("SELECT {} FROM raw_events WHERE {INSIDE} ORDER BY height, ord, rec", RAW_EVENTS.join(", "));
     db.rows(&sql, inside(chain, range)).await?.iter().map(raw::read).collect()
+}
+
+/// Puts the payloads of records in the place of their digests.
+pub(crate) async fn restore(db: &Db, records: &[RawRecord]) -> Result<u64> {
+    let sql = "UPDATE raw_events SET payload = $1 WHERE chain_id = $2 AND height = $3 AND rec = $4 AND payload = $5";
+    let mut tx = db.begin().await?;
+    let mut restored = 0;
+    for record in records {
+        let [whole, dropped] = raw::whole_and_dropped(&record.body);
+        let cells = vec![whole.into(), record.chain.as_i64().into(), height_cell(record.height), record.rec.into(), dropped.into()];
+        restored += tx.execute(sql, cells).await?;
+    }
+    tx.commit().await?;
+    Ok(restored)
 }
 
 /// How many raw records are stored inside a range.

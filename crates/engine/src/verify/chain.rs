@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use perpdex_core::{
-    Batch, BlockConflict, BlockRange, ChainId, Covered, Difference, DifferenceKind, Evidence, Proof, RangeSet, StoreError, Verification,
-    VerifyStore,
+    Batch, BlockConflict, BlockRange, ChainId, Covered, Difference, DifferenceKind, Evidence, Proof, RangeSet, StoreError, StoredRecord,
+    Verification, VerifyStore,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -126,6 +126,9 @@ impl VerifyRun {
             true => self.mend(&proof, &streams, &differences, endpoint).await?,
             false => differences,
         };
+        if self.job.repair && stored.iter().any(|(_, record)| matches!(record, StoredRecord::Dropped(_))) {
+            self.report.restored += self.store.restore(self.chain(), &proof.batch.records).await?;
+        }
         self.report.remains(&remaining);
         if holes.is_empty() {
             self.record(&proof.batch, &streams, remaining).await?;

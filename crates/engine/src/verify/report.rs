@@ -38,6 +38,8 @@ pub struct ChainVerifyReport {
     pub changed: u64,
     /// Differing records that were mended.
     pub mended: u64,
+    /// Stored records that had lost their payload and have it again.
+    pub restored: u64,
     /// Heights at which an endpoint left out records that its own blocks, or another endpoint, have.
     pub omitted: u64,
     /// Differences that remain, at most [`DIFFERENCES_LISTED_MAX`]; the store has them all.
@@ -97,6 +99,7 @@ impl ChainVerifyReport {
             extra: 0,
             changed: 0,
             mended: 0,
+            restored: 0,
             omitted: 0,
             differences: Vec::new(),
             remaining: 0,

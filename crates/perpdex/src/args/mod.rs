@@ -12,7 +12,7 @@ use perpdex_core::ChainId;
 pub(crate) use per_chain::PerChain;
 
 use crate::commands::Span;
-use crate::config::{ChainName, Location};
+use crate::config::{ChainName, Location, RawPayloads};
 use crate::instant::{Point, parse_time};
 use crate::output::Format;
 use per_chain::{parse_at, parse_endpoint};
@@ -251,6 +251,9 @@ pub(crate) struct ReplayArgs {
     /// Raw captures or Hyperliquid files, any number of them, or one folder of Hyperliquid files
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Payloads of raw records: keep them, or drop them and keep a digest (else as each chain's `raw` is configured)
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) raw: Option<RawPayloads>,
     /// Print the summary as JSON on stdout
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

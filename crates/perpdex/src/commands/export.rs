@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use perpdex_core::{ChainId, Hole, StreamId};
+use perpdex_core::{ChainId, Hole, RangeSet, StreamId};
 use perpdex_engine::capture::{CaptureRange, CaptureWriter};
 use perpdex_store::{RawCapture, SqlStore};
 
@@ -24,13 +24,18 @@ pub(crate) async fn run(common: &CommonArgs, args: ExportArgs) -> CommandResult 
     let file = OpenOptions::new().write(true).create_new(true).open(&args.raw).with_context(|| label.clone()).map_err(Failure::refused)?;
     let mut writer = CaptureWriter::new(label, BufWriter::new(file))?;
     let mut counts = Counts::default();
+    let mut is_whole = true;
     for chain in chains {
-        export_chain(&store, chain, &mut writer, &mut counts).await?;
+        let dropped = export_chain(&store, chain, &mut writer, &mut counts).await?;
+        is_whole &= dropped.is_empty();
+        if let Some(note) = left_out(chain, &dropped) {
+            crate::stderr_line(&note);
+        }
     }
     let out = writer.finish()?;
     sync(out, &args.raw)?;
     writeln!(io::stdout(), "{}: {} ranges, {} records", args.raw.display(), counts.ranges, counts.records)?;
-    Ok(Exit::Done)
+    Ok(if is_whole { Exit::Done } else { Exit::Incomplete })
 }
 
 #[derive(Debug, Default)]
@@ -52,14 +57,32 @@ async fn chains(store: &SqlStore, named: &[ChainId]) -> Result<Vec<ChainId>> {
     Ok(stored)
 }
 
-async fn export_chain<W: Write>(store: &SqlStore, chain: ChainId, writer: &mut CaptureWriter<W>, counts: &mut Counts) -> Result<()> {
+/// Writes what the chain has; gives what it lacks the payloads of, of which the capture says nothing.
+async fn export_chain<W: Write>(store: &SqlStore, chain: ChainId, writer: &mut CaptureWriter<W>, counts: &mut Counts) -> Result<RangeSet> {
     let mut captures = store.raw_captures(chain).await?;
+    let mut dropped = Vec::new();
     while let Some(capture) = captures.next().await? {
-        counts.ranges += 1;
-        counts.records += capture.records.len();
-        writer.write(&to_range(capture))?;
+        dropped.extend_from_slice(capture.dropped.ranges());
+        for part in capture.whole_parts() {
+            counts.ranges += 1;
+            counts.records += part.records.len();
+            writer.write(&to_range(part))?;
+        }
     }
-    Ok(())
+    Ok(RangeSet::from_ranges(dropped))
+}
+
+/// What a capture leaves out of a chain, and what to do.
+fn left_out(chain: ChainId, dropped: &RangeSet) -> Option<String> {
+    let first = dropped.ranges().first()?;
+    let more = match dropped.ranges().len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more ranges"),
+    };
+    Some(format!(
+        "left out: {chain} {first}{more}: payloads of raw records were dropped (raw = \"drop\"): export another database that has them, or set \
+         raw = \"keep\" and bring them back with `perpdex verify --repair --again`"
+    ))
 }
 
 /// A piece of the store as a capture has it.

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use perpdex_core::{ChainId, Evidence, Source, StreamId, Watch};
+use perpdex_core::{CHAINS, ChainId, Evidence, Source, StreamId, Watch};
 use perpdex_engine::capture::{CaptureSource, FORMAT};
 use perpdex_engine::{ChainJob, JobStream, Until};
 use perpdex_hyperliquid::FolderSource;
 use perpdex_venues::VENUES;
 
 use crate::args::{CommonArgs, ReplayArgs};
-use crate::config::database_place;
+use crate::config::{ChainLayer, ChainName, Layer, Origin, RawPayloads, database_place};
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::output::write_json;
 use crate::progress::progress;
@@ -25,10 +25,10 @@ const HEADER_BYTES: u64 = 256;
 
 /// Runs the verb.
 pub(crate) async fn run(common: &CommonArgs, args: ReplayArgs) -> CommandResult {
-    let config = super::load(common, Vec::new())?;
+    let config = super::load(common, raw_layers(args.raw))?;
     let catalog = wiring::catalog(&config).map_err(Failure::refused)?;
     let input = Input::open(&args.paths).await.map_err(Failure::refused)?;
-    let store = wiring::open_store(&config.database.value, catalog).await.map_err(Failure::refused)?;
+    let store = wiring::open_store_for_records(&config, catalog).await.map_err(Failure::refused)?;
     for problem in &input.problems {
         crate::stderr_line(&format!("cut off: {problem}"));
     }
@@ -48,6 +48,12 @@ pub(crate) async fn run(common: &CommonArgs, args: ReplayArgs) -> CommandResult 
         Exit::Done if !input.problems.is_empty() => Ok(Exit::Incomplete),
         exit => Ok(exit),
     }
+}
+
+/// `--raw` as a layer: it goes for every chain that the files may hold.
+fn raw_layers(raw: Option<RawPayloads>) -> Vec<(Origin, Layer)> {
+    let chains = |raw| CHAINS.iter().map(|chain| (ChainName(chain.id), ChainLayer { raw: Some(raw), ..ChainLayer::default() })).collect();
+    raw.map(|raw| (Origin::Flag("--raw"), Layer { chains: chains(raw), ..Layer::default() })).into_iter().collect()
 }
 
 /// What the files hold.

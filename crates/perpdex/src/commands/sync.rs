@@ -27,7 +27,7 @@ pub(crate) async fn run(common: &CommonArgs, args: SyncArgs) -> CommandResult {
         crate::stderr_line(&format!("{chain}: off: {reason}"));
     }
     let catalog = wiring::catalog(&config).map_err(Failure::refused)?;
-    let store = wiring::open_store(&config.database.value, catalog).await.map_err(Failure::refused)?;
+    let store = wiring::open_store_for_records(&config, catalog).await.map_err(Failure::refused)?;
     let cancel = wiring::interruption();
     let options = wiring::engine_options(&config.sync);
     let targets = wiring::known_targets(&store).await?;

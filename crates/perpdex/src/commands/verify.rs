@@ -30,7 +30,7 @@ pub(crate) async fn run(common: &CommonArgs, args: VerifyArgs) -> CommandResult 
     let catalog = wiring::catalog(&config).map_err(Failure::refused)?;
     // Opened for writing, but never made: there is nothing to verify in a new database.
     drop(wiring::open_store_existing(&config.database.value, catalog.clone()).await.map_err(Failure::refused)?);
-    let store = wiring::open_store(&config.database.value, catalog).await.map_err(Failure::refused)?;
+    let store = wiring::open_store_for_records(&config, catalog).await.map_err(Failure::refused)?;
     let cancel = wiring::interruption();
     let options = wiring::engine_options(&config.sync);
     let wish = VerifyWish { venues: selection.venues(), level: evidence(args.level), repair: args.repair, again: args.again };
@@ -97,6 +97,7 @@ fn chains(report: &VerifyReport) -> Grid {
         "extra",
         "changed",
         "mended",
+        "restored",
         "remaining",
         "unproven",
         "calls",
@@ -114,6 +115,7 @@ fn chains(report: &VerifyReport) -> Grid {
             chain.extra,
             chain.changed,
             chain.mended,
+            chain.restored,
             chain.remaining,
             chain.unproven.len() as u64,
             chain.calls,

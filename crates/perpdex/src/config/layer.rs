@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use perpdex_core::{CHAINS, ChainId};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -91,8 +92,29 @@ pub(crate) struct ChainLayer {
     pub(crate) recent_blocks: Option<u64>,
     /// Heights below the tip that count as final where a node serves no `finalized` tag.
     pub(crate) final_depth: Option<u64>,
+    /// What is stored of raw records.
+    pub(crate) raw: Option<RawPayloads>,
     /// Where to read, in order of preference.
     pub(crate) endpoints: Option<Vec<EndpointLayer>>,
+}
+
+/// What is stored of a chain's raw records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawPayloads {
+    /// Every byte: rows can be decoded anew, and exported, without any endpoint.
+    Keep,
+    /// All but the payload, of which a digest stays.
+    Drop,
+}
+
+impl fmt::Display for RawPayloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RawPayloads::Keep => "keep",
+            RawPayloads::Drop => "drop",
+        })
+    }
 }
 
 /// One entry of `endpoints`.
@@ -255,6 +277,7 @@ mod tests {
             ("[chains.arbitrum]\nendpoint = []\n", "x.toml:2: unknown key `endpoint`"),
             ("\n\n[chains.arbitrun]\n", "x.toml:3: unknown chain \"arbitrun\", expected one of ethereum, bnb"),
             ("[chains.bnb]\nstart = \"soon\"\n", "x.toml:2: \"soon\" is not a height"),
+            ("[chains.bnb]\nraw = \"none\"\n", "x.toml:2: unknown variant `none`, expected `keep` or `drop`"),
             ("[chains.bnb]\nstart = -4\n", "x.toml:2: a height must not be negative"),
             ("[database]\nurl = 4\n", "x.toml:2: invalid type: integer `4`, expected a string"),
             ("[chains.bnb]\nendpoints = \"https://a/hunter2\"\n", "x.toml:2: invalid type: string, expected a sequence"),

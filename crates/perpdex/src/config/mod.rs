@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use perpdex_core::{CHAINS, ChainId, ChainKind};
 
 pub(crate) use endpoint::{Endpoint, Location, database_place};
-pub(crate) use layer::{ChainLayer, ChainName, EndpointLayer, Layer, Origin, Start};
+pub(crate) use layer::{ChainLayer, ChainName, EndpointLayer, Layer, Origin, RawPayloads, Start};
 pub(crate) use sync::{SyncLayer, SyncOptions};
 
 /// The built-in configuration, also what a commented file of one's own can start from.
@@ -93,6 +93,8 @@ pub(crate) struct ChainConfig {
     pub(crate) recent_blocks: Setting<u64>,
     /// Heights below the tip that count as final without a `finalized` tag.
     pub(crate) final_depth: Setting<u64>,
+    /// What is stored of raw records.
+    pub(crate) raw: Setting<RawPayloads>,
     /// Where to read, in order of preference.
     pub(crate) endpoints: Setting<Vec<Endpoint>>,
 }
@@ -153,6 +155,12 @@ impl Config {
         self.chains.iter().find(|config| config.chain == chain)
     }
 
+    /// Chains whose raw records are stored without their payload.
+    pub(crate) fn raw_dropped(&self) -> Vec<ChainId> {
+        let dropped = |config: &&ChainConfig| config.raw.value == RawPayloads::Drop;
+        self.chains.iter().filter(dropped).map(|config| config.chain).collect()
+    }
+
     fn merge(layers: &Layers) -> Config {
         Config {
             database: layers.pick(|layer| layer.database.url.clone()),
@@ -200,6 +208,7 @@ fn merge_chain(layers: &Layers, chain: ChainId, final_depth: u64) -> ChainConfig
         start: layers.find(|layer| layer.chains.get(&name)?.start).unwrap_or_else(|| built_in(Start::Recent)),
         recent_blocks: layers.find(|layer| layer.chains.get(&name)?.recent_blocks).unwrap_or_else(|| built_in(RECENT_BLOCKS_DEFAULT)),
         final_depth: layers.find(|layer| layer.chains.get(&name)?.final_depth).unwrap_or_else(|| built_in(final_depth)),
+        raw: layers.find(|layer| layer.chains.get(&name)?.raw).unwrap_or_else(|| built_in(RawPayloads::Keep)),
         endpoints,
     }
 }

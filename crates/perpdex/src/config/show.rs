@@ -31,6 +31,7 @@ impl Config {
             push(key("start"), chain.start.value.to_string(), &chain.start.origin);
             push(key("recent_blocks"), chain.recent_blocks.value.to_string(), &chain.recent_blocks.origin);
             push(key("final_depth"), chain.final_depth.value.to_string(), &chain.final_depth.origin);
+            push(key("raw"), chain.raw.value.to_string(), &chain.raw.origin);
             let labels: Vec<&str> = chain.endpoints.value.iter().map(|endpoint| endpoint.label()).collect();
             push(key("endpoints"), labels.join(", "), &chain.endpoints.origin);
         }

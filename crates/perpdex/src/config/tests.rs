@@ -56,6 +56,15 @@ fn endpoints_are_replaced_as_a_list_and_shown_by_label() {
 }
 
 #[test]
+fn payloads_are_kept_unless_a_chain_says_otherwise() {
+    let file = "[chains.bnb]\nraw = \"drop\"\n[chains.arbitrum]\nraw = \"drop\"\n";
+    let config = load(Some(file), "[chains.arbitrum]\nraw = \"keep\"\n", &[]).unwrap();
+    assert_eq!(config.raw_dropped(), [ChainId::BNB]);
+    assert_eq!(shown(&config, "chains.ethereum.raw"), ("keep".to_owned(), "built-in".to_owned()));
+    assert_eq!(shown(&config, "chains.arbitrum.raw"), ("keep".to_owned(), "flag --x".to_owned()));
+}
+
+#[test]
 fn what_cannot_work_is_refused() {
     for (file, variables, want) in [
         ("[sync]\nfetch_ahead = 0\n", &[][..], "sync.fetch_ahead is 0"),

@@ -19,5 +19,5 @@ pub(crate) use options::engine_options;
 pub(crate) use ready::ready_jobs;
 pub(crate) use run::{interruption, run_jobs};
 pub(crate) use sources::open_sources;
-pub(crate) use store::{keep_wider_targets, known_targets, open_store, open_store_existing};
+pub(crate) use store::{keep_wider_targets, known_targets, open_store, open_store_existing, open_store_for_records};
 pub(crate) use verify::{VerifyWish, verify_jobs};

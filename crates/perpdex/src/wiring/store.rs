@@ -6,9 +6,17 @@ use perpdex_core::{Catalog, Store, StoreError, Target};
 use perpdex_store::{SqlStore, StoreOptions, VenueRef};
 use perpdex_venues::VENUES;
 
+use crate::config::Config;
+
 /// Opens a database, creating it and bringing its schema to this program's version.
 pub(crate) async fn open_store(url: &str, catalog: Catalog) -> Result<Arc<SqlStore>, StoreError> {
     SqlStore::open(url, catalog, options()).await.map(Arc::new)
+}
+
+/// The same with the configured database, for verbs that store raw records as the configuration says.
+pub(crate) async fn open_store_for_records(config: &Config, catalog: Catalog) -> Result<Arc<SqlStore>, StoreError> {
+    let options = StoreOptions { raw_dropped: config.raw_dropped(), ..options() };
+    SqlStore::open(&config.database.value, catalog, options).await.map(Arc::new)
 }
 
 /// Opens a database that must exist with this program's schema version.

@@ -17,6 +17,7 @@ mod hyperliquid_samples;
 mod master;
 mod proof;
 mod questions;
+mod raw_dropped;
 mod receipts_real;
 mod redecode;
 mod reduce_killed;

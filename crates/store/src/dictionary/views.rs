@@ -589,7 +589,7 @@ pub(super) const VIEWS: &[ViewDoc] = &[
             ("emitter", "contract, program or stream"),
             ("tx_id", ""),
             ("payload", "bytes of the record, packed as docs/raw-format.md says of stored payloads"),
-            ("text", "what stood there, where it was no record"),
+            ("text", "what stood there, where it was no record; the event as JSON, where its number fits no column"),
         ],
     },
     ViewDoc {
