@@ -132,11 +132,11 @@ impl<'a> Reader<'a> {
 }
 
 /// The topics behind the selector, of which there must be `N`.
+#[inline]
 pub(crate) fn indexed<const N: usize>(log: &EvmLog) -> Result<[&B256; N], DataError> {
-    let found = log.topics.len();
     let topics = log.topics.get(1..).unwrap_or_default();
-    let topics: Vec<&B256> = topics.iter().collect();
-    topics.try_into().map_err(|_| DataError::Topics { found, expected: N + 1 })
+    let topics: &[B256; N] = topics.try_into().map_err(|_| DataError::Topics { found: log.topics.len(), expected: N + 1 })?;
+    Ok(topics.each_ref())
 }
 
 /// The word at a byte offset; `None` where the data end before it does.

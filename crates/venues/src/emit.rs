@@ -85,7 +85,7 @@ impl From<perpdex_core::AmountError> for DecodeError {
     }
 }
 
-/// Events of most transactions. As many are small enough for what the allocator hands out fastest.
+/// Events of most small transactions. As many are small enough for what the allocator hands out fastest.
 const EVENTS_USUAL: usize = 3;
 
 /// What came of one unit so far. Records must be visited in their order.
@@ -103,18 +103,20 @@ impl<'a> Emitter<'a> {
     }
 
     /// Adds an event of a record; several events of one record are told apart by their order.
+    #[inline]
     pub(crate) fn event(&mut self, record: &RawRecord, market: Option<Text>, body: EventBody) {
         self.event_at(record, self.unit.time_ms, market, body);
     }
 
     /// The same at the time that the record itself tells, unix milliseconds.
+    #[inline]
     pub(crate) fn event_at(&mut self, record: &RawRecord, time_ms: i64, market: Option<Text>, body: EventBody) {
         let sub = match self.out.events.last() {
             Some(last) if last.key.rec == record.rec => last.key.sub + 1,
             _ => 0,
         };
         if self.out.events.is_empty() {
-            self.out.events.reserve_exact(self.unit.records.len().min(EVENTS_USUAL));
+            self.out.events.reserve_exact(self.unit.records.len().max(EVENTS_USUAL));
         }
         self.out.events.push(Event {
             key: EventKey { height: self.unit.height, rec: record.rec, sub },

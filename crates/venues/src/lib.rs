@@ -24,6 +24,7 @@ mod gmtrade;
 mod gmx_v1;
 mod gmx_v2;
 mod gtrade;
+mod hex_texts;
 mod hyperliquid;
 mod jupiter_perps;
 mod kiloex;

@@ -21,9 +21,9 @@ use perpdex_core::{
 };
 
 use crate::{
-    abi::hex,
     emit::{Emitter, evm_streams},
     erc20,
+    hex_texts::HexTexts,
 };
 #[cfg(any(test, feature = "oracle"))]
 pub(crate) use event_data::oracle;
@@ -88,8 +88,9 @@ impl Venue for GmxV2 {
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
         let mut emitter = Emitter::new(unit, SLUG);
         let logs = read(&mut emitter, unit.records);
+        let mut texts = HexTexts::default();
         for at in 0..logs.len() {
-            if let Err((name, error)) = emit(&mut emitter, unit, &logs, at) {
+            if let Err((name, error)) = emit(&mut emitter, &mut texts, unit, &logs, at) {
                 emitter.failure(&unit.records[at], name, error);
             }
         }
@@ -119,6 +120,7 @@ fn read(emitter: &mut Emitter<'_>, records: &[RawRecord]) -> Vec<Option<Log>> {
 /// Emits the events of one record, given all of its transaction.
 fn emit(
     emitter: &mut Emitter<'_>,
+    texts: &mut HexTexts,
     unit: &DecodeUnit<'_>,
     logs: &[Option<Log>],
     at: usize,
@@ -126,38 +128,38 @@ fn emit(
     let record = &unit.records[at];
     match &logs[at] {
         Some(Log::Position(position)) => {
-            if let Some(fill) = trade::fill(position, logs).map_err(|error| (position.name(), error))? {
-                emitter.event(record, Some(hex(position.market)), EventBody::Fill(Box::new(fill)));
+            if let Some(fill) = trade::fill(position, logs, texts).map_err(|error| (position.name(), error))? {
+                emitter.event(record, Some(texts.address(position.market)), EventBody::Fill(Box::new(fill)));
             }
-            emitter.event(record, Some(hex(position.market)), EventBody::Price(trade::oracle_price(position)));
+            emitter.event(record, Some(texts.address(position.market)), EventBody::Price(trade::oracle_price(position)));
         }
         Some(Log::Fees(fees)) => {
-            for payment in trade::paid(fees, logs) {
-                emitter.event(record, Some(hex(fees.market)), EventBody::FundingPayment(payment));
+            for payment in trade::paid(fees, logs, texts) {
+                emitter.event(record, Some(texts.address(fees.market)), EventBody::FundingPayment(payment));
             }
         }
         Some(Log::ClaimableFunding(claimable)) => {
-            if let Some(payment) = trade::received(claimable, &logs[at..]) {
-                emitter.event(record, Some(hex(claimable.market)), EventBody::FundingPayment(payment));
+            if let Some(payment) = trade::received(claimable, &logs[at..], texts) {
+                emitter.event(record, Some(texts.address(claimable.market)), EventBody::FundingPayment(payment));
             }
         }
         Some(Log::OpenInterest(level)) => {
             let neighbour = |i: usize| logs.get(i).and_then(Option::as_ref);
-            if let Some(anchor) = trade::anchor(level, at.checked_sub(1).and_then(neighbour), neighbour(at + 1)) {
-                emitter.event(record, Some(hex(level.market)), EventBody::OiAnchor(anchor));
+            if let Some(anchor) = trade::anchor(level, at.checked_sub(1).and_then(neighbour), neighbour(at + 1), texts) {
+                emitter.event(record, Some(texts.address(level.market)), EventBody::OiAnchor(anchor));
             }
         }
         Some(Log::Funding(update)) => {
             if let Some(rate) = funding::rate(update, logs, at, unit.time_ms).map_err(|error| ("Funding", error))? {
-                emitter.event(record, Some(hex(update.market)), EventBody::FundingRate(rate));
+                emitter.event(record, Some(texts.address(update.market)), EventBody::FundingRate(rate));
             }
         }
         Some(Log::CumulativeBorrowing(update)) => {
-            emitter.event(record, Some(hex(update.market)), EventBody::FundingIndex(funding::borrow_index(update)));
+            emitter.event(record, Some(texts.address(update.market)), EventBody::FundingIndex(funding::borrow_index(update)));
         }
         Some(Log::MarketCreated(created)) => {
-            if let Some(listed) = trade::listed(created, unit) {
-                emitter.event(record, Some(hex(created.market)), EventBody::MarketListed(listed));
+            if let Some(listed) = trade::listed(created, unit, texts) {
+                emitter.event(record, Some(texts.address(created.market)), EventBody::MarketListed(listed));
             }
         }
         Some(Log::PerSize(_) | Log::Borrowing(_) | Log::OrderExecuted(_)) | None => {}

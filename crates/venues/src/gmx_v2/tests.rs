@@ -5,7 +5,7 @@ use perpdex_core::{ChainId, Decimal, DecodeUnit, EventBody, Period, PositionSide
 
 use super::log::{ClaimableFunding, CumulativeBorrowing, Factor, Fees, Log, PerSize, Position};
 use super::{funding, trade};
-use crate::emit::Emitter;
+use crate::{emit::Emitter, hex_texts::HexTexts};
 
 fn n(value: i64) -> I256 {
     I256::try_from(value).unwrap()
@@ -57,7 +57,7 @@ fn increase(order: u8, position: u8) -> Position {
 fn funding_received_belongs_to_the_next_fees_of_the_same_account() {
     let logs = [fees("a", 1, 1, 5), None, fees("b", 2, 2, 5), fees("a", 3, 3, 5)];
     let claimable = ClaimableFunding { market: address("m"), token: address("c"), account: address("a"), delta: n(7) };
-    let payment = trade::received(&claimable, &logs[1..]).unwrap();
+    let payment = trade::received(&claimable, &logs[1..], &mut HexTexts::default()).unwrap();
     assert_eq!((payment.position_key, payment.amount.native), (Text::from(B256::repeat_byte(3).to_string()), n(7)));
 }
 
@@ -70,7 +70,7 @@ fn a_grant_looks_only_behind_itself() {
     let records = vec![record; logs.len()];
     let unit = DecodeUnit { chain: ChainId::ARBITRUM, height: 1, time_ms: 0, tx_id: &"t".into(), records: &records, state: &[] };
     let mut emitter = Emitter::new(&unit, super::SLUG);
-    super::emit(&mut emitter, &unit, &logs, 1).unwrap();
+    super::emit(&mut emitter, &mut HexTexts::default(), &unit, &logs, 1).unwrap();
     let events = emitter.finish().events;
     let EventBody::FundingPayment(payment) = &events[0].body else { panic!("{events:?}") };
     assert_eq!(payment.position_key, B256::repeat_byte(3).to_string());
@@ -80,7 +80,7 @@ fn a_grant_looks_only_behind_itself() {
 fn a_fill_takes_the_fees_of_its_order() {
     let logs = [fees("a", 1, 9, 5), fees("a", 2, 9, 6)];
     for (order, fee) in [(1, 5), (2, 6)] {
-        let fill = trade::fill(&increase(order, 9), &logs).unwrap().unwrap();
+        let fill = trade::fill(&increase(order, 9), &logs, &mut HexTexts::default()).unwrap().unwrap();
         assert_eq!(fill.fee.unwrap().native, n(fee));
     }
 }
@@ -88,9 +88,9 @@ fn a_fill_takes_the_fees_of_its_order() {
 #[test]
 fn a_change_of_dollars_alone_is_a_fill() {
     let no_tokens = Position { delta_tokens: I256::ZERO, ..increase(1, 9) };
-    assert!(trade::fill(&no_tokens, &[]).unwrap().is_some());
+    assert!(trade::fill(&no_tokens, &[], &mut HexTexts::default()).unwrap().is_some());
     let no_dollars = Position { delta_usd: I256::ZERO, delta_tokens: I256::ZERO, ..increase(1, 9) };
-    assert!(trade::fill(&no_dollars, &[]).unwrap().is_none());
+    assert!(trade::fill(&no_dollars, &[], &mut HexTexts::default()).unwrap().is_none());
 }
 
 #[test]

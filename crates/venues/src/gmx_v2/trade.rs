@@ -10,14 +10,10 @@ use super::{
     USD_DECIMALS,
     log::{ClaimableFunding, Fees, Log, MarketCreated, ORDER_TYPE_LIQUIDATION, OpenInterest, Position, SECONDARY_ORDER_TYPE_ADL},
 };
-use crate::{
-    abi::{hash_hex, hex},
-    emit::DecodeError,
-    erc20,
-};
+use crate::{emit::DecodeError, erc20, hex_texts::HexTexts};
 
 /// The fill of a position event; `None` where only collateral changed.
-pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<Fill>, DecodeError> {
+pub(super) fn fill(position: &Position, logs: &[Option<Log>], texts: &mut HexTexts) -> Result<Option<Fill>, DecodeError> {
     if position.delta_usd.is_zero() {
         return Ok(None);
     }
@@ -25,13 +21,13 @@ pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<F
     let fees = fees_of(position, logs);
     let forced = forced(position, logs);
     Ok(Some(Fill {
-        account: hex(position.account),
-        position_key: hash_hex(&position.position_key),
+        account: texts.address(position.account),
+        position_key: texts.hash(&position.position_key),
         position_side: Some(position.side),
-        collateral_token: Some(hex(position.collateral_token)),
+        collateral_token: Some(texts.address(position.collateral_token)),
         // An order changes one position once: its key names the trade.
-        trade_key: hash_hex(&position.order_key),
-        order_key: Some(hash_hex(&position.order_key)),
+        trade_key: texts.hash(&position.order_key),
+        order_key: Some(texts.hash(&position.order_key)),
         is_taker: true,
         is_directional: forced != Forced::Adl,
         in_volume: true,
@@ -43,10 +39,10 @@ pub(super) fn fill(position: &Position, logs: &[Option<Log>]) -> Result<Option<F
         venue_notional_usd: Some(usd(position.delta_usd)),
         before: Some(before),
         after: Some(after),
-        fee: fees.map(|fees| TokenAmount { native: fees.position_fee - fees.discount, token: hex(fees.collateral_token) }),
+        fee: fees.map(|fees| TokenAmount { native: fees.position_fee - fees.discount, token: texts.address(fees.collateral_token) }),
         fee_token_price_usd: fees.map(collateral_price),
         realized_pnl_usd: position.base_pnl_usd.map(|pnl| Decimal::new(pnl, USD_DECIMALS)),
-        liquidation: liquidation(position, forced, fees),
+        liquidation: liquidation(position, forced, fees, texts),
     }))
 }
 
@@ -59,16 +55,16 @@ pub(super) fn oracle_price(position: &Position) -> Price {
 }
 
 /// Funding and borrowing fees paid at a position change; zeros are left out.
-pub(super) fn paid(fees: &Fees, logs: &[Option<Log>]) -> Vec<FundingPayment> {
+pub(super) fn paid(fees: &Fees, logs: &[Option<Log>], texts: &mut HexTexts) -> Vec<FundingPayment> {
     let position = positions(logs).find(|position| fees.is_of(position));
     let amounts = [(FundingKind::Funding, fees.funding_fee), (FundingKind::Borrow, fees.borrowing_fee)];
     let paid = amounts.into_iter().filter(|(_, amount)| !amount.is_zero());
     let payment = |(kind, amount): (FundingKind, I256)| FundingPayment {
-        account: hex(fees.trader),
-        position_key: position_key(fees, position),
+        account: texts.address(fees.trader),
+        position_key: position_key(fees, position, texts),
         side: position.map(|position| position.side),
         kind,
-        amount: TokenAmount { native: -amount, token: hex(fees.collateral_token) },
+        amount: TokenAmount { native: -amount, token: texts.address(fees.collateral_token) },
         token_price_usd: Some(collateral_price(fees)),
         size: position.and_then(size_before),
         interval_end_ms: None,
@@ -78,7 +74,7 @@ pub(super) fn paid(fees: &Fees, logs: &[Option<Log>]) -> Vec<FundingPayment> {
 
 /// Funding granted to an account. The event does not name the position; the fees that follow it in `later` do. Without
 /// them the account's share of the market stands for the position.
-pub(super) fn received(claimable: &ClaimableFunding, later: &[Option<Log>]) -> Option<FundingPayment> {
+pub(super) fn received(claimable: &ClaimableFunding, later: &[Option<Log>], texts: &mut HexTexts) -> Option<FundingPayment> {
     if claimable.delta.is_zero() {
         return None;
     }
@@ -88,15 +84,15 @@ pub(super) fn received(claimable: &ClaimableFunding, later: &[Option<Log>]) -> O
     });
     let position = fees.and_then(|fees| positions(later).find(|position| fees.is_of(position)));
     let position_key = match fees {
-        Some(fees) => position_key(fees, position),
-        None => [hex(claimable.account), hex(claimable.market)].join("/").into(),
+        Some(fees) => position_key(fees, position, texts),
+        None => [texts.address(claimable.account), texts.address(claimable.market)].join("/").into(),
     };
     Some(FundingPayment {
-        account: hex(claimable.account),
+        account: texts.address(claimable.account),
         position_key,
         side: position.map(|position| position.side),
         kind: FundingKind::Funding,
-        amount: TokenAmount { native: claimable.delta, token: hex(claimable.token) },
+        amount: TokenAmount { native: claimable.delta, token: texts.address(claimable.token) },
         token_price_usd: fees.filter(|fees| fees.collateral_token == claimable.token).map(|fees| collateral_price(fees)),
         size: position.and_then(size_before),
         interval_end_ms: None,
@@ -105,7 +101,7 @@ pub(super) fn received(claimable: &ClaimableFunding, later: &[Option<Log>]) -> O
 
 /// The anchor of an open interest event. Dollars and tokens of one (market, collateral, side) follow each other in most
 /// transactions: then the second gives one anchor with both, and the first none.
-pub(super) fn anchor(level: &OpenInterest, previous: Option<&Log>, next: Option<&Log>) -> Option<OiAnchor> {
+pub(super) fn anchor(level: &OpenInterest, previous: Option<&Log>, next: Option<&Log>, texts: &mut HexTexts) -> Option<OiAnchor> {
     if twin(level, next).is_some() {
         return None;
     }
@@ -115,7 +111,7 @@ pub(super) fn anchor(level: &OpenInterest, previous: Option<&Log>, next: Option<
         Some(if in_tokens { Amount::market_qty(of_kind.next_value) } else { usd(of_kind.next_value) })
     };
     Some(OiAnchor {
-        collateral_token: Some(hex(level.collateral_token)),
+        collateral_token: Some(texts.address(level.collateral_token)),
         long: value(true, PositionSide::Long),
         short: value(true, PositionSide::Short),
         long_entry_usd: value(false, PositionSide::Long),
@@ -124,15 +120,15 @@ pub(super) fn anchor(level: &OpenInterest, previous: Option<&Log>, next: Option<
 }
 
 /// The listing of a new market; `None` for a swap-only one. Symbol and decimals stand in the market table.
-pub(super) fn listed(created: &MarketCreated, unit: &DecodeUnit<'_>) -> Option<MarketListed> {
+pub(super) fn listed(created: &MarketCreated, unit: &DecodeUnit<'_>, texts: &mut HexTexts) -> Option<MarketListed> {
     let index_token = created.index_token?;
-    let mut collateral_tokens = vec![hex(created.long_token)];
+    let mut collateral_tokens = vec![texts.address(created.long_token)];
     if created.short_token != created.long_token {
-        collateral_tokens.push(hex(created.short_token));
+        collateral_tokens.push(texts.address(created.short_token));
     }
     Some(MarketListed {
         symbol: erc20::symbol(unit, index_token),
-        index_token: Some(hex(index_token)),
+        index_token: Some(texts.address(index_token)),
         native_qty_decimals: erc20::decimals(unit, index_token),
         quote: "USD".to_owned(),
         collateral_tokens,
@@ -150,10 +146,10 @@ fn positions(logs: &[Option<Log>]) -> impl Iterator<Item = &Position> {
 }
 
 /// The position that fees name, or that their order changed; without either the account's share of the market stands for it.
-fn position_key(fees: &Fees, position: Option<&Position>) -> Text {
+fn position_key(fees: &Fees, position: Option<&Position>, texts: &mut HexTexts) -> Text {
     match fees.position_key.or(position.map(|position| position.position_key)) {
-        Some(key) => hash_hex(&key),
-        None => [hex(fees.trader), hex(fees.market)].join("/").into(),
+        Some(key) => texts.hash(&key),
+        None => [texts.address(fees.trader), texts.address(fees.market)].join("/").into(),
     }
 }
 
@@ -195,13 +191,13 @@ fn action(position: &Position, forced: Forced) -> Action {
     }
 }
 
-fn liquidation(position: &Position, forced: Forced, fees: Option<&Fees>) -> Option<Liquidation> {
+fn liquidation(position: &Position, forced: Forced, fees: Option<&Fees>, texts: &mut HexTexts) -> Option<Liquidation> {
     let kind = match forced {
         Forced::None => return None,
         Forced::Liq => LiquidationKind::Pool,
         Forced::Adl => LiquidationKind::Adl,
     };
-    let fee = |fees: &Fees| Some(TokenAmount { native: fees.liquidation_fee?, token: hex(fees.collateral_token) });
+    let fee = |fees: &Fees| Some(TokenAmount { native: fees.liquidation_fee?, token: texts.address(fees.collateral_token) });
     Some(Liquidation {
         kind,
         side: position.side,
