@@ -1,7 +1,8 @@
 //! Raw records: what a chain said, byte for byte. Everything else can be rebuilt from them.
 
-use alloy_primitives::{Address, B256, Bytes, Keccak256};
+use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{ChainId, Text};
 
@@ -213,10 +214,10 @@ impl RawBody {
         }
     }
 
-    /// Keccak-256 of [`RawBody::payload`].
+    /// SHA-256 of [`RawBody::payload`]: processors have instructions for it, which make it as cheap as packing the payload.
     pub fn digest(&self) -> B256 {
-        let mut hasher = Keccak256::new();
+        let mut hasher = Sha256::new();
         self.payload(|part| hasher.update(part));
-        hasher.finalize()
+        B256::new(hasher.finalize().into())
     }
 }

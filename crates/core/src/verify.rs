@@ -1,8 +1,9 @@
 //! Verification: stored ranges proved once more, and what differs.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::B256;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{BlockRange, ChainId, Evidence, RangeSet, RawBody, RawRecord, Store, StoreError, StreamId, Text};
 
@@ -187,12 +188,12 @@ impl DroppedRecord {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part);
         }
-        keccak256(&bytes)
+        B256::new(Sha256::digest(&bytes).into())
     }
 }
 
 impl RawRecord {
-    /// Keccak-256 over everything that sources must agree about: place, order, transaction, time and the digest of the content. The
+    /// SHA-256 over everything that sources must agree about: place, order, transaction, time and the digest of the content. The
     /// index of the transaction is left out, because not every source gives it.
     pub fn digest(&self) -> B256 {
         self.without_payload().digest()

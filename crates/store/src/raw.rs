@@ -119,7 +119,7 @@ fn kind(body: &RawBody) -> &'static str {
 const PLAIN: u8 = 0;
 /// First byte of a stored payload that is one LZ4 block behind its plain length (4 bytes, little-endian).
 const LZ4: u8 = 1;
-/// First byte of what is stored in place of a payload that was dropped: Keccak-256 of its plain bytes follows.
+/// First byte of what is stored in place of a payload that was dropped: SHA-256 of its plain bytes follows.
 const DIGEST: u8 = 2;
 /// Shorter payloads gain nothing.
 const PACKED_BYTES_MIN: usize = 64;
@@ -223,7 +223,7 @@ fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::keccak256;
+    use alloy_primitives::hex;
 
     use super::*;
 
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// What stands for a dropped payload can be made from a kept one by anyone: Keccak-256 of the plain bytes.
+    /// What stands for a dropped payload can be made from a kept one by anyone, as `sha256sum` here: SHA-256 of the plain bytes.
     #[test]
     fn a_digest_is_that_of_the_plain_payload() {
         let event = SolanaEvent {
@@ -262,15 +262,31 @@ mod tests {
         };
         let line = HyperliquidLine { stream: HyperliquidStream::Fills, text: "{}".to_owned() };
         let (calldata, output) = (Bytes::from_static(&[1, 2, 3, 4]), Bytes::from_static(&[5; 32]));
-        let plain: [(RawBody, Vec<u8>); 5] = [
-            (RawBody::EvmLog(log), [&[1][..], &[1; 32], &[9; 40]].concat()),
-            (RawBody::SolanaEvent(event), [&[1, 0, 0, 0, 3][..], b"5.1", &[0, 0, 0, 1], b"5", &[1, 2]].concat()),
-            (RawBody::HyperliquidLine(line), b"{}".to_vec()),
-            (RawBody::ApiAnswer { source: "aster".to_owned(), body: "[]".to_owned() }, b"[]".to_vec()),
-            (RawBody::StateRead { address: Address::ZERO, calldata, output }, [&[0, 0, 0, 4][..], &[1, 2, 3, 4], &[5; 32]].concat()),
+        let plain: [(RawBody, Vec<u8>, &str); 5] = [
+            (
+                RawBody::EvmLog(log),
+                [&[1][..], &[1; 32], &[9; 40]].concat(),
+                "383dcaf0305697569a2a756ccf97364f011c0afbd6df9e75c7fb8c5568095555",
+            ),
+            (
+                RawBody::SolanaEvent(event),
+                [&[1, 0, 0, 0, 3][..], b"5.1", &[0, 0, 0, 1], b"5", &[1, 2]].concat(),
+                "c86daa2c53a586f4943a8898ad77bc2164a50eb2176b78fc4a788b7843aef06d",
+            ),
+            (RawBody::HyperliquidLine(line), b"{}".to_vec(), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"),
+            (
+                RawBody::ApiAnswer { source: "aster".to_owned(), body: "[]".to_owned() },
+                b"[]".to_vec(),
+                "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
+            ),
+            (
+                RawBody::StateRead { address: Address::ZERO, calldata, output },
+                [&[0, 0, 0, 4][..], &[1, 2, 3, 4], &[5; 32]].concat(),
+                "0744c28a73f0d9f66faa076e090bc055a3204f8d6986a67ec63ceafe9585fc1c",
+            ),
         ];
-        for (body, plain) in plain {
-            assert_eq!(digested(&body), [&[2][..], keccak256(&plain).as_slice()].concat(), "{body:?}");
+        for (body, plain, sha256) in plain {
+            assert_eq!(hex::encode(digested(&body)), format!("02{sha256}"), "{body:?}");
             assert_eq!(payload(body), plain);
         }
     }

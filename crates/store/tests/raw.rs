@@ -22,7 +22,7 @@ on_both_engines! {
 }
 
 const COUNT: u64 = 80;
-/// First byte and Keccak-256.
+/// First byte and SHA-256.
 const DROPPED_BYTES: usize = 33;
 
 /// What a run stores of payloads.
