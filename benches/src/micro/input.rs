@@ -12,9 +12,16 @@ use perpdex_simnet::world::{Shares, World, WorldOptions};
 pub(super) struct Input {
     pub(super) venue: &'static dyn Venue,
     pub(super) records: Vec<RawRecord>,
+    /// How many of them each transaction (on HyperCore: each block) has.
+    units: Vec<usize>,
 }
 
 impl Input {
+    fn new(venue: &'static dyn Venue, records: Vec<RawRecord>) -> Input {
+        let units = records.chunk_by(|a, b| (a.height, &a.tx_id) == (b.height, &b.tx_id)).map(<[RawRecord]>::len).collect();
+        Input { venue, records, units }
+    }
+
     /// The logs of a chain that a venue watches.
     pub(super) fn of_chain(venue: &str, chain: &EvmChain) -> Result<Input> {
         let venue = known(venue)?;
@@ -38,7 +45,7 @@ impl Input {
         }
         records.retain(|record| streams.iter().any(|stream| stream.watch.matches(record)));
         ensure!(!records.is_empty(), "the simulated chain has no record of {}", venue.info().slug);
-        Ok(Input { venue, records })
+        Ok(Input::new(venue, records))
     }
 
     /// The records of all golden cases of a venue on a chain.
@@ -56,7 +63,7 @@ impl Input {
                 records.push(serde_json::from_str(line).with_context(|| path.display().to_string())?);
             }
         }
-        Ok(Input { venue: known(venue)?, records })
+        Ok(Input::new(known(venue)?, records))
     }
 
     /// Lines of fills of the simulated HyperCore that hold any.
@@ -76,12 +83,15 @@ impl Input {
                 body: line(&block.fills),
             })
         });
-        Ok(Input { venue: known("hyperliquid")?, records: records.collect::<Result<_>>()? })
+        Ok(Input::new(known("hyperliquid")?, records.collect::<Result<_>>()?))
     }
 
     /// Decodes everything, a transaction (on HyperCore: a block) at a time, and gives what each came to.
     pub(super) fn decode_each(&self, mut take: impl FnMut(Decoded)) {
-        for records in self.records.chunk_by(|a, b| (a.height, &a.tx_id) == (b.height, &b.tx_id)) {
+        let mut rest = &self.records[..];
+        for n in &self.units {
+            let (records, others) = rest.split_at(*n);
+            rest = others;
             let first = &records[0];
             let unit =
                 DecodeUnit { chain: first.chain, height: first.height, time_ms: first.time_ms, tx_id: &first.tx_id, records, state: &[] };

@@ -3,7 +3,7 @@
 //! Promises: a wrong length, offset or padding is an error that names the field, never a panic. Values are not copied
 //! before they are asked for. Does not: know any event; the order of calls on a [`Reader`] is the layout.
 
-use alloy_primitives::{Address, B256, I256, U256};
+use alloy_primitives::{Address, B256, I256, U256, hex::Buffer};
 use perpdex_core::{EvmLog, Text};
 use thiserror::Error;
 
@@ -216,21 +216,12 @@ pub(crate) fn int(word: &[u8; 32], bits: usize, field: &str) -> Result<I256, Dat
 
 /// An address as all tables hold it: lower-case hex.
 pub(crate) fn hex(address: Address) -> Text {
-    let mut digits = [0; 2 + 2 * Address::len_bytes()];
-    prefixed(address.as_slice(), &mut digits)
+    Text::new(Buffer::<{ Address::len_bytes() }, true>::new().format(&address))
 }
 
 /// A hash or key as all tables hold it: lower-case hex.
 pub(crate) fn hash_hex(hash: &B256) -> Text {
-    let mut digits = [0; 2 + 2 * B256::len_bytes()];
-    prefixed(hash.as_slice(), &mut digits)
-}
-
-/// `bytes` as text, by way of a place that holds just its digits and their prefix.
-fn prefixed(bytes: &[u8], digits: &mut [u8]) -> Text {
-    digits[..2].copy_from_slice(b"0x");
-    alloy_primitives::hex::encode_to_slice(bytes, &mut digits[2..]).expect("two digits a byte");
-    Text::new(str::from_utf8(digits).expect("hex digits are ASCII"))
+    Text::new(Buffer::<{ B256::len_bytes() }, true>::new().format(hash))
 }
 
 #[cold]

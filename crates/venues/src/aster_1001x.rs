@@ -93,10 +93,10 @@ fn decode_log(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, topic
     match topic0 {
         layout::OPEN_MARKET_TRADE => {
             let (pair, fill) = open(log)?;
-            emitter.event(record, Some(pair), EventBody::Fill(Box::new(fill)));
+            emitter.event(record, Some(pair), EventBody::Fill(fill));
         }
-        layout::CLOSE_TRADE_SUCCESSFUL => emitter.event(record, None, EventBody::Close(Box::new(close(log, false)?))),
-        layout::EXECUTE_CLOSE_SUCCESSFUL => emitter.event(record, None, EventBody::Close(Box::new(close(log, true)?))),
+        layout::CLOSE_TRADE_SUCCESSFUL => emitter.event(record, None, EventBody::Close(close(log, false)?)),
+        layout::EXECUTE_CLOSE_SUCCESSFUL => emitter.event(record, None, EventBody::Close(close(log, true)?)),
         layout::UPDATE_PAIR_POSITION_INFO => {
             let (pair, anchor, index) = position_info(log)?;
             emitter.event(record, Some(pair.clone()), EventBody::OiAnchor(anchor));
@@ -117,7 +117,7 @@ fn decode_log(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, topic
 }
 
 /// `OpenMarketTrade`: the pair and the opening fill.
-fn open(log: &EvmLog) -> Result<(Text, Fill), DecodeError> {
+fn open(log: &EvmLog) -> Result<(Text, Box<Fill>), DecodeError> {
     let [user, trade_hash] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     data.address("user")?;
@@ -143,7 +143,7 @@ fn open(log: &EvmLog) -> Result<(Text, Fill), DecodeError> {
     let position_key = hash_hex(trade_hash);
     // 64 and 80 bits: the product cannot overflow.
     let entry_usd = Amount::decimals(entry_price * qty, PRICE_DECIMALS + QTY_DECIMALS);
-    let fill = Fill {
+    let fill = Box::new(Fill {
         account: hex(abi::address(user, "user")?),
         position_key: position_key.clone(),
         position_side: Some(side),
@@ -165,7 +165,7 @@ fn open(log: &EvmLog) -> Result<(Text, Fill), DecodeError> {
         fee_token_price_usd: None,
         realized_pnl_usd: None,
         liquidation: None,
-    };
+    });
     Ok((pair, fill))
 }
 
@@ -174,7 +174,7 @@ fn size(qty: I256, entry_usd: Amount) -> Size {
 }
 
 /// `CloseTradeSuccessful`, or `ExecuteCloseSuccessful` where the keeper closed and says why.
-fn close(log: &EvmLog, by_keeper: bool) -> Result<Close, DecodeError> {
+fn close(log: &EvmLog, by_keeper: bool) -> Result<Box<Close>, DecodeError> {
     let [user, trade_hash] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     let execution_type = if by_keeper { Some(data.uint(8, "executionType")?) } else { None };
@@ -185,7 +185,7 @@ fn close(log: &EvmLog, by_keeper: bool) -> Result<Close, DecodeError> {
     let borrow_native = data.uint(96, "holdingFee")?;
     data.end()?;
     let position_key = hash_hex(trade_hash);
-    Ok(Close {
+    Ok(Box::new(Close {
         account: Some(hex(abi::address(user, "user")?)),
         position_key: position_key.clone(),
         side: None,
@@ -203,7 +203,7 @@ fn close(log: &EvmLog, by_keeper: bool) -> Result<Close, DecodeError> {
         pnl: ClosePnl::Native(pnl_native),
         liquidator: None,
         liquidation_fee: None,
-    })
+    }))
 }
 
 fn reason(execution_type: Option<I256>) -> Result<CloseReason, DecodeError> {

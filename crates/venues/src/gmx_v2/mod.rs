@@ -129,7 +129,7 @@ fn emit(
     match &logs[at] {
         Some(Log::Position(position)) => {
             if let Some(fill) = trade::fill(position, logs, texts).map_err(|error| (position.name(), error))? {
-                emitter.event(record, Some(texts.address(position.market)), EventBody::Fill(Box::new(fill)));
+                emitter.event(record, Some(texts.address(position.market)), EventBody::Fill(fill));
             }
             emitter.event(record, Some(texts.address(position.market)), EventBody::Price(trade::oracle_price(position)));
         }

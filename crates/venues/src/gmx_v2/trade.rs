@@ -13,14 +13,14 @@ use super::{
 use crate::{emit::DecodeError, erc20, hex_texts::HexTexts};
 
 /// The fill of a position event; `None` where only collateral changed.
-pub(super) fn fill(position: &Position, logs: &[Option<Log>], texts: &mut HexTexts) -> Result<Option<Fill>, DecodeError> {
+pub(super) fn fill(position: &Position, logs: &[Option<Log>], texts: &mut HexTexts) -> Result<Option<Box<Fill>>, DecodeError> {
     if position.delta_usd.is_zero() {
         return Ok(None);
     }
     let (before, after) = sizes(position)?;
     let fees = fees_of(position, logs);
     let forced = forced(position, logs);
-    Ok(Some(Fill {
+    Ok(Some(Box::new(Fill {
         account: texts.address(position.account),
         position_key: texts.hash(&position.position_key),
         position_side: Some(position.side),
@@ -43,7 +43,7 @@ pub(super) fn fill(position: &Position, logs: &[Option<Log>], texts: &mut HexTex
         fee_token_price_usd: fees.map(collateral_price),
         realized_pnl_usd: position.base_pnl_usd.map(|pnl| Decimal::new(pnl, USD_DECIMALS)),
         liquidation: liquidation(position, forced, fees, texts),
-    }))
+    })))
 }
 
 /// The middle of the oracle's bounds, rounded down in the native integer.
