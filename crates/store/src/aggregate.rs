@@ -9,7 +9,7 @@ use perpdex_reducer::{Contributions, HourContribution, PriceZone, Row, contribut
 
 use crate::dirty::{self, Touched};
 use crate::fact::{key_of, price_cells};
-use crate::sql::{Bulk, Fault, Param, Result, Tx};
+use crate::sql::{Bulk, Fault, Param, Record, Result, Tx};
 
 const HOUR_COLUMNS: &[&str] = &[
     "market_id",
@@ -150,6 +150,16 @@ struct FlowSums {
     withdrawals_native: I256,
 }
 
+impl FlowSums {
+    fn plus(&self, other: &FlowSums) -> Option<FlowSums> {
+        let mut total = *self;
+        accumulate(&mut total.sums, &other.sums, Sign::Plus)?;
+        total.deposits_native = shift(total.deposits_native, other.deposits_native, Sign::Plus)?;
+        total.withdrawals_native = shift(total.withdrawals_native, other.withdrawals_native, Sign::Plus)?;
+        Some(total)
+    }
+}
+
 /// Contributions of many rows, added up before they touch the database.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
@@ -238,9 +248,7 @@ impl Sums {
         }
         tx.upsert(minutes, &add_on_conflict("liq_minute", MINUTE_COLUMNS, 3)).await?;
         self.apply_zones(tx).await?;
-        for (key, sums) in &self.flows {
-            apply_flow(tx, catalog, key, sums).await?;
-        }
+        apply_flows(tx, catalog, &self.flows).await?;
         if self.has_minus {
             self.remove_empty(tx).await?;
         }
@@ -283,38 +291,66 @@ pub(crate) fn token_units(catalog: &Catalog, chain: ChainId, token: &str, native
     catalog.token(chain, token).map(|token| Decimal::new(native, token.decimals).to_f64())
 }
 
-async fn apply_flow(tx: &mut Tx, catalog: &Catalog, key: &FlowKey, sums: &FlowSums) -> Result<()> {
-    let (venue_id, chain_id, token, scope, hour_id) = key;
-    let params =
-        || vec![Param::Int(*venue_id), Param::Int(*chain_id), Param::Text(token.clone()), Param::Name(scope), Param::Int(*hour_id)];
-    const KEY: &str = "WHERE venue_id = $1 AND chain_id = $2 AND token = $3 AND scope = $4 AND hour_id = $5";
-    let sql = format!(
-        "SELECT deposits, withdrawals, deposits_usd_e6, withdrawals_usd_e6, deposits_native, withdrawals_native FROM collateral_flow_hour {KEY}"
-    );
-    // Natives are wider than any integer of SQLite: they are added here.
-    let mut total = *sums;
-    if let Some(stored) = tx.rows(&sql, params()).await?.first() {
-        let wide = || Fault::Corrupt(format!("the flows of token {token} in hour {hour_id} do not fit"));
-        let before = [stored.int(0)?, stored.int(1)?, stored.int(2)?, stored.int(3)?];
-        accumulate(&mut total.sums, &before, Sign::Plus).ok_or_else(wide)?;
-        total.deposits_native = shift(total.deposits_native, stored.exact(4)?, Sign::Plus).ok_or_else(wide)?;
-        total.withdrawals_native = shift(total.withdrawals_native, stored.exact(5)?, Sign::Plus).ok_or_else(wide)?;
-        tx.execute(&format!("DELETE FROM collateral_flow_hour {KEY}"), params()).await?;
-    }
-    let [deposits, withdrawals, deposits_usd_e6, withdrawals_usd_e6] = total.sums;
-    if deposits == 0 && withdrawals == 0 {
+const FLOW_COLUMNS: &[&str] = &[
+    "venue_id",
+    "chain_id",
+    "token",
+    "scope",
+    "hour_id",
+    "deposits",
+    "withdrawals",
+    "deposits_native",
+    "withdrawals_native",
+    "deposits_f",
+    "withdrawals_f",
+    "deposits_usd_e6",
+    "withdrawals_usd_e6",
+];
+
+/// Natives are wider than any integer of SQLite: sums are read, added up here and written.
+async fn apply_flows(tx: &mut Tx, catalog: &Catalog, flows: &BTreeMap<FlowKey, FlowSums>) -> Result<()> {
+    if flows.is_empty() {
         return Ok(());
     }
-    let units = |native| token_units(catalog, ChainId(chain_id.unsigned_abs()), token, native);
-    let mut cells = params();
-    cells.extend([deposits.into(), withdrawals.into(), total.deposits_native.into(), total.withdrawals_native.into()]);
-    cells.extend([units(total.deposits_native).into(), units(total.withdrawals_native).into()]);
-    cells.extend([deposits_usd_e6.into(), withdrawals_usd_e6.into()]);
-    let sql = "INSERT INTO collateral_flow_hour (venue_id, chain_id, token, scope, hour_id, deposits, withdrawals, deposits_native, \
-               withdrawals_native, deposits_f, withdrawals_f, deposits_usd_e6, withdrawals_usd_e6) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-    tx.execute(sql, cells).await?;
-    Ok(())
+    let mut bulk = Bulk::new("collateral_flow_hour", FLOW_COLUMNS);
+    for ((key, sums), before) in flows.iter().zip(stored_flows(tx, flows).await?) {
+        let (venue_id, chain_id, token, scope, hour_id) = key;
+        let total = sums.plus(&before).ok_or_else(|| Fault::Corrupt(format!("the flows of token {token} in hour {hour_id} do not fit")))?;
+        let cells = [Param::Int(*venue_id), Param::Int(*chain_id), Param::Text(token.clone()), Param::Name(scope), Param::Int(*hour_id)];
+        let [deposits, withdrawals, deposits_usd_e6, withdrawals_usd_e6] = total.sums;
+        if deposits == 0 && withdrawals == 0 {
+            let key = "venue_id = $1 AND chain_id = $2 AND token = $3 AND scope = $4 AND hour_id = $5";
+            tx.execute(&format!("DELETE FROM collateral_flow_hour WHERE {key}"), cells.to_vec()).await?;
+            continue;
+        }
+        let units = |native| token_units(catalog, ChainId(chain_id.unsigned_abs()), token, native);
+        bulk.cells.extend(cells);
+        bulk.cells.extend([deposits.into(), withdrawals.into(), total.deposits_native.into(), total.withdrawals_native.into()]);
+        bulk.cells.extend([units(total.deposits_native).into(), units(total.withdrawals_native).into()]);
+        bulk.cells.extend([deposits_usd_e6.into(), withdrawals_usd_e6.into()]);
+    }
+    let sums: Vec<String> = FLOW_COLUMNS[5..].iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    tx.upsert(bulk, &format!("ON CONFLICT ({}) DO UPDATE SET {}", FLOW_COLUMNS[..5].join(", "), sums.join(", "))).await
+}
+
+/// What is stored under each of the keys, in their order; zeros where nothing is.
+async fn stored_flows(tx: &mut Tx, flows: &BTreeMap<FlowKey, FlowSums>) -> Result<Vec<FlowSums>> {
+    let keys: Vec<(usize, &FlowKey)> = flows.keys().enumerate().collect();
+    let keys = serde_json::to_string(&keys).expect("texts and numbers are JSON");
+    let sql = format!(
+        "SELECT h.deposits, h.withdrawals, h.deposits_usd_e6, h.withdrawals_usd_e6, h.deposits_native, h.withdrawals_native \
+         FROM {} LEFT JOIN collateral_flow_hour h ON h.venue_id = CAST(k.value -> 1 ->> 0 AS BIGINT) \
+         AND h.chain_id = CAST(k.value -> 1 ->> 1 AS BIGINT) AND h.token = k.value -> 1 ->> 2 AND h.scope = k.value -> 1 ->> 3 \
+         AND h.hour_id = CAST(k.value -> 1 ->> 4 AS BIGINT) ORDER BY CAST(k.value ->> 0 AS BIGINT)",
+        tx.elements("$1")
+    );
+    let rows = tx.rows(&sql, vec![keys.into()]).await?;
+    let read = |row: &Record| {
+        let sum = |at| row.opt_int(at).map(Option::unwrap_or_default);
+        let native = |at| row.opt_exact(at).map(Option::unwrap_or_default);
+        Ok(FlowSums { sums: [sum(0)?, sum(1)?, sum(2)?, sum(3)?], deposits_native: native(4)?, withdrawals_native: native(5)? })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// `ON CONFLICT` of a table whose first `keys` columns are its key and whose others are sums.

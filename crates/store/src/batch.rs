@@ -12,7 +12,7 @@ use crate::fact::{self, height_cell, key_cells};
 use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh, row_key};
 use crate::raw::Records;
 use crate::reference::remove_unused_assets;
-use crate::sql::{Bulk, Fault, Param, Result, Tx};
+use crate::sql::{Bulk, Fault, Lot, Param, Result, Tx};
 
 /// A close makes its fill under its own key, and its payments under this many keys that follow.
 pub(crate) const JOINED_SUBS: u32 = 2;
@@ -32,7 +32,7 @@ pub(crate) struct Batch<'a> {
     rows: Vec<Row>,
     waiting: Vec<(WaitFor, Event)>,
     undescribed: Vec<Event>,
-    joined: Bulk,
+    joined: Vec<Joined>,
     failures: Bulk,
     has_redone: bool,
     /// Events whose numbers fit no column.
@@ -48,7 +48,7 @@ impl<'a> Batch<'a> {
             rows: Vec::new(),
             waiting: Vec::new(),
             undescribed: Vec::new(),
-            joined: Bulk::new("joined_closes", JOINED),
+            joined: Vec::new(),
             failures: Bulk::new("decode_failures", FAILURES),
             has_redone: false,
             failed: 0,
@@ -182,12 +182,8 @@ impl<'a> Batch<'a> {
     }
 
     /// Keeps a close that was joined to what stood of its position since a height.
-    pub(crate) fn joined(&mut self, close: &Event, since: u64, is_settled: bool) -> Result<()> {
-        let EventBody::Close(body) = &close.body else { return Ok(()) };
-        let [chain, height, rec, sub] = key_cells(&row_key(close));
-        let (venue, position_key) = (close.venue.id().into(), body.position_key.clone().into());
-        self.joined.push([chain, height, rec, sub, venue, position_key, height_cell(since), is_settled.into(), event_text(close)?.into()]);
-        Ok(())
+    pub(crate) fn joined(&mut self, close: &Event, since: u64, is_settled: bool) {
+        self.joined.push(Joined { close: close.clone(), since, is_settled });
     }
 
     /// Forgets what closes became that are no longer joined, where it has not been written yet.
@@ -292,10 +288,10 @@ impl<'a> Batch<'a> {
         self.write_rows(tx).await?;
         self.sums.apply(tx, self.catalog).await?;
         tx.upsert(self.failures, "ON CONFLICT (chain_id, height, rec, part) DO NOTHING").await?;
-        tx.bulk(self.joined).await?;
+        tx.write(vec![Lot { table: "joined_closes", columns: JOINED, rows: self.joined, push: push_joined }]).await?;
         let mut unresolved = Bulk::new("unresolved", UNRESOLVED);
         for (target, event) in &self.waiting {
-            push_waiting(&mut unresolved, *target, event)?;
+            push_waiting(&mut unresolved, *target, event);
         }
         tx.bulk(unresolved).await?;
         let mut undescribed = Bulk::new("undescribed_events", UNDESCRIBED);
@@ -304,7 +300,7 @@ impl<'a> Batch<'a> {
             let [chain, height, rec, sub] = key_cells(&row_key(event));
             let market = market_id(event.venue, event.chain, key);
             let name = Param::Name(event_name(&event.body));
-            undescribed.push([chain, height, rec, sub, name, event.ord.into(), market.into(), event_text(event)?.into()]);
+            undescribed.push([chain, height, rec, sub, name, event.ord.into(), market.into(), event_text(event).into()]);
         }
         tx.bulk(undescribed).await
     }
@@ -319,7 +315,7 @@ const JOINED: &[&str] = &["chain_id", "height", "rec", "sub", "venue_id", "posit
 
 const UNDESCRIBED: &[&str] = &["chain_id", "height", "rec", "sub", "event", "ord", "market_id", "body"];
 
-fn push_waiting(bulk: &mut Bulk, target: WaitFor, event: &Event) -> Result<()> {
+fn push_waiting(bulk: &mut Bulk, target: WaitFor, event: &Event) {
     let (account, position_key) = match &event.body {
         EventBody::Close(close) => (close.account.as_ref(), Some(&close.position_key)),
         EventBody::Fill(fill) => (Some(&fill.account), Some(&fill.position_key)),
@@ -340,9 +336,23 @@ fn push_waiting(bulk: &mut Bulk, target: WaitFor, event: &Event) -> Result<()> {
         Param::Name(target.as_str()),
         account.cloned().into(),
         position_key.cloned().into(),
-        event_text(event)?.into(),
+        event_text(event).into(),
     ]);
-    Ok(())
+}
+
+/// A close that was joined to what stood of its position since a height.
+#[derive(Debug)]
+struct Joined {
+    close: Event,
+    since: u64,
+    is_settled: bool,
+}
+
+fn push_joined(bulk: &mut Bulk, Joined { close, since, is_settled }: Joined) {
+    let EventBody::Close(body) = &close.body else { unreachable!("only closes are joined") };
+    let [chain, height, rec, sub] = key_cells(&row_key(&close));
+    let (venue, position_key) = (close.venue.id().into(), body.position_key.clone().into());
+    bulk.push([chain, height, rec, sub, venue, position_key, height_cell(since), is_settled.into(), event_text(&close).into()]);
 }
 
 /// What new events say of one market.
@@ -410,6 +420,6 @@ pub(crate) fn parse_event(text: &str) -> Result<Event> {
     serde_json::from_str(text).map_err(|error| Fault::Corrupt(format!("a waiting event cannot be read back: {error}")))
 }
 
-fn event_text(event: &Event) -> Result<String> {
-    serde_json::to_string(event).map_err(|error| Fault::Corrupt(format!("an event cannot be written as text: {error}")))
+fn event_text(event: &Event) -> String {
+    serde_json::to_string(event).expect("an event is texts, numbers and lists of them")
 }

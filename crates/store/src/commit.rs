@@ -23,7 +23,8 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit, drops_raw
     ensure_chain(&mut tx, commit.chain).await?;
     write_blocks(&mut tx, &commit).await?;
     let known = Known::load(&mut tx, &commit).await?;
-    check_settled(&mut tx, &commit).await?;
+    let covered = coverage::load_all(&mut tx, &commit.streams).await?;
+    check_settled(&mut tx, &commit, &covered).await?;
     let mut done = Committed::default();
     let mut commit = commit;
     let records = new_records(&mut commit, &known, &mut done)?;
@@ -37,14 +38,9 @@ pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit, drops_raw
     done.events = events.len() as u64;
     let changed = join::of_positions(&events);
     let mut closes = batch.write(&mut tx, records, events).await?;
-    let mut reaches = Vec::with_capacity(commit.streams.len());
-    for stream in &commit.streams {
-        let reach = coverage::extend(&mut tx, stream, &commit).await?;
-        if let Some(from_ms) = reach.changed_from_ms {
-            dirty::mark_venue(&mut tx, stream.chain, stream.venue.id(), hour_from(from_ms)).await?;
-        }
-        reaches.push(reach);
-    }
+    let reaches = coverage::extend(&mut tx, &commit, covered).await?;
+    let changed_ms = reaches.iter().filter_map(|reach| Some((reach.stream.venue.id(), hour_from(reach.changed_from_ms?))));
+    dirty::mark_venues(&mut tx, commit.chain, changed_ms).await?;
     for (venue, range) in changed {
         // Only what was covered before can have been joined across the new rows.
         if reaches.iter().any(|reach| reach.stream.venue == venue && reach.was_covered) {
@@ -109,14 +105,13 @@ async fn write_blocks(tx: &mut Tx, commit: &Commit) -> Result<()> {
 }
 
 /// What was read before it was final must be there when it is read again: a record that is not is a conflict.
-async fn check_settled(tx: &mut Tx, commit: &Commit) -> Result<()> {
+async fn check_settled(tx: &mut Tx, commit: &Commit, covered: &[Vec<coverage::Stretch>]) -> Result<()> {
     if commit.evidence <= Evidence::Provisional {
         return Ok(());
     }
     let given: HashSet<(u64, i64)> = commit.records.iter().map(|(_, record)| (record.height, record.rec)).collect();
-    for stream in &commit.streams {
-        let stretches = coverage::load(tx, stream).await?;
-        for range in provisional(&stretches, &coverage::answered(commit, stream)) {
+    for (stream, stretches) in commit.streams.iter().zip(covered) {
+        for range in provisional(stretches, &coverage::answered(commit, stream)) {
             let sql = "SELECT e.height, e.rec, e.tx_id, b.hash FROM raw_events e LEFT JOIN blocks b ON b.chain_id = e.chain_id AND b.height = e.height \
                        WHERE e.chain_id = $1 AND e.venue_id = $2 AND e.part = $3 AND e.version = $4 AND e.height BETWEEN $5 AND $6 \
                        ORDER BY e.height, e.ord, e.rec";

@@ -53,20 +53,26 @@ pub(crate) fn stream_cells(stream: &StreamId) -> Vec<Param> {
 /// The condition that goes with [`stream_cells`].
 pub(crate) const STREAM: &str = "chain_id = $1 AND venue_id = $2 AND part = $3 AND version = $4";
 
-/// Adds what a commit proves to a stream's coverage and takes it off the stream's holes.
-pub(crate) async fn extend(tx: &mut Tx, stream: &StreamId, commit: &Commit) -> Result<Reach> {
-    let stored = load(tx, stream).await?;
-    let merged = overlay(stored.clone(), &proved(commit, stream));
-    if merged != stored {
-        tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM}"), stream_cells(stream)).await?;
-        insert(tx, stream, &merged).await?;
-    }
+/// Adds what a commit proves to the coverage of its streams, of which `stored` was there, and takes it off their holes.
+pub(crate) async fn extend(tx: &mut Tx, commit: &Commit, stored: Vec<Vec<Stretch>>) -> Result<Vec<Reach>> {
     let ranges = |stretches: &[Stretch]| RangeSet::from_ranges(stretches.iter().map(|stretch| stretch.range));
-    let (before, now) = (ranges(&stored), ranges(&merged));
-    add_holes(tx, stream, &commit.holes, &now).await?;
-    let grown_from = now.without(&before).ranges().first().map(BlockRange::from);
-    let was_covered = before.ranges().iter().any(|range| range.intersect(&commit.range).is_some());
-    Ok(Reach { stream: stream.clone(), covered: now, was_covered, grown_from, changed_from_ms: first_difference_ms(&stored, &merged) })
+    let mut reaches = Vec::with_capacity(commit.streams.len());
+    let mut changes = Vec::new();
+    for (stream, stored) in commit.streams.iter().zip(stored) {
+        let merged = overlay(stored.clone(), &proved(commit, stream));
+        let (before, now) = (ranges(&stored), ranges(&merged));
+        let grown_from = now.without(&before).ranges().first().map(BlockRange::from);
+        let was_covered = before.ranges().iter().any(|range| range.intersect(&commit.range).is_some());
+        let changed_from_ms = first_difference_ms(&stored, &merged);
+        reaches.push(Reach { stream: stream.clone(), covered: now, was_covered, grown_from, changed_from_ms });
+        changes.push((stream, stored, merged));
+    }
+    replace(tx, &changes).await?;
+    let holes = load_holes(tx, &commit.streams).await?;
+    for (reach, stored) in reaches.iter().zip(holes) {
+        put_holes(tx, &reach.stream, &commit.holes, stored, &reach.covered).await?;
+    }
+    Ok(reaches)
 }
 
 /// The time from which on two states of a stream's coverage differ; `i64::MIN` where they do from the beginning.
@@ -90,27 +96,64 @@ fn first_difference_ms(old: &[Stretch], new: &[Stretch]) -> Option<i64> {
 
 /// The stretches of a stream, ascending.
 pub(crate) async fn load(tx: &mut Tx, stream: &StreamId) -> Result<Vec<Stretch>> {
-    let sql = format!("SELECT {COLUMNS} FROM covered_ranges WHERE {STREAM} ORDER BY from_height");
-    let rows = tx.rows(&sql, stream_cells(stream)).await?;
-    rows.iter()
-        .map(|r| {
-            let Covered { range, from_ms, to_ms, evidence, .. } = read(r)?;
-            Ok(Stretch { range, from_ms, to_ms, evidence })
-        })
-        .collect()
+    Ok(load_all(tx, std::slice::from_ref(stream)).await?.pop().unwrap_or_default())
 }
 
-async fn insert(tx: &mut Tx, stream: &StreamId, stretches: &[Stretch]) -> Result<()> {
+/// The stretches of each stream, ascending.
+pub(crate) async fn load_all(tx: &mut Tx, streams: &[StreamId]) -> Result<Vec<Vec<Stretch>>> {
+    let read = |r: &Record| {
+        let Covered { range, from_ms, to_ms, evidence, .. } = read(r)?;
+        Ok(Stretch { range, from_ms, to_ms, evidence })
+    };
+    of_streams(tx, "covered_ranges", COLUMNS, streams, read).await
+}
+
+/// Rows of a table of ranges by stream, each stream's in ascending order, in one statement however many streams there are.
+async fn of_streams<T>(
+    tx: &mut Tx,
+    table: &str,
+    columns: &str,
+    streams: &[StreamId],
+    read: impl Fn(&Record) -> Result<T>,
+) -> Result<Vec<Vec<T>>> {
+    let keys: Vec<_> = streams.iter().map(|stream| (stream.chain.as_i64(), stream.venue.id(), &stream.part, stream.version)).collect();
+    let keys = serde_json::to_string(&keys).expect("texts and numbers are JSON");
+    let sql = format!(
+        "SELECT {columns} FROM {} JOIN {table} ON chain_id = CAST(k.value ->> 0 AS BIGINT) AND venue_id = CAST(k.value ->> 1 AS BIGINT) \
+         AND part = k.value ->> 2 AND version = CAST(k.value ->> 3 AS BIGINT) ORDER BY from_height",
+        tx.elements("$1")
+    );
+    let mut out: Vec<Vec<T>> = streams.iter().map(|_| Vec::new()).collect();
+    for row in &tx.rows(&sql, vec![keys.into()]).await? {
+        let stream = read_stream(row)?;
+        let of = streams.iter().position(|one| *one == stream).ok_or_else(|| row.unexpected(1, "a stream that was asked for"))?;
+        out[of].push(read(row)?);
+    }
+    Ok(out)
+}
+
+/// Writes what differs between the stretches that streams had and have.
+async fn replace(tx: &mut Tx, changes: &[(&StreamId, Vec<Stretch>, Vec<Stretch>)]) -> Result<()> {
     const COVERED: &[&str] =
         &["chain_id", "venue_id", "part", "version", "from_height", "to_height", "from_ms", "to_ms", "evidence", "evidence_rank"];
     let mut bulk = Bulk::new("covered_ranges", COVERED);
-    for stretch in stretches {
-        bulk.cells.extend(stream_cells(stream));
-        bulk.cells.extend([height_cell(stretch.range.from()), height_cell(stretch.range.to())]);
-        bulk.cells.extend([stretch.from_ms.into(), stretch.to_ms.into()]);
-        bulk.cells.extend([Param::Name(stretch.evidence.as_str()), rank(stretch.evidence).into()]);
+    for (stream, old, new) in changes {
+        // Mostly a stretch has grown at its end: its row stays.
+        for gone in old.iter().filter(|old| new.iter().all(|new| new.range.from() != old.range.from())) {
+            let mut cells = stream_cells(stream);
+            cells.push(height_cell(gone.range.from()));
+            tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM} AND from_height = $5"), cells).await?;
+        }
+        for stretch in new.iter().filter(|new| !old.contains(new)) {
+            bulk.cells.extend(stream_cells(stream));
+            bulk.cells.extend([height_cell(stretch.range.from()), height_cell(stretch.range.to())]);
+            bulk.cells.extend([stretch.from_ms.into(), stretch.to_ms.into()]);
+            bulk.cells.extend([Param::Name(stretch.evidence.as_str()), rank(stretch.evidence).into()]);
+        }
     }
-    tx.bulk(bulk).await
+    let tail = "ON CONFLICT (chain_id, venue_id, part, version, from_height) DO UPDATE SET to_height = excluded.to_height, \
+                from_ms = excluded.from_ms, to_ms = excluded.to_ms, evidence = excluded.evidence, evidence_rank = excluded.evidence_rank";
+    tx.upsert(bulk, tail).await
 }
 
 /// The place of evidence among all, weakest first; what SQL compares.
@@ -218,7 +261,11 @@ fn join(sorted: Vec<Stretch>) -> Vec<Stretch> {
 
 /// Records those holes that are the stream's, less what is covered; of holes that overlap the newer word stands.
 pub(crate) async fn add_holes(tx: &mut Tx, stream: &StreamId, holes: &[Hole], covered: &RangeSet) -> Result<()> {
-    let stored = load_holes(tx, stream).await?;
+    let stored = load_holes(tx, std::slice::from_ref(stream)).await?.pop().unwrap_or_default();
+    put_holes(tx, stream, holes, stored, covered).await
+}
+
+async fn put_holes(tx: &mut Tx, stream: &StreamId, holes: &[Hole], stored: Vec<Hole>, covered: &RangeSet) -> Result<()> {
     let mut next: Vec<Hole> = Vec::new();
     let mut taken = covered.clone();
     for hole in holes.iter().filter(|hole| hole.is_of(stream)).chain(&stored) {
@@ -269,9 +316,8 @@ pub(crate) async fn doubted(db: &Db, chain: i64) -> Result<RangeSet> {
     Ok(RangeSet::from_ranges(ranges))
 }
 
-async fn load_holes(tx: &mut Tx, stream: &StreamId) -> Result<Vec<Hole>> {
-    let sql = format!("SELECT {HOLE_COLUMNS} FROM gaps WHERE {STREAM} ORDER BY from_height");
-    tx.rows(&sql, stream_cells(stream)).await?.iter().map(read_hole).collect()
+async fn load_holes(tx: &mut Tx, streams: &[StreamId]) -> Result<Vec<Vec<Hole>>> {
+    of_streams(tx, "gaps", HOLE_COLUMNS, streams, read_hole).await
 }
 
 /// Columns of `gaps` as [`read_hole`] takes them.
@@ -306,11 +352,7 @@ pub(crate) async fn cut_out(tx: &mut Tx, stream: &StreamId, heights: &RangeSet) 
             left.push(part(tx, stream, stretch, *range).await?);
         }
     }
-    if left == stored {
-        return Ok(());
-    }
-    tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM}"), stream_cells(stream)).await?;
-    insert(tx, stream, &left).await
+    replace(tx, &[(stream, stored, left)]).await
 }
 
 /// A part of a stretch, known from its first to its last stored block where it was cut: never more.
@@ -330,11 +372,7 @@ async fn part(tx: &mut Tx, stream: &StreamId, whole: &Stretch, range: BlockRange
 pub(crate) async fn strengthen(tx: &mut Tx, stream: &StreamId, proved: Stretch) -> Result<()> {
     let stored = load(tx, stream).await?;
     let raised = overlay(stored.clone(), &[proved]);
-    if raised == stored {
-        return Ok(());
-    }
-    tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM}"), stream_cells(stream)).await?;
-    insert(tx, stream, &raised).await
+    replace(tx, &[(stream, stored, raised)]).await
 }
 
 #[cfg(test)]

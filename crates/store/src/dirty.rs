@@ -55,13 +55,23 @@ async fn put(tx: &mut Tx, mut bulk: Bulk, touched: &Touched) -> Result<()> {
     tx.upsert(bulk, &tail).await
 }
 
-/// Marks all markets of a venue on a chain from an hour on: their calendar has changed there.
-pub(crate) async fn mark_venue(tx: &mut Tx, chain: ChainId, venue_id: i64, from_hour: i64) -> Result<()> {
+/// Marks all markets of venues on a chain from an hour on: their calendar has changed there.
+pub(crate) async fn mark_venues(tx: &mut Tx, chain: ChainId, venues: impl IntoIterator<Item = (i64, i64)>) -> Result<()> {
+    let mut touched = Touched::default();
+    venues.into_iter().for_each(|(venue_id, from_hour)| touched.add(venue_id, from_hour, from_hour));
+    if touched.0.is_empty() {
+        return Ok(());
+    }
     let sql = format!(
-        "INSERT INTO dirty (market_id, from_hour, to_hour) SELECT market_id, $3, $3 FROM markets WHERE chain_id = $1 AND venue_id = $2 {}",
+        "INSERT INTO dirty (market_id, from_hour, to_hour) \
+         SELECT m.market_id, CAST(k.value ->> 1 AS BIGINT), CAST(k.value ->> 2 AS BIGINT) \
+         FROM {} JOIN markets m ON m.venue_id = CAST(k.value ->> 0 AS BIGINT) AND m.chain_id = $1 WHERE m.market_id IS NOT NULL {}",
+        tx.elements("$2"),
         widen("dirty", "market_id", "hour")
     );
-    tx.execute(&sql, vec![chain.market_chain().as_i64().into(), venue_id.into(), from_hour.into()]).await?;
+    let hours: Vec<_> = touched.0.into_iter().map(|(venue_id, (from, to))| (venue_id, from, to)).collect();
+    let hours = serde_json::to_string(&hours).expect("numbers are JSON");
+    tx.execute(&sql, vec![chain.market_chain().as_i64().into(), hours.into()]).await?;
     Ok(())
 }
 

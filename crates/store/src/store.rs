@@ -184,7 +184,7 @@ impl SqlStore {
             };
             let first_height = target.first_height.map(|height| i64::try_from(height).unwrap_or(i64::MAX));
             if stored != Some((i64::from(target.stream.version), coverage::rank(target.evidence_min), first_height)) {
-                dirty::mark_venue(&mut tx, target.stream.chain, target.stream.venue.id(), dirty::ALWAYS).await?;
+                dirty::mark_venues(&mut tx, target.stream.chain, [(target.stream.venue.id(), dirty::ALWAYS)]).await?;
             }
             tx.execute(&format!("DELETE FROM targets WHERE {key}"), cells()).await?;
         }

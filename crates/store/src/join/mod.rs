@@ -18,7 +18,7 @@ use positions::Positions;
 pub(crate) use undo::unjoin_across;
 
 /// Closes joined in one go.
-const CLOSES_MAX: usize = 500;
+const CLOSES_MAX: usize = 2_000;
 
 /// What of a stream is covered after a commit.
 #[derive(Clone, Debug)]
@@ -36,13 +36,18 @@ pub(crate) struct Reach {
 /// Joins closes, and the waiting ones for whose position the commit may have brought something; others wait.
 pub(crate) async fn join(tx: &mut Tx, batch: &mut Batch<'_>, closes: Vec<Event>, reaches: &[Reach]) -> Result<()> {
     let mut pending = closes;
-    for reach in reaches {
-        // Nothing new stands before a close below what was added, unless rows were made anew.
-        let from = if batch.has_redone() { Some(0) } else { reach.grown_from };
-        let Some(from) = from else { continue };
-        pending.extend(take_waiting(tx, &reach.stream, from).await?);
-        let run_from = reach.covered.ranges().iter().find(|range| range.contains(from)).map_or(from, BlockRange::from);
-        pending.extend(undo::unjoin_unsettled(tx, batch, &reach.stream, from, run_from).await?);
+    // Nothing new stands before a close below what was added, unless rows were made anew.
+    let from = |reach: &Reach| if batch.has_redone() { Some(0) } else { reach.grown_from };
+    let grown: Vec<(&Reach, u64)> = reaches.iter().filter_map(|reach| Some((reach, from(reach)?))).collect();
+    let unfinished = unfinished(tx, &grown).await?;
+    for ((reach, from), (has_waiting, has_unsettled)) in grown.into_iter().zip(unfinished) {
+        if has_waiting {
+            pending.extend(take_waiting(tx, &reach.stream, from).await?);
+        }
+        if has_unsettled {
+            let run_from = reach.covered.ranges().iter().find(|range| range.contains(from)).map_or(from, BlockRange::from);
+            pending.extend(undo::unjoin_unsettled(tx, batch, &reach.stream, from, run_from).await?);
+        }
     }
     pending.sort_by_key(|event| (event.venue, event.key.height, event.ord, event.key.sub));
     for of_venue in pending.chunk_by(|a, b| a.venue == b.venue) {
@@ -59,6 +64,28 @@ fn gap_free_from(close: &Event, reaches: &[Reach]) -> Option<u64> {
     // A close may stand for several streams of its venue: all must know the heights between.
     let of_venue = reaches.iter().filter(|reach| reach.stream.venue == close.venue);
     of_venue.map(run).collect::<Option<Vec<u64>>>()?.into_iter().max()
+}
+
+/// Which streams' venues have closes that wait, and closes that were joined to a position of unknown size, from a height on: asked
+/// at once, since there are seldom any.
+async fn unfinished(tx: &mut Tx, grown: &[(&Reach, u64)]) -> Result<Vec<(bool, bool)>> {
+    let Some((first, _)) = grown.first() else { return Ok(Vec::new()) };
+    let keys: Vec<(usize, i64, u64)> = grown.iter().enumerate().map(|(at, (reach, from))| (at, reach.stream.venue.id(), *from)).collect();
+    let has = |table: &str, condition: &str| {
+        format!(
+            "CASE WHEN EXISTS (SELECT 1 FROM {table} w WHERE {condition} AND w.chain_id = $1 AND w.venue_id = CAST(k.value ->> 1 AS BIGINT) \
+             AND w.height >= CAST(k.value ->> 2 AS BIGINT)) THEN 1 ELSE 0 END"
+        )
+    };
+    let sql = format!(
+        "SELECT {}, {} FROM {} ORDER BY CAST(k.value ->> 0 AS BIGINT)",
+        has("unresolved", "w.target = 'open'"),
+        has("joined_closes", "w.is_settled = 0"),
+        tx.elements("$2")
+    );
+    let keys = serde_json::to_string(&keys).expect("numbers are JSON");
+    let rows = tx.rows(&sql, vec![first.stream.chain.as_i64().into(), keys.into()]).await?;
+    rows.iter().map(|row| Ok((row.flag(0)?, row.flag(1)?))).collect()
 }
 
 /// Takes the waiting closes of a stream's venue from a height on out of `unresolved`.
@@ -94,7 +121,7 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
                 positions.close(close, fill, &stands.position);
             }
         }
-        batch.joined(close, stands.since, stands.position.qty.is_some())?;
+        batch.joined(close, stands.since, stands.position.qty.is_some());
         for event in events {
             let market = event.market.as_deref().and_then(|key| markets.get(&market_id(event.venue, event.chain, key)));
             batch.expand(event, market)?;

@@ -27,7 +27,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of rows sent at once.
 const COPY_CHUNK_BYTES: usize = 1 << 18;
 /// From so many cells on rows are copied: fewer are faster as one statement.
-const COPY_CELLS_MIN: usize = 20_000;
+const COPY_CELLS_MIN: usize = 2_000;
 /// Rows of one insert.
 const INSERT_ROWS_MAX: usize = 10_000;
 /// Joins in the order they are written in, row by row, through indexes.
@@ -82,6 +82,9 @@ impl PostgresDb {
 pub(crate) struct PostgresTx(Transaction<'static, Postgres>);
 
 impl PostgresTx {
+    /// Rows of a table that are copied at once: enough that the answer to a COPY, which is waited for, takes little of its time.
+    pub(crate) const ROWS_AT_ONCE: usize = 2_048;
+
     pub(crate) async fn execute(&mut self, sql: &str, params: Vec<Param>) -> Result<u64> {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
         Ok(query.execute(&mut *self.0).await?.rows_affected())

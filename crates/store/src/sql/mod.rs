@@ -148,7 +148,7 @@ impl Tx {
     pub(crate) fn rows_at_once(&self) -> usize {
         match self {
             Tx::Sqlite(_) => SqliteTx::ROWS_AT_ONCE,
-            Tx::Postgres(_) => usize::MAX,
+            Tx::Postgres(_) => PostgresTx::ROWS_AT_ONCE,
         }
     }
 
