@@ -145,7 +145,7 @@ impl<'a> Batch<'a> {
                 self.failed += 1;
                 let part = format!("{} {}", event_name(&event.body), event.key.sub);
                 let stream = StreamId { chain: event.chain, venue: event.venue, part: String::new(), version: 0 };
-                self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), Some(event_text(&event)?));
+                self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), Some(event_text(&event)));
             }
         }
         Ok(())
