@@ -471,7 +471,7 @@ async fn a_number_that_fits_no_column_is_a_failure(database: Database) {
     let events = [one(3, wide), one(4, history::wide(2_000_000))];
     let done = store.commit(told((0, 9), &events)).await.unwrap();
     assert_eq!((done.records, done.events, done.failures), (2, 2, 1));
-    assert_eq!(ints(&store, "SELECT height FROM v_decode_failures WHERE kind = 'number'").await, [[3]]);
+    assert_eq!(ints(&store, "SELECT height FROM v_decode_failures WHERE kind = 'number' AND text IS NOT NULL").await, [[3]]);
     assert_eq!(ints(&store, "SELECT height, usd_e6 FROM collateral_flows").await, [[4, 2_000_000]]);
     assert_eq!(store.commit(told((0, 9), &events)).await.unwrap().events, 0);
 }
