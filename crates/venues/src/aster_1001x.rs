@@ -75,21 +75,19 @@ impl Venue for Aster1001x {
         let mut emitter = Emitter::new(unit, SLUG);
         for record in unit.records {
             let Some((log, topic0)) = emitter.log(record) else { continue };
-            match layout::name(topic0) {
-                Some(name) => {
-                    if let Err(error) = decode_log(&mut emitter, record, log, topic0) {
-                        emitter.failure(record, name, error);
-                    }
-                }
-                None => emitter.unknown(record, format!("topic {topic0} is not in {}", INFO.layout)),
+            match decode_log(&mut emitter, record, log, topic0) {
+                Ok(true) => {}
+                Ok(false) if layout::name(topic0).is_some() => {}
+                Ok(false) => emitter.unknown(record, format!("topic {topic0} is not in {}", INFO.layout)),
+                Err(error) => emitter.failure(record, layout::name(topic0).unwrap_or_default(), error),
             }
         }
         emitter.finish()
     }
 }
 
-/// Emits the events of one log; none for those that are ignored. Nothing is emitted where a field is wrong.
-fn decode_log(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, topic0: B256) -> Result<(), DecodeError> {
+/// Emits the events of one log; whether it is of a kind that makes any. Nothing is emitted where a field is wrong.
+fn decode_log(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, topic0: B256) -> Result<bool, DecodeError> {
     match topic0 {
         layout::OPEN_MARKET_TRADE => {
             let (pair, fill) = open(log)?;
@@ -111,9 +109,9 @@ fn decode_log(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, topic
             let (pair, listed) = pair_added(log)?;
             emitter.event(record, Some(pair), EventBody::MarketListed(listed));
         }
-        _ => {}
+        _ => return Ok(false),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// `OpenMarketTrade`: the pair and the opening fill.
