@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, hex};
 
 /// Appends plain text.
 pub(crate) fn raw(out: &mut Vec<u8>, text: &str) {
@@ -21,13 +21,10 @@ pub(crate) fn number(out: &mut Vec<u8>, value: impl std::fmt::Display) {
 
 /// Appends `"0x…"` of bytes.
 pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(b"\"0x");
     let start = out.len();
     out.resize(start + 2 * bytes.len(), 0);
-    for (pair, byte) in out[start..].chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
+    hex::encode_to_slice(bytes, &mut out[start..]).expect("two digits a byte");
     out.push(b'"');
 }
 
