@@ -49,16 +49,25 @@ impl Logs {
     /// Takes one answer of `eth_getLogs`. What cannot be read as a log is set aside; a log that cannot belong to the answer
     /// makes the whole answer worthless.
     pub(crate) fn take(&mut self, query: &LogQuery, range: BlockRange, raw: &RawValue) -> Result<(), String> {
-        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|error| format!("answer is no list of logs: {error}"))?;
-        let mut answered = Vec::with_capacity(items.len());
+        let mut answered = match read_all(raw.get()) {
+            Some(all) => all,
+            None => self.read_each(raw.get())?,
+        };
+        check_unique(&mut answered)?;
+        answered.into_iter().try_for_each(|(place, log)| self.insert(query, range, place, log))
+    }
+
+    /// Reads the logs of a list one by one and sets aside what is none.
+    fn read_each(&mut self, text: &str) -> Result<Vec<(Place, PlacedLog)>, String> {
+        let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| format!("answer is no list of logs: {error}"))?;
+        let mut logs = Vec::with_capacity(items.len());
         for item in items {
             match read_log(item.get()) {
-                Ok((place, log)) => answered.push((place, log)),
+                Ok(log) => logs.push(log),
                 Err(error) => self.keep_malformed(error, item.get()),
             }
         }
-        check_unique(&mut answered)?;
-        answered.into_iter().try_for_each(|(place, log)| self.insert(query, range, place, log))
+        Ok(logs)
     }
 
     /// Sets aside a log of a block's receipts that cannot be read, unless it is one of a contract the query does not name.
@@ -201,9 +210,19 @@ impl From<LogFields> for Log {
     }
 }
 
+/// Reads a list of logs without looking for the end of each first; `None` where one of them cannot be read.
+fn read_all(text: &str) -> Option<Vec<(Place, PlacedLog)>> {
+    let all: Vec<LogFields> = serde_json::from_str(text).ok()?;
+    all.into_iter().map(|fields| placed(fields).ok()).collect()
+}
+
 /// Reads one log object; the error says what is wrong with it.
 pub(crate) fn read_log(text: &str) -> Result<(Place, PlacedLog), String> {
-    let log: Log = serde_json::from_str::<LogFields>(text).map_err(|error| error.to_string())?.into();
+    placed(serde_json::from_str(text).map_err(|error| error.to_string())?)
+}
+
+fn placed(fields: LogFields) -> Result<(Place, PlacedLog), String> {
+    let log = Log::from(fields);
     let missing = |field: &str| format!("{field} is missing or null");
     let block = log.block_number.ok_or_else(|| missing("blockNumber"))?;
     let index = log.log_index.ok_or_else(|| missing("logIndex"))?;
@@ -308,5 +327,27 @@ mod tests {
             *(if ours.is_ok() { &mut read } else { &mut refused }) += 1;
         }
         assert!(5 <= read && 5 <= refused, "{read} were read and {refused} refused");
+    }
+
+    #[test]
+    fn a_list_is_read_at_once_or_log_by_log_alike() {
+        let next = WHOLE.replace(r#""logIndex":"0x7""#, r#""logIndex":"0x8""#);
+        let headless = WHOLE.replace(r#""blockHash":"0x"#, r#""blockHash":null,"old":"0x"#);
+        let broken = WHOLE.replace("0x00ff", "0xzz");
+        for (items, is_whole) in [
+            (vec![], true),
+            (vec![WHOLE, &next], true),
+            (vec![WHOLE, &headless, &next], false),
+            (vec![WHOLE, &broken, &next], false),
+            (vec![WHOLE, "null", &next], false),
+        ] {
+            let text = format!("[ {} ]", items.join(" , "));
+            let mut logs = Logs::default();
+            let each = logs.read_each(&text).unwrap();
+            assert_eq!(each.len() + logs.malformed.len(), items.len(), "{text}");
+            assert_eq!(logs.malformed.is_empty(), is_whole, "{text}");
+            assert_eq!(read_all(&text), is_whole.then_some(each), "{text}");
+        }
+        assert!(read_all("{}").is_none() && Logs::default().read_each("{}").is_err());
     }
 }
