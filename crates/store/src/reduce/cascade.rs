@@ -22,7 +22,9 @@ const WIDENED_MAX: u32 = 6;
 /// `cascades` and `cascade_venues` that read some hours.
 pub(super) async fn write(tx: &mut Tx, params: &Params, asset_id: i64, symbol: &str, hours: (i64, i64)) -> Result<()> {
     let params = params.cascade(symbol)?;
-    let changed = (hours.0 * HOUR_MINUTES, hours.1 * HOUR_MINUTES + HOUR_MINUTES - 1);
+    // What is said of a cascade's coverage looks a day back, farther than a short baseline does.
+    let beyond_baseline = (DAY_HOURS * HOUR_MINUTES - params.baseline_minutes).max(0);
+    let changed = (hours.0 * HOUR_MINUTES, hours.1 * HOUR_MINUTES + HOUR_MINUTES - 1 + beyond_baseline);
     let found = find(tx, &params, asset_id, changed).await?;
     let mut spans = Bulk::new("cascades", SPANS);
     let mut parts = Bulk::new("cascade_venues", PARTS);
