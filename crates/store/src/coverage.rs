@@ -1,5 +1,7 @@
 //! Coverage and holes of a stream: which heights are known, how well, and which could not be had.
 
+use std::collections::HashMap;
+
 use perpdex_core::{BlockRange, Commit, Covered, Evidence, Hole, HoleReason, RangeSet, StreamId};
 
 use crate::fact::{height_cell, named, read_chain, read_u32, read_venue};
@@ -138,13 +140,15 @@ async fn replace(tx: &mut Tx, changes: &[(&StreamId, Vec<Stretch>, Vec<Stretch>)
         &["chain_id", "venue_id", "part", "version", "from_height", "to_height", "from_ms", "to_ms", "evidence", "evidence_rank"];
     let mut bulk = Bulk::new("covered_ranges", COVERED);
     for (stream, old, new) in changes {
+        let by_start = |stretches: &[Stretch]| stretches.iter().map(|one| (one.range.from(), *one)).collect::<HashMap<u64, Stretch>>();
+        let (old_by_start, new_by_start) = (by_start(old), by_start(new));
         // Mostly a stretch has grown at its end: its row stays.
-        for gone in old.iter().filter(|old| new.iter().all(|new| new.range.from() != old.range.from())) {
+        for gone in old.iter().filter(|old| !new_by_start.contains_key(&old.range.from())) {
             let mut cells = stream_cells(stream);
             cells.push(height_cell(gone.range.from()));
             tx.execute(&format!("DELETE FROM covered_ranges WHERE {STREAM} AND from_height = $5"), cells).await?;
         }
-        for stretch in new.iter().filter(|new| !old.contains(new)) {
+        for stretch in new.iter().filter(|new| old_by_start.get(&new.range.from()) != Some(new)) {
             bulk.cells.extend(stream_cells(stream));
             bulk.cells.extend([height_cell(stretch.range.from()), height_cell(stretch.range.to())]);
             bulk.cells.extend([stretch.from_ms.into(), stretch.to_ms.into()]);
