@@ -19,6 +19,7 @@ mod run;
 mod source;
 mod store;
 mod text;
+mod turn;
 mod venue;
 mod verify;
 
@@ -43,6 +44,7 @@ pub use source::{
 };
 pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, StoreError};
 pub use text::Text;
+pub use turn::Turn;
 pub use venue::{
     Basis, Deployment, EventSpec, EvmFilter, LiquidationFeed, OiBasis, StreamSpec, StreamStart, VENUE_SLUGS, Venue, VenueInfo, VenueModel,
     VenueSlug, Watch,

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     BlockRange, BlockRef, ChainId, Covered, Event, Evidence, Failure, Hole, MalformedRecord, RangeSet, RawRecord, RunState, StreamId,
-    Target,
+    Target, Turn,
 };
 
 /// The store: rows and coverage move in one transaction, and every aggregate equals a recomputation from rows.
@@ -28,7 +28,13 @@ pub trait Store: Send + Sync {
     ///
     /// Records already stored are skipped with their events; doing it twice changes nothing. A record or block whose
     /// hash differs from the stored one at its key is [`StoreError::Conflict`], and nothing is written.
-    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.commit_in_turn(commit, Turn::now()).await
+    }
+
+    /// [`Store::commit`] behind others that are under way, whose heights are not its own. What hangs on nothing that they write may be
+    /// prepared before its turn has come; nothing is seen of it before it is written whole, and a turn that never comes leaves nothing.
+    async fn commit_in_turn(&self, commit: Commit, turn: Turn) -> Result<Committed, StoreError>;
 
     /// One transaction: removes everything of the chain above `to` (the last block kept), takes its contributions out,
     /// cuts coverage and writes a row of `reorgs`.
@@ -163,6 +169,9 @@ pub enum StoreError {
         /// The two hashes.
         conflict: BlockConflict,
     },
+    /// A commit before this one was not written.
+    #[error("the commit before this one was not written, so neither is this one")]
+    OutOfTurn,
     /// A number does not fit its column.
     #[error("{chain}: event at height {height}: {message}")]
     Number {

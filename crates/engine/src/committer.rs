@@ -1,72 +1,129 @@
-//! The only writer of a chain's history: one update after the other, each one transaction of the store.
+//! The only writer of a chain's history: one update after the other, each one transaction of the store. A range may be begun while
+//! the one before it is being written; what is seen of them is seen in their order.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use perpdex_core::{BlockConflict, BlockRef, ChainId, Committed, Reverted, Store, StoreError};
+use perpdex_core::{BlockConflict, BlockRange, BlockRef, ChainId, Committed, Hole, Reverted, Store, StoreError, Turn};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::check::contradicts;
+use crate::decode;
 use crate::fetch::Piece;
 
-/// What may happen to a chain's stored history. Nothing else changes it.
-pub(crate) enum ChainUpdate {
-    /// A range is added.
-    Apply(Box<Piece>),
-    /// Everything above a block goes, because of a conflict.
-    Revert { to: BlockRef, conflict: BlockConflict },
+/// What is told of a range when it is written, or was not.
+pub(crate) struct About {
+    pub(crate) range: BlockRange,
+    /// Ranges it was fetched in.
+    pub(crate) ranges: u64,
+    pub(crate) streams: Arc<[usize]>,
+    pub(crate) endpoint: usize,
+    pub(crate) holes: Vec<Hole>,
+    /// Records of kinds that no layout lists.
+    pub(crate) unknown: u64,
+    /// Things that were not even records.
+    pub(crate) malformed: u64,
 }
 
-/// What became of an update.
+/// What became of a range.
 pub(crate) enum Applied {
     Committed(Committed),
-    Reverted(Reverted),
     /// The range does not fit the stored blocks; nothing was written.
     Conflict(BlockConflict),
+}
+
+/// A range on its way into the store.
+struct Begun {
+    about: About,
+    writing: JoinHandle<Result<Committed, StoreError>>,
 }
 
 /// Applies updates in the order they come.
 pub(crate) struct Committer {
     chain: ChainId,
     store: Arc<dyn Store>,
-    /// The last block of the last commit, so that an unbroken run needs no look into the store.
+    /// The last block of the last range begun, so that an unbroken run needs no look into the store.
     last: Option<BlockRef>,
+    begun: VecDeque<Begun>,
+    /// Comes when the last range begun is written.
+    written: Option<oneshot::Receiver<()>>,
 }
 
 impl Committer {
     pub(crate) fn new(chain: ChainId, store: Arc<dyn Store>) -> Committer {
-        Committer { chain, store, last: None }
+        Committer { chain, store, last: None, begun: VecDeque::new(), written: None }
     }
 
-    /// Applies one update.
-    pub(crate) async fn take(&mut self, update: ChainUpdate) -> Result<Applied, StoreError> {
-        match update {
-            ChainUpdate::Apply(piece) => self.apply(*piece).await,
-            ChainUpdate::Revert { to, conflict } => {
-                self.last = None;
-                self.store.revert(self.chain, to, conflict).await.map(Applied::Reverted)
-            }
-        }
+    /// Ranges that are begun and of which it was not told yet what became of them.
+    pub(crate) fn under_way(&self) -> usize {
+        self.begun.len()
     }
 
-    async fn apply(&mut self, piece: Piece) -> Result<Applied, StoreError> {
+    /// Begins to add a range behind those under way. A conflict: it does not fit the block below, and was not begun.
+    pub(crate) async fn begin(&mut self, piece: Piece) -> Result<Option<BlockConflict>, StoreError> {
         let first = piece.commit.blocks.first().copied();
-        let last = piece.commit.blocks.last().copied();
         if let Some(first) = first
-            && let Some(below) = self.stored_below(&first).await?
+            && let Some(below) = self.block_below(&first).await?
             && let Some((low, high)) = contradicts(&below, &first)
         {
-            return Ok(Applied::Conflict(BlockConflict { height: below.height, stored: hex(low.hash), found: hex(high.parent) }));
+            return Ok(Some(BlockConflict { height: below.height, stored: hex(low.hash), found: hex(high.parent) }));
         }
-        match self.store.commit(piece.commit).await {
-            Ok(committed) => {
-                self.last = last;
-                Ok(Applied::Committed(committed))
+        self.last = piece.commit.blocks.last().copied();
+        let about = About::of(&piece);
+        let turn = match self.written.take() {
+            Some(before) => Turn::after(async move { before.await.is_ok() }),
+            None => Turn::now(),
+        };
+        let (written, after) = oneshot::channel();
+        let store = self.store.clone();
+        let writing = tokio::spawn(async move {
+            // The room it takes in memory is given back when it is written.
+            let Piece { commit, taken, .. } = piece;
+            let outcome = store.commit_in_turn(commit, turn).await;
+            drop(taken);
+            if outcome.is_ok() {
+                // No one waits where nothing was begun behind it.
+                let _ = written.send(());
             }
+            outcome
+        });
+        self.written = Some(after);
+        self.begun.push_back(Begun { about, writing });
+        Ok(None)
+    }
+
+    /// Waits for the first range under way; `None` where there is none. Where it was not written, none behind it is either: see
+    /// [`Committer::abandon`].
+    ///
+    /// May be cancelled without losing anything.
+    pub(crate) async fn next(&mut self) -> Option<(About, Result<Applied, StoreError>)> {
+        let outcome = joined((&mut self.begun.front_mut()?.writing).await);
+        let Begun { about, .. } = self.begun.pop_front().expect("it was the first");
+        let applied = match outcome {
+            Ok(committed) => Ok(Applied::Committed(committed)),
             Err(StoreError::Conflict { conflict, .. }) => Ok(Applied::Conflict(conflict)),
             Err(error) => Err(error),
+        };
+        Some((about, applied))
+    }
+
+    /// Lets go of the ranges behind one that was not written. They end by themselves, since their turn never comes.
+    pub(crate) async fn abandon(&mut self) {
+        (self.last, self.written) = (None, None);
+        while let Some(begun) = self.begun.pop_front() {
+            let _ = joined(begun.writing.await);
         }
     }
 
-    async fn stored_below(&self, block: &BlockRef) -> Result<Option<BlockRef>, StoreError> {
+    /// Everything above a block goes, because of a conflict. Nothing may be under way.
+    pub(crate) async fn revert(&mut self, to: BlockRef, conflict: BlockConflict) -> Result<Reverted, StoreError> {
+        assert_eq!(self.under_way(), 0, "what is under way would be written behind the revert");
+        self.abandon().await;
+        self.store.revert(self.chain, to, conflict).await
+    }
+
+    async fn block_below(&self, block: &BlockRef) -> Result<Option<BlockRef>, StoreError> {
         let Some(height) = block.height.checked_sub(1) else { return Ok(None) };
         if block.link.is_none() {
             return Ok(None);
@@ -76,6 +133,25 @@ impl Committer {
             _ => self.store.block(self.chain, height).await,
         }
     }
+}
+
+impl About {
+    fn of(piece: &Piece) -> About {
+        let commit = &piece.commit;
+        About {
+            range: commit.range,
+            ranges: piece.ranges,
+            streams: piece.streams.clone(),
+            endpoint: piece.endpoint,
+            holes: commit.holes.clone(),
+            unknown: decode::unknown(commit),
+            malformed: commit.malformed.len() as u64,
+        }
+    }
+}
+
+fn joined<T>(outcome: Result<T, tokio::task::JoinError>) -> T {
+    outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// A hash as explorers print it.

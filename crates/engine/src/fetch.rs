@@ -55,7 +55,7 @@ pub(crate) struct Piece {
     /// What it showed of each of the streams; empty where the source's answers are not probed.
     pub(crate) seen: Vec<Seen>,
     /// Its room in memory, given back with the piece.
-    taken: Taken,
+    pub(crate) taken: Taken,
 }
 
 impl Piece {

@@ -55,6 +55,11 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// The same without what it gathered.
+    pub(crate) fn anew(&self) -> Batch<'a> {
+        Batch::new(self.catalog, self.chain)
+    }
+
     /// Reference data of the program.
     pub(crate) fn catalog(&self) -> &'a Catalog {
         self.catalog
@@ -66,23 +71,48 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes records and what new events become; the events' rows are made while the records and other rows are written. Closes
-    /// are given back: they are joined when the rows stand.
-    pub(crate) async fn write(&mut self, tx: &mut Tx, records: Vec<Records>, events: Vec<Event>) -> Result<Vec<Event>> {
-        let markets = self.meet_all(tx, &events).await?;
+    /// are left out: they are joined when the rows stand.
+    pub(crate) async fn write(&mut self, tx: &mut Tx, records: Vec<Records>, events: &[Event]) -> Result<()> {
+        let markets = self.meet_all(tx, events).await?;
+        self.write_scaled(tx, records, events, &markets).await
+    }
+
+    /// [`Batch::write`] before the commit's turn has come. Gives the markets that the rows were made with, or `None` where rows were not
+    /// made: what the events say of their markets must be written first.
+    pub(crate) async fn write_ahead(&mut self, tx: &mut Tx, records: Vec<Records>, events: &[Event]) -> Result<Option<Markets>> {
+        let mut markets = load(tx, self.chain, &venues_of(events), self.catalog).await?;
+        let met = met_markets(events);
+        if !met.iter().all(|(id, met)| markets.get(id).is_some_and(|market| !met.is_listed && market.is_seen_since(met.seen))) {
+            tx.write(records).await?;
+            return Ok(None);
+        }
+        markets.retain(|id, _| met.iter().any(|(other, _)| other == id));
+        self.write_scaled(tx, records, events, &markets).await?;
+        Ok(Some(markets))
+    }
+
+    /// Whether markets are as they were.
+    pub(crate) async fn still_stand(&self, tx: &mut Tx, used: &Markets) -> Result<bool> {
+        let mut venues: Vec<VenueSlug> = used.values().map(|market| market.row.venue).collect();
+        venues.sort_unstable();
+        venues.dedup();
+        let now = load(tx, self.chain, &venues, self.catalog).await?;
+        Ok(used.iter().all(|(id, market)| now.get(id) == Some(market)))
+    }
+
+    /// Writes records and the rows of events of these markets.
+    async fn write_scaled(&mut self, tx: &mut Tx, records: Vec<Records>, events: &[Event], markets: &Markets) -> Result<()> {
         // By key: an id is a hash, too dear to make for every event.
         let by_key: HashMap<(VenueSlug, &str), &Market> =
             markets.values().map(|market| ((market.row.venue, market.row.market_key.as_str()), market)).collect();
-        let mut closes = Vec::new();
-        let make = |batch: &mut Self, event: Event| {
+        let make = |batch: &mut Self, event: &Event| {
             if matches!(event.body, EventBody::Close(_)) {
-                closes.push(event);
                 return Ok(());
             }
             let market = event.market.as_deref().and_then(|key| by_key.get(&(event.venue, key)).copied());
             batch.expand(event, market)
         };
-        self.write_as_made(tx, records, events, make).await?;
-        Ok(closes)
+        self.write_as_made(tx, records, events, make).await
     }
 
     /// Writes records and what `make` makes of events, which it does meanwhile.
@@ -95,7 +125,10 @@ impl<'a> Batch<'a> {
     ) -> Result<()> {
         let (rows, made) = unbounded_channel();
         let writing = async {
-            tx.write(records).await?;
+            if !records.is_empty() {
+                tx.write(records).await?;
+                tx.mark().await?;
+            }
             fact::insert_made(tx, made).await
         };
         let making = async {
@@ -118,10 +151,7 @@ impl<'a> Batch<'a> {
     /// The markets of new events, with what the events say of them: listings first, so that the markets stand before anything is
     /// scaled by them.
     async fn meet_all(&mut self, tx: &mut Tx, events: &[Event]) -> Result<Markets> {
-        let mut markets = Markets::new();
-        for venue in venues_of(events) {
-            markets.extend(load(tx, self.chain, venue, self.catalog).await?);
-        }
+        let mut markets = load(tx, self.chain, &venues_of(events), self.catalog).await?;
         let listings: Vec<&Event> = events.iter().filter(|event| is_listing(event).is_some()).collect();
         insert_listings(tx, &listings).await?;
         for (id, met) in met_markets(events) {
@@ -131,21 +161,21 @@ impl<'a> Batch<'a> {
     }
 
     /// Makes the rows of one event and adds what they contribute; [`Batch::write_rows`] writes them.
-    pub(crate) fn expand(&mut self, event: Event, market: Option<&Market>) -> Result<()> {
-        match expand(&event, market.map(|market| &market.row), &|address| self.token(address)) {
+    pub(crate) fn expand(&mut self, event: &Event, market: Option<&Market>) -> Result<()> {
+        match expand(event, market.map(|market| &market.row), &|address| self.token(address)) {
             Ok(Expanded::Rows(rows)) => {
                 self.sums.add(&rows, Sign::Plus)?;
                 self.rows.extend(rows);
-                if market.is_some_and(|market| market.is_undescribed_at(&event)) {
-                    self.undescribed.push(event);
+                if market.is_some_and(|market| market.is_undescribed_at(event)) {
+                    self.undescribed.push(event.clone());
                 }
             }
-            Ok(Expanded::Waiting(target)) => self.waiting.push((target, event)),
+            Ok(Expanded::Waiting(target)) => self.waiting.push((target, event.clone())),
             Err(error) => {
                 self.failed += 1;
                 let part = format!("{} {}", event_name(&event.body), event.key.sub);
                 let stream = StreamId { chain: event.chain, venue: event.venue, part: String::new(), version: 0 };
-                self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), Some(event_text(&event)));
+                self.fail(&stream, event.key.height, event.key.rec, part, "number", error.to_string(), Some(event_text(event)));
             }
         }
         Ok(())
@@ -254,7 +284,7 @@ impl<'a> Batch<'a> {
                 fact::remove(tx, &rows).await?;
                 self.sums.add(&rows, Sign::Minus)?;
             }
-            self.expand(event, Some(new))?;
+            self.expand(&event, Some(new))?;
         }
         if new.scales_like(old) {
             return Ok(());
@@ -263,7 +293,7 @@ impl<'a> Batch<'a> {
         let waiting = tx.rows(&format!("SELECT body FROM unresolved WHERE {of_market}"), vec![id.into()]).await?;
         tx.execute(&format!("DELETE FROM unresolved WHERE {of_market}"), vec![id.into()]).await?;
         for record in &waiting {
-            self.expand(parse_event(record.text(0)?)?, Some(new))?;
+            self.expand(&parse_event(record.text(0)?)?, Some(new))?;
         }
         Ok(())
     }

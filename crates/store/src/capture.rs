@@ -6,7 +6,7 @@ use crate::coverage::{HOLE_COLUMNS, of_chain, read_hole, read_stream};
 use crate::fact::height_cell;
 use crate::place::Place;
 use crate::raw::{self, RAW_EVENTS};
-use crate::sql::{Db, Fault, Result, first_int};
+use crate::sql::{Db, Result, first_int};
 use crate::store::read_block;
 
 /// Records of one piece, about; a height is never cut.
@@ -82,12 +82,7 @@ impl<'a> RawCaptures<'a> {
 
     /// The next piece, or `None` after the last.
     pub async fn next(&mut self) -> std::result::Result<Option<RawCapture>, StoreError> {
-        self.read_next().await.map_err(|fault| match fault {
-            Fault::Sql(message) => StoreError::Database { database: self.place.to_string(), message },
-            Fault::Unavailable(message) => StoreError::Unavailable { database: self.place.to_string(), message },
-            Fault::Corrupt(message) => StoreError::Corrupt { database: self.place.to_string(), message },
-            Fault::Store(error) => error,
-        })
+        self.read_next().await.map_err(|fault| fault.told(self.place))
     }
 
     pub(crate) async fn read_next(&mut self) -> Result<Option<RawCapture>> {

@@ -5,39 +5,96 @@ use std::collections::{HashMap, HashSet};
 use alloy_primitives::{B256, hex};
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Event, Evidence, Failure, FailureKind, RangeSet, RawBody,
-    RawRecord, StoreError, StreamId, VenueSlug, derived_id,
+    RawRecord, StoreError, StreamId, Turn, derived_id,
 };
 use perpdex_reducer::hour_id;
 
-use crate::batch::{Batch, event_name};
-use crate::fact::{FACT_TABLES, height_cell};
+use crate::batch::Batch;
+use crate::fact::height_cell;
+use crate::known::Known;
+use crate::raw::Records;
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
 use crate::{coverage, dirty, join, raw};
 
 /// Writes a commit; `drops_raw`: its records without their payload.
-pub(crate) async fn commit(db: &Db, catalog: &Catalog, commit: Commit, drops_raw: bool) -> Result<Committed> {
+///
+/// What hangs on nothing but the commit's own heights (blocks, records, rows of markets that stand) is written before its turn where the
+/// engine can, in a transaction that keeps no other writer out yet. All else is read and written behind the commits before it.
+pub(crate) async fn commit(db: &Db, catalog: &Catalog, mut commit: Commit, drops_raw: bool, turn: Turn) -> Result<Committed> {
     check(&commit)?;
-    let mut tx = db.begin().await?;
+    let (mut tx, turn) = begin(db, turn).await?;
+    let is_ahead = turn.is_some();
+    let mut batch = Batch::new(catalog, commit.chain);
+    let own = write_own(&mut tx, &mut batch, &mut commit, drops_raw, turn).await;
+    let own = own.map_err(|fault| if is_ahead { fault.of_another_writer() } else { fault })?;
+    write_shared(tx, batch, commit, own).await
+}
+
+/// A transaction, and the turn that is still to be waited for in it.
+async fn begin(db: &Db, turn: Turn) -> Result<(Tx, Option<Turn>)> {
+    if !turn.has_come()
+        && let Some(tx) = db.begin_ahead().await?
+    {
+        return Ok((tx, Some(turn)));
+    }
+    turn.wait().await?;
+    Ok((db.begin().await?, None))
+}
+
+/// What a commit brought, and what of it is new.
+struct Own {
+    done: Committed,
+    known: Known,
+    /// Height and `rec` of each of its records.
+    given: HashSet<(u64, i64)>,
+    /// Those that are new.
+    events: Vec<Event>,
+}
+
+/// Writes what no other commit touches; behind it the commit's turn has come.
+async fn write_own(tx: &mut Tx, batch: &mut Batch<'_>, commit: &mut Commit, drops_raw: bool, turn: Option<Turn>) -> Result<Own> {
     tx.look_up_by_keys().await?;
-    ensure_chain(&mut tx, commit.chain).await?;
-    write_blocks(&mut tx, &commit).await?;
-    let known = Known::load(&mut tx, &commit).await?;
-    let covered = coverage::load_all(&mut tx, &commit.streams).await?;
-    check_settled(&mut tx, &commit, &covered).await?;
+    write_blocks(tx, commit).await?;
+    let known = Known::load(tx, commit).await?;
     let mut done = Committed::default();
-    let mut commit = commit;
-    let records = new_records(&mut commit, &known, &mut done)?;
+    let given = commit.records.iter().map(|(_, record)| (record.height, record.rec)).collect();
+    let records = new_records(commit, &known, &mut done)?;
     let records = match drops_raw {
         true => raw::lots_dropped(records, &commit.failures),
         false => vec![raw::lot(records)],
     };
-    let mut batch = Batch::new(catalog, commit.chain);
-    gather_failures(&mut batch, &commit, &known, &mut done);
     let events: Vec<Event> = std::mem::take(&mut commit.events).into_iter().filter(|event| !known.has_event(event)).collect();
     done.events = events.len() as u64;
+    write_rows(tx, batch, records, &events, turn).await?;
+    Ok(Own { done, known, given, events })
+}
+
+/// Writes records and the rows of events.
+async fn write_rows(tx: &mut Tx, batch: &mut Batch<'_>, records: Vec<Records>, events: &[Event], turn: Option<Turn>) -> Result<()> {
+    let Some(turn) = turn else { return batch.write(tx, records, events).await };
+    let used = batch.write_ahead(tx, records, events).await?;
+    turn.wait().await?;
+    tx.take_turn().await?;
+    if let Some(used) = used {
+        if batch.still_stand(tx, &used).await? {
+            return Ok(());
+        }
+        tx.back_to_mark().await?;
+        *batch = batch.anew();
+    }
+    batch.write(tx, Vec::new(), events).await
+}
+
+/// Writes what commits share: failures, coverage, joined closes, sums.
+async fn write_shared(mut tx: Tx, mut batch: Batch<'_>, commit: Commit, own: Own) -> Result<Committed> {
+    let Own { mut done, known, given, events } = own;
+    ensure_chain(&mut tx, commit.chain).await?;
+    let covered = coverage::load_all(&mut tx, &commit.streams).await?;
+    check_settled(&mut tx, &commit, &covered, &given).await?;
+    gather_failures(&mut batch, &commit, &known, &mut done);
     let changed = join::of_positions(&events);
-    let mut closes = batch.write(&mut tx, records, events).await?;
+    let mut closes: Vec<Event> = join::closes_of(events).collect();
     let reaches = coverage::extend(&mut tx, &commit, covered).await?;
     let changed_ms = reaches.iter().filter_map(|reach| Some((reach.stream.venue.id(), hour_from(reach.changed_from_ms?))));
     dirty::mark_venues(&mut tx, commit.chain, changed_ms).await?;
@@ -105,11 +162,10 @@ async fn write_blocks(tx: &mut Tx, commit: &Commit) -> Result<()> {
 }
 
 /// What was read before it was final must be there when it is read again: a record that is not is a conflict.
-async fn check_settled(tx: &mut Tx, commit: &Commit, covered: &[Vec<coverage::Stretch>]) -> Result<()> {
+async fn check_settled(tx: &mut Tx, commit: &Commit, covered: &[Vec<coverage::Stretch>], given: &HashSet<(u64, i64)>) -> Result<()> {
     if commit.evidence <= Evidence::Provisional {
         return Ok(());
     }
-    let given: HashSet<(u64, i64)> = commit.records.iter().map(|(_, record)| (record.height, record.rec)).collect();
     for (stream, stretches) in commit.streams.iter().zip(covered) {
         for range in provisional(stretches, &coverage::answered(commit, stream)) {
             let sql = "SELECT e.height, e.rec, e.tx_id, b.hash FROM raw_events e LEFT JOIN blocks b ON b.chain_id = e.chain_id AND b.height = e.height \
@@ -144,12 +200,12 @@ fn block_cells(chain: ChainId, block: &BlockRef) -> [Param; 5] {
     [chain.as_i64().into(), height_cell(block.height), hash, parent, block.time_ms.into()]
 }
 
-fn conflict(chain: ChainId, height: u64, stored: &[u8], found: &[u8]) -> Fault {
+pub(crate) fn conflict(chain: ChainId, height: u64, stored: &[u8], found: &[u8]) -> Fault {
     let conflict = BlockConflict { height, stored: hex::encode_prefixed(stored), found: hex::encode_prefixed(found) };
     Fault::Store(StoreError::Conflict { chain, conflict })
 }
 
-fn range_cells(commit: &Commit) -> Vec<Param> {
+pub(crate) fn range_cells(commit: &Commit) -> Vec<Param> {
     vec![commit.chain.as_i64().into(), height_cell(commit.range.from()), height_cell(commit.range.to())]
 }
 
@@ -191,125 +247,7 @@ pub(crate) fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Kn
     }
 }
 
-/// What of the commit's range is stored already.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    /// Each stored record, by height and `rec`.
-    records: HashMap<(u64, i64), KnownRecord>,
-    /// Kind and key of each stored event; read only where records are known.
-    events: HashSet<(&'static str, u64, i64, i64)>,
-}
-
-/// What is looked at of a stored record.
-#[derive(Debug)]
-struct KnownRecord {
-    /// The venue it was stored for first. Another one that watches it too may come later.
-    venue_id: i64,
-    tx_id: String,
-    block_hash: Option<B256>,
-}
-
-impl Known {
-    async fn load(tx: &mut Tx, commit: &Commit) -> Result<Known> {
-        let mut known = Known::default();
-        let sql = "SELECT height, rec, tx_id, block_hash, venue_id FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
-        for row in tx.rows(sql, range_cells(commit)).await? {
-            let block_hash = row.opt_bytes(3)?.map(B256::from_slice);
-            let record = KnownRecord { venue_id: row.int(4)?, tx_id: row.string(2)?, block_hash };
-            known.records.insert((row.height(0)?, row.int(1)?), record);
-        }
-        if known.records.is_empty() {
-            return Ok(known);
-        }
-        for table in FACT_TABLES {
-            known.load_events(tx, commit, table, table).await?;
-        }
-        known.load_events(tx, commit, "market_listings", "market_listings").await?;
-        for name in WAITING_EVENTS {
-            known.load_events(tx, commit, &format!("(SELECT * FROM unresolved WHERE event = '{name}') w"), stored_in(name)).await?;
-        }
-        Ok(known)
-    }
-
-    async fn load_events(&mut self, tx: &mut Tx, commit: &Commit, from: &str, kind: &'static str) -> Result<()> {
-        let sql = format!("SELECT height, rec, sub FROM {from} WHERE chain_id = $1 AND height BETWEEN $2 AND $3");
-        for row in tx.rows(&sql, range_cells(commit)).await? {
-            self.events.insert((kind, row.height(0)?, row.int(1)?, row.int(2)?));
-        }
-        Ok(())
-    }
-
-    fn has_record(&self, chain: ChainId, record: &RawRecord) -> Result<bool> {
-        let Some(KnownRecord { tx_id, block_hash, .. }) = self.records.get(&(record.height, record.rec)) else { return Ok(false) };
-        if let (RawBody::EvmLog(log), Some(known)) = (&record.body, block_hash)
-            && log.block_hash != *known
-        {
-            return Err(conflict(chain, record.height, known.as_slice(), log.block_hash.as_slice()));
-        }
-        if *tx_id != record.tx_id {
-            let conflict = BlockConflict { height: record.height, stored: tx_id.clone(), found: record.tx_id.to_string() };
-            return Err(Fault::Store(StoreError::Conflict { chain, conflict }));
-        }
-        Ok(true)
-    }
-
-    fn is_stored_for(&self, venue: VenueSlug, height: u64, rec: i64) -> bool {
-        self.records.get(&(height, rec)).is_some_and(|record| record.venue_id == venue.id())
-    }
-
-    /// Whether the event's record is stored for its venue, or the event itself: where its key is not its record's, or its
-    /// record was stored for another venue first.
-    fn has_event(&self, event: &Event) -> bool {
-        let key = event.key;
-        self.is_stored_for(event.venue, key.height, key.rec)
-            || self.events.contains(&(stored_in(event_name(&event.body)), key.height, key.rec, i64::from(key.sub)))
-    }
-}
-
-/// Kinds of events that can stand in `unresolved`.
-const WAITING_EVENTS: [&str; 10] = [
-    "fill",
-    "close",
-    "funding_rate",
-    "funding_index",
-    "funding_payment",
-    "oi_anchor",
-    "price",
-    "token_price",
-    "collateral_flow",
-    "volume_bar",
-];
-
-/// The table whose key tells that an event of this kind is stored; a joined close is a fill.
-fn stored_in(event: &str) -> &'static str {
-    match event {
-        "fill" | "close" => "fills",
-        "funding_payment" => "funding_payments",
-        "funding_rate" => "funding_rates",
-        "funding_index" => "funding_index",
-        "oi_anchor" => "oi_anchors",
-        "price" => "prices",
-        "token_price" => "token_prices",
-        "collateral_flow" => "collateral_flows",
-        "volume_bar" => "volume_bars",
-        _ => "market_listings",
-    }
-}
-
 /// The hour of a moment from which on something is dirty.
 fn hour_from(ms: i64) -> i64 {
     hour_id(ms).max(dirty::ALWAYS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_of_event_is_looked_for_where_it_is_stored() {
-        for name in WAITING_EVENTS {
-            assert!(FACT_TABLES.contains(&stored_in(name)), "{name}");
-        }
-        assert_eq!(stored_in("market_listed"), "market_listings");
-    }
 }

@@ -67,6 +67,11 @@ impl Market {
         self.first_height <= height
     }
 
+    /// Whether it is known as having been met that early.
+    pub(crate) fn is_seen_since(&self, seen: FirstSeen) -> bool {
+        self.first_height <= seen.height && self.first_ms <= seen.ms
+    }
+
     /// What is wrong if `old` became `self` although rows that nothing can make anew were scaled by `old`.
     pub(crate) fn contradicts(&self, old: &Market) -> Option<String> {
         let name = format!("market {} of {} on {}", self.row.market_key, self.row.venue, self.row.chain);
@@ -91,16 +96,22 @@ fn needs_decimals(event: &Event, row: &MarketRow) -> bool {
     matches!(expand(event, Some(&without), &|_| None::<TokenRow>), Ok(Expanded::Waiting(WaitFor::Market)))
 }
 
-/// All markets of a venue on a chain, by id.
-pub(crate) async fn load(tx: &mut Tx, chain: ChainId, venue: VenueSlug, catalog: &Catalog) -> Result<HashMap<i64, Market>> {
-    let cells = || vec![chain.market_chain().as_i64().into(), venue.id().into()];
-    let records = tx.rows(&format!("{SELECT} WHERE m.chain_id = $1 AND m.venue_id = $2"), cells()).await?;
+/// All markets of some venues on a chain, by id.
+pub(crate) async fn load(tx: &mut Tx, chain: ChainId, venues: &[VenueSlug], catalog: &Catalog) -> Result<HashMap<i64, Market>> {
+    let ids: Vec<String> = venues.iter().map(|venue| venue.id().to_string()).collect();
+    let of_venues = format!("chain_id = $1 AND venue_id IN ({})", ids.join(", "));
+    let cells = || vec![chain.market_chain().as_i64().into()];
+    let records = match venues {
+        [] => Vec::new(),
+        _ => tx.rows(&format!("{SELECT} WHERE m.{of_venues}"), cells()).await?,
+    };
     if records.is_empty() {
         return Ok(HashMap::new());
     }
     // Of all markets at once: a venue may have hundreds, and this stands in every commit.
-    let symbols = first_listings(tx, "symbol", OF_VENUE, cells()).await?;
-    let decimals = first_listings(tx, "qty_decimals", OF_VENUE, cells()).await?;
+    let markets = format!("market_id IN (SELECT market_id FROM markets WHERE {of_venues})");
+    let symbols = first_listings(tx, "symbol", &markets, cells()).await?;
+    let decimals = first_listings(tx, "qty_decimals", &markets, cells()).await?;
     let mut out = HashMap::with_capacity(records.len());
     for record in &records {
         let market = read(record, &symbols, &decimals, catalog)?;
@@ -108,8 +119,6 @@ pub(crate) async fn load(tx: &mut Tx, chain: ChainId, venue: VenueSlug, catalog:
     }
     Ok(out)
 }
-
-const OF_VENUE: &str = "market_id IN (SELECT market_id FROM markets WHERE chain_id = $1 AND venue_id = $2)";
 
 const SELECT: &str = "SELECT m.market_id, m.venue_id, m.chain_id, m.market_key, a.qty_scale, m.multiplier, m.qty_decimals, m.oi_basis, \
                       m.volume_basis, m.asset_id, m.first_height, m.first_ms FROM markets m JOIN assets a ON a.asset_id = m.asset_id";

@@ -19,7 +19,7 @@ pub(crate) async fn resolve_tokens(tx: &mut Tx, catalog: &Catalog) -> Result<()>
         let mut batch = Batch::new(catalog, chain);
         for row in &waiting {
             // Only prices of tokens wait for tokens, and they belong to no market.
-            batch.expand(parse_event(row.text(0)?)?, None)?;
+            batch.expand(&parse_event(row.text(0)?)?, None)?;
         }
         batch.finish(tx).await?;
     }

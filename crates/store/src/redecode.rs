@@ -9,9 +9,10 @@ use perpdex_reducer::Row;
 
 use crate::batch::Batch;
 use crate::capture::{RawCapture, RawCaptures};
-use crate::commit::{Known, gather_failures};
+use crate::commit::gather_failures;
 use crate::fact::{CONTRIBUTING, height_cell, read};
-use crate::join::{Reach, join, unjoin_across};
+use crate::join::{Reach, closes_of, join, unjoin_across};
+use crate::known::Known;
 use crate::place::Place;
 use crate::reference::remove_unused_assets;
 use crate::remove::{listed_in, relist, remove_markets};
@@ -80,7 +81,8 @@ pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venu
     let mut done = Committed { events: events.len() as u64, ..Committed::default() };
     commit.failures.retain(|(stream, _)| venues.contains(&stream.venue));
     gather_failures(&mut batch, &commit, &Known::default(), &mut done);
-    closes.extend(batch.write(tx, Vec::new(), events).await?);
+    batch.write(tx, Vec::new(), &events).await?;
+    closes.extend(closes_of(events));
     let reaches = reaches(tx, chain, venues, range).await?;
     join(tx, &mut batch, closes, &reaches).await?;
     done.failures += batch.failed;

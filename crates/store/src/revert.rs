@@ -71,10 +71,8 @@ pub(crate) async fn markets_of(tx: &mut Tx, catalog: &Catalog, chain: ChainId, i
             }
         }
     }
-    let mut out = Vec::new();
-    for venue in venues {
-        out.extend(load(tx, chain, venue, catalog).await?.into_values().filter(|market| ids.contains(&market.row.market_id)));
-    }
+    let markets = load(tx, chain, &venues, catalog).await?;
+    let mut out: Vec<Market> = markets.into_values().filter(|market| ids.contains(&market.row.market_id)).collect();
     out.sort_by_key(|market| market.row.market_id);
     Ok(out)
 }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, Link, ListingWindow, ListingWindows, RangeSet,
-    RawRecord, RedecodeStore, ReduceStats, Reverted, RunState, Store, StoreError, StoredPiece, StoredRecord, StreamId, Target, VenueSlug,
-    Verification, Verified, VerifyStore, Withdrawn,
+    RawRecord, RedecodeStore, ReduceStats, Reverted, RunState, Store, StoreError, StoredPiece, StoredRecord, StreamId, Target, Turn,
+    VenueSlug, Verification, Verified, VerifyStore, Withdrawn,
 };
 
 use crate::external::{self, ExternalMetric, Imported};
@@ -53,7 +53,7 @@ impl SqlStore {
     /// from now on: markets that are stored keep the asset they were stored with.
     pub async fn open(url: &str, catalog: Catalog, options: StoreOptions) -> Outcome<SqlStore> {
         let place = Place::parse(url)?;
-        let db = Db::open(&place, true).await.map_err(|fault| told(&place, fault))?;
+        let db = Db::open(&place, true).await.map_err(|fault| fault.told(&place))?;
         let store = SqlStore { db, place, catalog, options };
         store.prepare().await.map_err(|fault| store.told(fault))?;
         Ok(store)
@@ -68,9 +68,9 @@ impl SqlStore {
             Place::Memory => return Err(none("a memory database never exists before it is made")),
             _ => {}
         }
-        let db = Db::open(&place, false).await.map_err(|fault| told(&place, fault))?;
-        let stored = migrate::stored_version(&db).await.map_err(|fault| told(&place, fault))?;
-        migrate::check(&place, stored).map_err(|fault| told(&place, fault))?;
+        let db = Db::open(&place, false).await.map_err(|fault| fault.told(&place))?;
+        let stored = migrate::stored_version(&db).await.map_err(|fault| fault.told(&place))?;
+        migrate::check(&place, stored).map_err(|fault| fault.told(&place))?;
         if stored == 0 {
             return Err(none("this is no database of perpdex: run `perpdex sync` or `perpdex db migrate` to make one"));
         }
@@ -167,7 +167,7 @@ impl SqlStore {
     }
 
     fn told(&self, fault: Fault) -> StoreError {
-        told(&self.place, fault)
+        fault.told(&self.place)
     }
 
     async fn write_targets(&self, targets: &[Target]) -> Result<()> {
@@ -241,15 +241,6 @@ const TARGETS: &[&str] = &[
     "sees_unknown",
 ];
 
-fn told(place: &Place, fault: Fault) -> StoreError {
-    match fault {
-        Fault::Sql(message) => StoreError::Database { database: place.to_string(), message },
-        Fault::Unavailable(message) => StoreError::Unavailable { database: place.to_string(), message },
-        Fault::Corrupt(message) => StoreError::Corrupt { database: place.to_string(), message },
-        Fault::Store(error) => error,
-    }
-}
-
 /// Reads height, hash, parent's hash and time.
 pub(crate) fn read_block(r: &Record) -> Result<BlockRef> {
     let hash = |at: usize| r.opt_bytes(at)?.map(|bytes| bytes.try_into().map_err(|_| r.unexpected(at, "a hash"))).transpose();
@@ -282,9 +273,9 @@ impl Store for SqlStore {
         Ok(blocks.into_iter().next())
     }
 
-    async fn commit(&self, commit: Commit) -> Outcome<Committed> {
+    async fn commit_in_turn(&self, commit: Commit, turn: Turn) -> Outcome<Committed> {
         let drops_raw = self.options.raw_dropped.contains(&commit.chain);
-        Box::pin(commit::commit(&self.db, &self.catalog, commit, drops_raw)).await.map_err(|fault| self.told(fault))
+        Box::pin(commit::commit(&self.db, &self.catalog, commit, drops_raw, turn)).await.map_err(|fault| self.told(fault))
     }
 
     async fn revert(&self, chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Outcome<Reverted> {

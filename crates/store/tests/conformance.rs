@@ -3,13 +3,13 @@
 mod support;
 
 use perpdex_core::{
-    BlockRange, BlockRef, Carrier, ChainId, Commit, Committed, Event, EventBody, Evidence, Failure, FailureKind, Hole, HoleReason,
-    HyperliquidLine, HyperliquidStream, ListingWindow, ListingWindows, MalformedRecord, RawBody, RawRecord, Size, SolanaEvent, Store,
-    StoreError, StreamId, VenueSlug,
+    BlockRange, BlockRef, Carrier, ChainId, Commit, Committed, Evidence, Failure, FailureKind, Hole, HoleReason, HyperliquidLine,
+    HyperliquidStream, ListingWindow, ListingWindows, MalformedRecord, RawBody, RawRecord, SolanaEvent, Store, StoreError, StreamId,
+    VenueSlug,
 };
 use perpdex_store::{SqlStore, StoreOptions, Value};
 use support::history::{self, ASTER, CHAIN, GMX, Numbers, block, blocks, commit, conflict, hash, stream, targets, time_ms};
-use support::{Database, Engine, assert_same, catalog};
+use support::{Database, Engine, assert_same, catalog, ints};
 
 on_both_engines! {
     every_raw_record_comes_back_as_it_was,
@@ -31,12 +31,6 @@ on_both_engines! {
     a_number_that_fits_no_column_is_a_failure,
     a_newer_database_is_refused,
     a_query_cannot_write,
-    closes_wait_for_what_could_still_come,
-    a_close_is_joined_across_no_gap,
-    an_entry_cost_that_is_not_told_is_null,
-    a_level_needs_proof_of_all_before_it,
-    a_late_listing_makes_rows_anew,
-    an_undone_listing_makes_rows_anew,
     a_missing_database_is_said,
 }
 
@@ -46,16 +40,6 @@ async fn fill(store: &SqlStore, blocks: &[history::Block], ranges: &[(u64, u64)]
         store.commit(commit(*range, blocks)).await.unwrap();
     }
     store.reduce().await.unwrap();
-}
-
-async fn ints(store: &SqlStore, sql: &str) -> Vec<Vec<i64>> {
-    let table = store.query(sql, 10_000).await.unwrap();
-    let int = |value: &Value| match value {
-        Value::Int(value) => *value,
-        Value::Null => -1,
-        other => panic!("{sql}: {other:?} is no integer"),
-    };
-    table.rows.iter().map(|row| row.iter().map(int).collect()).collect()
 }
 
 async fn every_raw_record_comes_back_as_it_was(database: Database) {
@@ -336,7 +320,7 @@ async fn coverage_merges_and_gaps_are_what_is_missing(database: Database) {
     let store = database.open().await;
     let blocks = blocks(9, 100, 0);
     store.set_targets(&targets(10)).await.unwrap();
-    let sql = "SELECT from_height, to_height FROM v_gaps WHERE venue = 'gmx_v2' ORDER BY from_height";
+    let sql = "SELECT from_height, COALESCE(to_height, -1) FROM v_gaps WHERE venue = 'gmx_v2' ORDER BY from_height";
     assert_eq!(ints(&store, sql).await, [[10, -1]], "no head is known yet");
     store.set_heads(CHAIN, 90, 99).await.unwrap();
     assert_eq!(ints(&store, sql).await, [[10, 90]]);
@@ -469,11 +453,11 @@ async fn a_number_that_fits_no_column_is_a_failure(database: Database) {
     let one = |height, amount| history::event(height, 0, 0, GMX, None, history::flow_of("0xusdc", amount));
     let wide = history::wide(i64::MAX) * history::wide(1_000);
     let events = [one(3, wide), one(4, history::wide(2_000_000))];
-    let done = store.commit(told((0, 9), &events)).await.unwrap();
+    let done = store.commit(history::told((0, 9), &events)).await.unwrap();
     assert_eq!((done.records, done.events, done.failures), (2, 2, 1));
     assert_eq!(ints(&store, "SELECT height FROM v_decode_failures WHERE kind = 'number' AND text IS NOT NULL").await, [[3]]);
     assert_eq!(ints(&store, "SELECT height, usd_e6 FROM collateral_flows").await, [[4, 2_000_000]]);
-    assert_eq!(store.commit(told((0, 9), &events)).await.unwrap().events, 0);
+    assert_eq!(store.commit(history::told((0, 9), &events)).await.unwrap().events, 0);
 }
 
 async fn a_newer_database_is_refused(database: Database) {
@@ -525,162 +509,6 @@ async fn a_query_cannot_write(database: Database) {
     assert_eq!(store.query("SELECT slug FROM chains WHERE chain_id < 0", 10).await.unwrap().columns, ["slug"]);
     // Writing still works after reading.
     store.set_heads(CHAIN, 1, 1).await.unwrap();
-}
-
-/// A commit of single events, each with a record of its own.
-fn told(range: (u64, u64), events: &[Event]) -> Commit {
-    let mut out = commit(range, &[]);
-    for event in events.iter().filter(|event| out.range.contains(event.key.height)) {
-        let (height, rec) = (event.key.height, event.key.rec);
-        out.blocks.push(block(height, 0));
-        out.records.push((stream(event.venue), history::log(height, rec, 0)));
-    }
-    out.blocks.dedup();
-    out.events = events.iter().filter(|event| out.range.contains(event.key.height)).cloned().collect();
-    out
-}
-
-async fn closes_wait_for_what_could_still_come(database: Database) {
-    let one = |height, market, body| history::event(height, 0, 0, ASTER, market, body);
-    // The position's name is used twice: each close belongs to the latest open before it.
-    let events = [
-        one(5, Some("0xbase"), history::open("7", 100)),
-        one(15, None, history::close("7", 11)),
-        one(25, Some("0xbase"), history::open("7", 300)),
-        one(35, None, history::close("7", 12)),
-        one(38, None, history::close("never opened", 12)),
-    ];
-    let store = database.open().await;
-    store.set_targets(&targets(0)).await.unwrap();
-    let open_now = "SELECT height FROM v_unresolved WHERE target = 'open' ORDER BY height";
-    store.commit(told((30, 39), &events)).await.unwrap();
-    store.commit(told((0, 9), &events)).await.unwrap();
-    assert_eq!(ints(&store, open_now).await, [[35], [38]], "an open may still come between 10 and 29");
-    store.commit(told((10, 19), &events)).await.unwrap();
-    assert_eq!(ints(&store, open_now).await, [[35], [38]]);
-    store.commit(told((20, 29), &events)).await.unwrap();
-    assert_eq!(ints(&store, open_now).await, [[38]]);
-    let fills = "SELECT height, qty_native FROM fills ORDER BY height";
-    let quantities: Vec<Vec<Value>> = store.query(fills, 10).await.unwrap().rows;
-    let wanted = [(5, "100"), (15, "100"), (25, "300"), (35, "300")];
-    assert_eq!(quantities, wanted.map(|(height, qty)| vec![Value::Int(height), Value::Text(qty.to_owned())]));
-    store.revert(CHAIN, block(32, 0), conflict(33)).await.unwrap();
-    store.commit(told((33, 39), &events)).await.unwrap();
-    store.reduce().await.unwrap();
-    let folder = clean_database().await;
-    let clean = folder.open().await;
-    clean.set_targets(&targets(0)).await.unwrap();
-    clean.commit(told((0, 39), &events)).await.unwrap();
-    clean.reduce().await.unwrap();
-    assert_same(&store.dump().await.unwrap(), &clean.dump().await.unwrap(), "closes");
-}
-
-async fn a_close_is_joined_across_no_gap(database: Database) {
-    let one = |height, market, body| history::event(height, 0, 0, ASTER, market, body);
-    let events = [
-        one(5, Some("0xbase"), history::open("7", 100)),
-        one(15, Some("0xbase"), history::open("7", 300)),
-        one(25, None, history::close("7", 11)),
-    ];
-    let store = database.open().await;
-    store.set_targets(&targets(0)).await.unwrap();
-    store.commit(told((0, 9), &events)).await.unwrap();
-    // A later run begins behind a gap: the open before the gap need not be the latest.
-    store.set_targets(&targets(20)).await.unwrap();
-    store.commit(told((20, 29), &events)).await.unwrap();
-    assert_eq!(ints(&store, "SELECT height FROM v_unresolved").await, [[25]]);
-    store.commit(told((10, 19), &events)).await.unwrap();
-    let fills = store.query("SELECT height, qty_native FROM fills ORDER BY height", 10).await.unwrap().rows;
-    let wanted = [(5, "100"), (15, "300"), (25, "300")];
-    assert_eq!(fills, wanted.map(|(height, qty)| vec![Value::Int(height), Value::Text(qty.to_owned())]));
-}
-
-async fn an_entry_cost_that_is_not_told_is_null(database: Database) {
-    let one = |height, body| history::event(height, 0, 0, ASTER, Some("0xbase"), body);
-    let mut untold = history::open("b", 200);
-    if let EventBody::Fill(fill) = &mut untold {
-        fill.after = fill.after.map(|after| Size { entry_usd: None, ..after });
-    }
-    // Even amounts are longs: the shorts' cost stays known. A block is seven minutes.
-    let events = [one(1, history::open("a", 100)), one(2, history::open("s", 101)), one(12, untold)];
-    let store = database.open().await;
-    store.set_targets(&targets(0)).await.unwrap();
-    store.commit(told((0, 30), &events)).await.unwrap();
-    store.reduce().await.unwrap();
-    let sql = "SELECT COUNT(long_q), COUNT(long_entry_usd_e6), COUNT(short_entry_usd_e6) FROM market_hour";
-    assert_eq!(ints(&store, sql).await, [[3, 1, 3]]);
-    let sql = "SELECT COUNT(oi_long), COUNT(oi_gross_entry_usd) FROM v_open_interest_hourly";
-    assert_eq!(ints(&store, sql).await, [[3, 1]]);
-}
-
-async fn a_level_needs_proof_of_all_before_it(database: Database) {
-    let events = [history::event(25, 0, 0, ASTER, Some("0xbase"), history::open("a", 100))];
-    let store = database.open().await;
-    store.set_targets(&targets(0)).await.unwrap();
-    let known = "SELECT COUNT(*), COUNT(long_q) FROM market_hour";
-    let whole = |range| Commit { evidence: Evidence::Witnessed, ..told(range, &events) };
-    for range in [(0, 9), (10, 19), (20, 42)] {
-        store.commit(whole(range)).await.unwrap();
-    }
-    store.reduce().await.unwrap();
-    assert_eq!(ints(&store, known).await[0][1], 0, "the evidence is weaker than the target wants");
-    for range in [(0, 9), (20, 42)] {
-        store.commit(told(range, &events)).await.unwrap();
-    }
-    store.reduce().await.unwrap();
-    assert_eq!(ints(&store, known).await[0][1], 0, "the market may have begun between 10 and 19");
-    store.commit(told((10, 19), &events)).await.unwrap();
-    store.reduce().await.unwrap();
-    assert!(ints(&store, known).await[0][1] > 0);
-}
-
-/// A market that only its listing describes, with events before and behind the listing.
-fn listed_market() -> [Event; 6] {
-    let one = |height, body| history::event(height, 0, 0, ASTER, Some("0xlate"), body);
-    [
-        one(2, history::price(5)),
-        one(3, history::payment(40)),
-        one(4, history::open("a", 50)),
-        one(6, history::listed(Some("kPEPE"), Some(4), false)),
-        one(8, history::payment(60)),
-        one(9, history::open("b", 70)),
-    ]
-}
-
-async fn a_late_listing_makes_rows_anew(database: Database) {
-    let events = listed_market();
-    let folder = clean_database().await;
-    let clean = folder.open().await;
-    clean.commit(told((0, 9), &events)).await.unwrap();
-    clean.reduce().await.unwrap();
-    let wanted = clean.dump().await.unwrap();
-    assert_eq!(ints(&clean, "SELECT COUNT(*) FROM v_unresolved").await, [[0]]);
-    assert_eq!(ints(&clean, "SELECT DISTINCT multiplier, qty_decimals FROM markets").await, [[1000, 4]]);
-    for ranges in [[(0, 4), (5, 9), (5, 9)], [(5, 9), (0, 4), (0, 4)], [(7, 9), (0, 3), (4, 6)]] {
-        let other = Database::new(database.engine, "a_late_listing_makes_rows_anew").await.unwrap();
-        let store = other.open().await;
-        for range in ranges {
-            store.commit(told(range, &events)).await.unwrap();
-        }
-        store.reduce().await.unwrap();
-        assert_same(&store.dump().await.unwrap(), &wanted, &format!("{ranges:?}"));
-    }
-}
-
-async fn an_undone_listing_makes_rows_anew(database: Database) {
-    let events = listed_market();
-    let folder = clean_database().await;
-    let clean = folder.open().await;
-    clean.commit(told((0, 5), &events)).await.unwrap();
-    clean.reduce().await.unwrap();
-    // A quantity in the market's own unit waits for its decimals; the rest stands under an asset of its own.
-    assert_eq!(ints(&clean, "SELECT height FROM v_unresolved").await, [[3]]);
-    let store = database.open().await;
-    store.commit(told((0, 9), &events)).await.unwrap();
-    store.reduce().await.unwrap();
-    store.revert(CHAIN, block(5, 0), conflict(6)).await.unwrap();
-    store.reduce().await.unwrap();
-    assert_same(&store.dump().await.unwrap(), &clean.dump().await.unwrap(), "undone listing");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use perpdex_core::{ChainId, Store};
 use perpdex_store::{SqlStore, Value};
 use support::book::{self, Book};
 use support::history::{self, Block};
-use support::{Database, Engine};
+use support::{Database, Engine, ints};
 
 /// Two days and an hour at seven minutes a block.
 const BLOCKS: u64 = 420;
@@ -26,16 +26,6 @@ UPDATE reduce_params SET value = 3 WHERE name IN ('extremes_points_min', 'signal
 UPDATE reduce_params SET value = 300000 WHERE name = 'signal_rank_ppm'";
 
 const DAY_MS: i64 = 86_400_000;
-
-/// Rows of integers; NULL is an error where no `Option` is asked for.
-async fn ints(store: &SqlStore, sql: &str) -> Vec<Vec<i64>> {
-    let table = store.query(sql, 1_000_000).await.unwrap();
-    let int = |value: &Value| match value {
-        Value::Int(value) => *value,
-        other => panic!("{sql}: {other:?} is no integer"),
-    };
-    table.rows.iter().map(|row| row.iter().map(int).collect()).collect()
-}
 
 /// Fails with the rows of a statement that asks for faults, and where it looked at nothing.
 async fn none_of(store: &SqlStore, what: &str, looked_at: &str, faults: &str) {

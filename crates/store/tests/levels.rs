@@ -3,12 +3,12 @@
 mod support;
 
 use perpdex_core::{
-    Action, Amount, Basis, BlockRange, Commit, Event, EventBody, MarketListed, OiAnchor, OiBasis, RangeSet, Side, Size, Store, Target,
+    Action, Amount, Basis, BlockRange, Commit, EventBody, Evidence, MarketListed, OiAnchor, OiBasis, RangeSet, Side, Size, Store, Target,
     VerifyStore,
 };
 use perpdex_store::{SqlStore, Value};
-use support::history::{self, ASTER, GMX, block, commit, stream, targets, wide};
-use support::{Database, assert_same};
+use support::history::{self, ASTER, GMX, targets, told, wide};
+use support::{Database, assert_same, ints};
 
 on_both_engines! {
     parts_of_two_collaterals_make_one_level,
@@ -18,19 +18,8 @@ on_both_engines! {
     a_level_that_failed_begins_at_no_later_statement,
     a_market_without_prices_goes_by_the_median_of_other_venues,
     lots_begin_where_nothing_was_open,
-}
-
-/// A commit of single events, each with a record of its own.
-fn told(range: (u64, u64), events: &[Event]) -> Commit {
-    let mut out = commit(range, &[]);
-    for event in events.iter().filter(|event| out.range.contains(event.key.height)) {
-        let (height, rec) = (event.key.height, event.key.rec);
-        out.blocks.push(block(height, 0));
-        out.records.push((stream(event.venue), history::log(height, rec, 0)));
-    }
-    out.blocks.dedup();
-    out.events = events.iter().filter(|event| out.range.contains(event.key.height)).cloned().collect();
-    out
+    an_entry_cost_that_is_not_told_is_null,
+    a_level_needs_proof_of_all_before_it,
 }
 
 async fn rows(store: &SqlStore, sql: &str) -> Vec<String> {
@@ -272,4 +261,43 @@ async fn lots_begin_where_nothing_was_open(database: Database) {
     store.commit(told((0, 3), &[])).await.unwrap();
     store.reduce().await.unwrap();
     assert_eq!(rows(&store, LOTS).await, of_the_market);
+}
+
+async fn an_entry_cost_that_is_not_told_is_null(database: Database) {
+    let one = |height, body| history::event(height, 0, 0, ASTER, Some("0xbase"), body);
+    let mut untold = history::open("b", 200);
+    if let EventBody::Fill(fill) = &mut untold {
+        fill.after = fill.after.map(|after| Size { entry_usd: None, ..after });
+    }
+    // Even amounts are longs: the shorts' cost stays known. A block is seven minutes.
+    let events = [one(1, history::open("a", 100)), one(2, history::open("s", 101)), one(12, untold)];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    store.commit(told((0, 30), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    let sql = "SELECT COUNT(long_q), COUNT(long_entry_usd_e6), COUNT(short_entry_usd_e6) FROM market_hour";
+    assert_eq!(ints(&store, sql).await, [[3, 1, 3]]);
+    let sql = "SELECT COUNT(oi_long), COUNT(oi_gross_entry_usd) FROM v_open_interest_hourly";
+    assert_eq!(ints(&store, sql).await, [[3, 1]]);
+}
+
+async fn a_level_needs_proof_of_all_before_it(database: Database) {
+    let events = [history::event(25, 0, 0, ASTER, Some("0xbase"), history::open("a", 100))];
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    let known = "SELECT COUNT(*), COUNT(long_q) FROM market_hour";
+    let whole = |range| Commit { evidence: Evidence::Witnessed, ..told(range, &events) };
+    for range in [(0, 9), (10, 19), (20, 42)] {
+        store.commit(whole(range)).await.unwrap();
+    }
+    store.reduce().await.unwrap();
+    assert_eq!(ints(&store, known).await[0][1], 0, "the evidence is weaker than the target wants");
+    for range in [(0, 9), (20, 42)] {
+        store.commit(told(range, &events)).await.unwrap();
+    }
+    store.reduce().await.unwrap();
+    assert_eq!(ints(&store, known).await[0][1], 0, "the market may have begun between 10 and 19");
+    store.commit(told((10, 19), &events)).await.unwrap();
+    store.reduce().await.unwrap();
+    assert!(ints(&store, known).await[0][1] > 0);
 }

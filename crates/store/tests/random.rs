@@ -7,11 +7,12 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use perpdex_core::{BlockRange, Commit, Decimal, EventBody, Hole, HoleReason, RangeSet, Store, VerifyStore};
+use perpdex_core::{BlockRange, Commit, Decimal, EventBody, Hole, HoleReason, RangeSet, Store, Turn, VerifyStore};
 use perpdex_store::SqlStore;
 use proptest::prelude::*;
 use support::history::{self, ASTER, Block, CHAIN, GMX, block, blocks, commit, conflict, event, listed, log, stream, targets};
 use support::{Database, Engine};
+use tokio::sync::oneshot;
 
 /// Blocks of a history: two days and a half.
 const BLOCKS: u64 = 60;
@@ -24,6 +25,8 @@ const CASES: [(Engine, u32); 2] = [(Engine::Sqlite, 8), (Engine::Postgres, 2)];
 enum Step {
     /// Commits a range.
     Commit { from: u64, blocks: u64 },
+    /// Commits a range while its upper half is begun behind the lower one, which may be written or not.
+    Halves { from: u64, blocks: u64, is_written: bool },
     /// Commits a range of which some blocks could not be had.
     Holed { from: u64, blocks: u64, hole: u64 },
     /// Starts the targets elsewhere.
@@ -77,6 +80,8 @@ fn found() -> [Way; 1] {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..BLOCKS, 1..20_u64).prop_map(|(from, blocks)| Step::Commit { from, blocks }),
+        3 => (0..BLOCKS, 2..20_u64, prop::bool::weighted(0.8))
+            .prop_map(|(from, blocks, is_written)| Step::Halves { from, blocks, is_written }),
         2 => (0..BLOCKS, 3..20_u64, 0..20_u64).prop_map(|(from, blocks, hole)| Step::Holed { from, blocks, hole }),
         1 => (0..BLOCKS).prop_map(|from| Step::Aim { from }),
         2 => Just(Step::Reduce),
@@ -192,6 +197,7 @@ async fn walk(database: &Database, mut store: SqlStore, steps: &[Step], blocks: 
         match *step {
             Step::Crash => store = database.open().await,
             Step::Commit { from, blocks: count } => drop(store.commit(part(from, count, blocks)).await.unwrap()),
+            Step::Halves { from, blocks: count, is_written } => commit_halves(&store, from, count, blocks, is_written).await,
             Step::Holed { from, blocks: count, hole } => drop(store.commit(holed(part(from, count, blocks), hole)).await.unwrap()),
             Step::Aim { from } => store.set_targets(&targets(from)).await.unwrap(),
             Step::Reduce => drop(store.reduce().await.unwrap()),
@@ -205,6 +211,31 @@ async fn walk(database: &Database, mut store: SqlStore, steps: &[Step], blocks: 
         }
     }
     store
+}
+
+/// Commits both halves of a range at once, the upper one in its turn, which never comes where the lower one is not written.
+async fn commit_halves(store: &SqlStore, from: u64, count: u64, blocks: &[Block], is_written: bool) {
+    let (low, high) = (part(from, count / 2, blocks), (from + count / 2).min(BLOCKS - 1));
+    if low.range.contains(high) {
+        store.commit(low).await.unwrap();
+        return;
+    }
+    let (written, before) = oneshot::channel();
+    let (is_waiting, waits) = oneshot::channel();
+    let turn = Turn::after(async move {
+        is_waiting.send(()).unwrap();
+        before.await.unwrap()
+    });
+    let lower = async {
+        // The upper half is written as far as can be by now.
+        waits.await.unwrap();
+        if is_written {
+            store.commit(low).await.unwrap();
+        }
+        written.send(is_written).unwrap();
+    };
+    let (upper, ()) = futures::join!(store.commit_in_turn(part(high, count - count / 2, blocks), turn), lower);
+    assert_eq!(upper.is_ok(), is_written, "{upper:?}");
 }
 
 /// A trigger that fails every row of a table.

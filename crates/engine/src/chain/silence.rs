@@ -70,8 +70,7 @@ impl ChainRun {
     /// Takes back what endpoints said to be silent that were caught since: nothing spoke for it but them. `true`: what was
     /// covered is to be planned again.
     pub(super) async fn takes_back(&mut self) -> Result<bool, ChainStop> {
-        let all = 0..self.endpoints().sources().len();
-        let caught: BTreeSet<usize> = all.filter(|endpoint| self.endpoints().is_caught(*endpoint)).collect();
+        let caught = self.caught();
         let mut is_any = false;
         for stream in 0..self.quiet.len() {
             let Some(range) = self.silence_to_ask_again(stream, &caught) else { continue };
@@ -82,6 +81,16 @@ impl ChainRun {
             is_any = true;
         }
         Ok(is_any)
+    }
+
+    /// Whether an endpoint was caught leaving records out: any moment, what it said may be taken back.
+    pub(super) fn is_any_caught(&self) -> bool {
+        !self.caught().is_empty()
+    }
+
+    fn caught(&self) -> BTreeSet<usize> {
+        let all = 0..self.endpoints().sources().len();
+        all.filter(|endpoint| self.endpoints().is_caught(*endpoint)).collect()
     }
 
     /// What a caught endpoint said to be silent: all of a silence in which it left records out, else so much as the options ask.

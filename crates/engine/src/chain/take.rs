@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use perpdex_core::{BlockRange, Evidence, Headers, Hole, HoleReason, StreamId};
+use perpdex_core::{BlockRange, Evidence, Headers, Hole, HoleReason, StoreError, StreamId};
 
 use super::{ChainRun, RoundEnd};
-use crate::committer::{Applied, ChainUpdate};
-use crate::decode;
+use crate::committer::{About, Applied};
 use crate::error::{ChainError, ChainStop};
 use crate::fetch::{Fetched, Piece};
 use crate::job::Until;
@@ -14,48 +13,101 @@ use crate::ledger::Brought;
 use crate::pipeline::FetchAhead;
 use crate::plan::Planned;
 
+/// Ranges that may be under way while the next answer is waited for.
+const WRITTEN_BESIDE_MAX: usize = 1;
+
+/// What a chain at work waits for.
+enum Next {
+    Fetched(Result<Fetched, ChainStop>),
+    Written(About, Result<Applied, StoreError>),
+    /// All of the plan was fetched.
+    End,
+}
+
 impl ChainRun {
-    /// Fetches a plan ahead and commits it in order.
+    /// Fetches a plan ahead and commits it in order. However it ends, nothing is under way behind it.
     pub(super) async fn fetch_and_commit(&mut self, plans: Vec<Planned>, headers: Headers) -> Result<RoundEnd, ChainStop> {
+        let end = self.fetch_and_begin(plans, headers).await;
+        match (self.land(0).await?, end?) {
+            (RoundEnd::Complete, end) => Ok(end),
+            (landed, _) => Ok(landed),
+        }
+    }
+
+    async fn fetch_and_begin(&mut self, plans: Vec<Planned>, headers: Headers) -> Result<RoundEnd, ChainStop> {
         let mut ahead = FetchAhead::new(self.context.clone(), plans, headers);
         loop {
-            let Some(fetched) = self.unless_cancelled(ahead.next()).await? else { return Ok(RoundEnd::Complete) };
-            self.ledger.in_flight = ahead.in_flight();
-            if self.takes_back().await? {
-                return Ok(RoundEnd::Again);
-            }
-            let end = match fetched? {
-                Fetched::Piece(piece) if self.is_doubtful(&piece, headers) => {
-                    let (range, streams) = (piece.commit.range, piece.streams.clone());
-                    self.ledger.note(&format!("{range} is asked for again: its endpoint left records out elsewhere"));
-                    drop(piece);
-                    ahead.again(Planned { range, streams });
-                    continue;
-                }
-                Fetched::Piece(mut piece) => match self.is_believed(&mut piece, headers).await? {
-                    true => {
-                        self.gather(&mut piece, &mut ahead, headers);
-                        self.commit(*piece).await?
-                    }
-                    false => {
-                        self.takes_back().await?;
-                        RoundEnd::Again
-                    }
+            let fetched = match self.fetched_or_written(&mut ahead).await? {
+                Next::Fetched(fetched) => fetched?,
+                Next::Written(about, applied) => match self.written(about, applied).await? {
+                    RoundEnd::Complete => continue,
+                    end => return Ok(end),
                 },
-                Fetched::Nothing { holes, gave_up: true, .. } if headers == Headers::All && self.until == Until::Forever => {
-                    // Near the head the next round comes soon, and a hole there would outlive its cause.
-                    holes.iter().for_each(|hole| self.ledger.note(&format!("will be asked for again: {}", hole.detail)));
-                    return Ok(RoundEnd::Complete);
-                }
-                Fetched::Nothing { range, streams, holes, gave_up } => {
-                    self.record_nothing(&streams, range, &holes).await?;
-                    self.ledger.passed(range);
-                    self.count_failure(gave_up, range, &holes)
-                }
+                Next::End => return Ok(RoundEnd::Complete),
             };
-            match end {
+            self.ledger.in_flight = ahead.in_flight();
+            if !self.goes_beside(&fetched, headers) {
+                match self.land(0).await? {
+                    RoundEnd::Complete => {}
+                    end => return Ok(end),
+                }
+            }
+            match self.take(fetched, &mut ahead, headers).await? {
                 RoundEnd::Complete => {}
                 end => return Ok(end),
+            }
+        }
+    }
+
+    /// Waits for the next answer, or for the next range to be written, whichever comes first.
+    async fn fetched_or_written(&mut self, ahead: &mut FetchAhead) -> Result<Next, ChainStop> {
+        let is_any = 0 < self.committer.under_way();
+        tokio::select! {
+            biased;
+            () = self.shared.cancel.cancelled() => Err(ChainStop::Interrupted),
+            Some((about, applied)) = self.committer.next(), if is_any => Ok(Next::Written(about, applied)),
+            fetched = ahead.next() => Ok(fetched.map_or(Next::End, Next::Fetched)),
+        }
+    }
+
+    /// Whether an answer can be begun while another is written: it must not take back what that one covers, nor tell of itself alone.
+    fn goes_beside(&self, fetched: &Fetched, headers: Headers) -> bool {
+        match fetched {
+            Fetched::Piece(piece) => headers == Headers::Needed && !self.is_any_caught() && self.passed_quietly(piece).is_some(),
+            Fetched::Nothing { .. } => false,
+        }
+    }
+
+    /// Takes one answer.
+    async fn take(&mut self, fetched: Fetched, ahead: &mut FetchAhead, headers: Headers) -> Result<RoundEnd, ChainStop> {
+        if self.takes_back().await? {
+            return Ok(RoundEnd::Again);
+        }
+        match fetched {
+            Fetched::Piece(piece) if self.is_doubtful(&piece, headers) => {
+                let (range, streams) = (piece.commit.range, piece.streams.clone());
+                self.ledger.note(&format!("{range} is asked for again: its endpoint left records out elsewhere"));
+                drop(piece);
+                ahead.again(Planned { range, streams });
+                Ok(RoundEnd::Complete)
+            }
+            Fetched::Piece(mut piece) => {
+                if !self.is_believed(&mut piece, headers).await? {
+                    self.takes_back().await?;
+                    return Ok(RoundEnd::Again);
+                }
+                self.gather(&mut piece, ahead, headers);
+                self.commit(*piece, headers).await
+            }
+            Fetched::Nothing { holes, gave_up: true, .. } if headers == Headers::All && self.until == Until::Forever => {
+                // Near the head the next round comes soon, and a hole there would outlive its cause.
+                holes.iter().for_each(|hole| self.ledger.note(&format!("will be asked for again: {}", hole.detail)));
+                Ok(RoundEnd::Complete)
+            }
+            Fetched::Nothing { range, streams, holes, gave_up } => {
+                self.record_nothing(&streams, range, &holes).await?;
+                self.ledger.passed(range);
+                Ok(self.count_failure(gave_up, range, &holes))
             }
         }
     }
@@ -86,8 +138,9 @@ impl ChainRun {
         headers == Headers::Needed && piece.commit.evidence < Evidence::Second && self.endpoints().is_caught(piece.endpoint)
     }
 
-    /// Commits one range; what does not fit the stored blocks is settled instead.
-    async fn commit(&mut self, mut piece: Piece) -> Result<RoundEnd, ChainStop> {
+    /// Begins to commit one range; what does not fit the stored blocks is settled instead. In history, it is written while the next one
+    /// is begun.
+    async fn commit(&mut self, mut piece: Piece, headers: Headers) -> Result<RoundEnd, ChainStop> {
         let is_final = self.final_height.is_some_and(|finalized| piece.commit.range.to() <= finalized);
         // What is read above the final height is read again once it is final, where it is not proved.
         if is_final && piece.commit.evidence < self.evidence_min {
@@ -96,9 +149,6 @@ impl ChainRun {
             let detail = format!("known only as {known} from {label}, wanted is {wanted}: give a second endpoint, or one with receipts");
             piece.commit.holes.push(Hole { range, reason: HoleReason::Unproven, detail, streams: Vec::new() });
         }
-        let (streams, endpoint) = (piece.streams.clone(), piece.endpoint);
-        let (range, ranges, holes) = (piece.commit.range, piece.ranges, piece.commit.holes.clone());
-        let (unknown, malformed) = (decode::unknown(&piece.commit), piece.commit.malformed.len() as u64);
         for malformed in &piece.commit.malformed {
             self.ledger.note(&format!(
                 "malformed record of {} near height {}: {}",
@@ -107,10 +157,41 @@ impl ChainRun {
                 malformed.error
             ));
         }
-        let committed = match self.committer.take(ChainUpdate::Apply(Box::new(piece))).await? {
-            Applied::Committed(committed) => committed,
-            Applied::Conflict(conflict) => return self.settle(conflict, endpoint).await,
-            Applied::Reverted(_) => unreachable!("a range was applied"),
+        let endpoint = piece.endpoint;
+        if let Some(conflict) = self.committer.begin(piece).await? {
+            return match self.land(0).await? {
+                RoundEnd::Complete => self.settle(conflict, endpoint).await,
+                end => Ok(end),
+            };
+        }
+        self.land(if headers == Headers::Needed { WRITTEN_BESIDE_MAX } else { 0 }).await
+    }
+
+    /// Waits until no more than so many ranges are under way.
+    async fn land(&mut self, most: usize) -> Result<RoundEnd, ChainStop> {
+        while most < self.committer.under_way() {
+            let Some((about, applied)) = self.committer.next().await else { break };
+            match self.written(about, applied).await? {
+                RoundEnd::Complete => {}
+                end => return Ok(end),
+            }
+        }
+        Ok(RoundEnd::Complete)
+    }
+
+    /// Keeps the books of a range that was written, or settles why it was not.
+    async fn written(&mut self, about: About, applied: Result<Applied, StoreError>) -> Result<RoundEnd, ChainStop> {
+        let About { range, ranges, streams, endpoint, holes, unknown, malformed } = about;
+        let committed = match applied {
+            Ok(Applied::Committed(committed)) => committed,
+            Ok(Applied::Conflict(conflict)) => {
+                self.committer.abandon().await;
+                return self.settle(conflict, endpoint).await;
+            }
+            Err(error) => {
+                self.committer.abandon().await;
+                return Err(error.into());
+            }
         };
         self.failed_in_a_row = 0;
         self.contradictions_in_a_row = 0;

@@ -3,7 +3,6 @@
 use perpdex_core::{BlockConflict, Heads};
 
 use super::{ChainRun, RoundEnd};
-use crate::committer::{Applied, ChainUpdate};
 use crate::error::{ChainError, ChainStop};
 use crate::reorg::{self, Finding};
 
@@ -34,10 +33,7 @@ impl ChainRun {
     async fn unwind(&mut self, finding: Finding) -> Result<bool, ChainStop> {
         let Finding::Fork { ancestor, conflict, depth } = finding else { return Ok(false) };
         let BlockConflict { height, stored, found } = conflict.clone();
-        let records = match self.committer.take(ChainUpdate::Revert { to: ancestor, conflict }).await? {
-            Applied::Reverted(reverted) => reverted.records,
-            Applied::Committed(_) | Applied::Conflict(_) => unreachable!("nothing but a revert was asked for"),
-        };
+        let records = self.committer.revert(ancestor, conflict).await?.records;
         let kept = ancestor.height;
         let what = format!("{depth} stored blocks above {kept} go, with {records} records");
         self.ledger.unwound(kept, &format!("reorg: block {height} is now {found} instead of {stored}; {what}"));

@@ -46,6 +46,8 @@ pub(crate) async fn sync_into(
     has_second: bool,
     options: EngineOptions,
 ) -> Ended {
+    // Writing takes its time, so that one range is begun while another is written.
+    store.change(|state| state.commit_ms = 50);
     let endpoint = |label, hole| Arc::new(HoleEndpoint { label, blocks: blocks.clone(), hole }) as Arc<dyn Source>;
     let mut sources = vec![endpoint("one", hole.clone())];
     sources.extend(has_second.then(|| endpoint("two", BTreeSet::new())));

@@ -1,5 +1,6 @@
 //! The engine driven from outside, over a chain, endpoints and a store that live in memory. Time is tokio's paused clock.
 
+mod beside;
 mod capture;
 mod detection;
 mod faults;

@@ -104,7 +104,7 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
     let mut positions = Positions::load(tx, first.chain, first.venue, closes).await?;
     let mut markets = HashMap::new();
     if !positions.is_empty() {
-        markets = load(tx, first.chain, first.venue, batch.catalog()).await?;
+        markets = load(tx, first.chain, &[first.venue], batch.catalog()).await?;
     }
     let make = |batch: &mut Batch<'_>, close: &Event| {
         let stands = gap_free_from(close, reaches).and_then(|from| positions.before(close, from));
@@ -124,11 +124,16 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
         batch.joined(close, stands.since, stands.position.qty.is_some());
         for event in events {
             let market = event.market.as_deref().and_then(|key| markets.get(&market_id(event.venue, event.chain, key)));
-            batch.expand(event, market)?;
+            batch.expand(&event, market)?;
         }
         Ok(())
     };
     batch.write_as_made(tx, Vec::new(), closes, make).await
+}
+
+/// Those of some events that are closes, in their order.
+pub(crate) fn closes_of(events: Vec<Event>) -> impl Iterator<Item = Event> {
+    events.into_iter().filter(|event| matches!(event.body, EventBody::Close(_)))
 }
 
 /// The position a close names.

@@ -1,4 +1,4 @@
-//! PostgreSQL: one writer at a time under an advisory lock, bulk rows by binary COPY.
+//! PostgreSQL: one writer at a time under an advisory lock, others beside it that add rows of their own, bulk rows by binary COPY.
 
 mod bind;
 mod copy;
@@ -6,11 +6,13 @@ pub(crate) mod no_delay;
 mod numeric;
 mod read;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Column, Connection, Executor, Postgres, SqlSafeStr, Statement, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use bind::{arguments, unnest};
 use copy::{COPY_END, COPY_HEADER, CopyRows, copy_parts, copy_rows};
@@ -21,7 +23,9 @@ pub(crate) use copy::copy_buffer;
 use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table};
 
 /// Connections of one store.
-const CONNECTIONS_MAX: u32 = 8;
+const CONNECTIONS_MAX: u32 = 12;
+/// Those of them that may have begun a transaction before its turn.
+const AHEAD_MAX: usize = 4;
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of rows sent at once.
@@ -42,6 +46,8 @@ const WRITER_LOCK: i64 = 0x0070_6572_7064_6578;
 #[derive(Debug)]
 pub(crate) struct PostgresDb {
     pool: PgPool,
+    /// Transactions that may begin before their turn.
+    ahead: Arc<Semaphore>,
 }
 
 impl PostgresDb {
@@ -53,13 +59,19 @@ impl PostgresDb {
             no_delay::set();
             Box::pin(async { Ok(()) })
         });
-        Ok(PostgresDb { pool: pool.connect_lazy_with(options) })
+        Ok(PostgresDb { pool: pool.connect_lazy_with(options), ahead: Arc::new(Semaphore::new(AHEAD_MAX)) })
     }
 
     pub(crate) async fn begin(&self) -> Result<PostgresTx> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITER_LOCK).execute(&mut *tx).await?;
-        Ok(PostgresTx(tx))
+        let mut tx = PostgresTx { inner: self.pool.begin().await?, ahead: None };
+        tx.take_turn().await?;
+        Ok(tx)
+    }
+
+    /// Begins without the lock; `None` where so many have begun that the connections are needed for those whose turn it is.
+    pub(crate) async fn begin_ahead(&self) -> Result<Option<PostgresTx>> {
+        let Ok(permit) = self.ahead.clone().try_acquire_owned() else { return Ok(None) };
+        Ok(Some(PostgresTx { inner: self.pool.begin().await?, ahead: Some(permit) }))
     }
 
     pub(crate) async fn rows(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
@@ -79,19 +91,41 @@ impl PostgresDb {
 }
 
 #[derive(Debug)]
-pub(crate) struct PostgresTx(Transaction<'static, Postgres>);
+pub(crate) struct PostgresTx {
+    inner: Transaction<'static, Postgres>,
+    /// Held by a transaction that began before its turn.
+    ahead: Option<OwnedSemaphorePermit>,
+}
 
 impl PostgresTx {
     /// Rows of a table that are copied at once: enough that the answer to a COPY, which is waited for, takes little of its time.
     pub(crate) const ROWS_AT_ONCE: usize = 2_048;
 
+    pub(crate) async fn take_turn(&mut self) -> Result<()> {
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITER_LOCK).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn mark(&mut self) -> Result<()> {
+        match self.ahead {
+            Some(_) => self.script("SAVEPOINT mark").await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn back_to_mark(&mut self) -> Result<()> {
+        self.script("ROLLBACK TO SAVEPOINT mark").await?;
+        // The lock was taken behind the mark, and is undone with the rest.
+        self.take_turn().await
+    }
+
     pub(crate) async fn execute(&mut self, sql: &str, params: Vec<Param>) -> Result<u64> {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
-        Ok(query.execute(&mut *self.0).await?.rows_affected())
+        Ok(query.execute(&mut *self.inner).await?.rows_affected())
     }
 
     pub(crate) async fn rows(&mut self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
-        rows(&mut self.0, sql, params).await
+        rows(&mut self.inner, sql, params).await
     }
 
     /// Reads numbers of a page of rows by binary COPY, along the key's index: without statistics the planner would rather find and
@@ -101,7 +135,7 @@ impl PostgresTx {
         let statement = format!("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", wanted.join(", "), of.page(after, rows_max));
         self.script(ALONG_THE_KEY).await?;
         let mut rows = CopyRows::new(of.width());
-        let mut parts = self.0.copy_out_raw(&statement).await?;
+        let mut parts = self.inner.copy_out_raw(&statement).await?;
         while let Some(part) = parts.try_next().await? {
             rows.take(&part, each)?;
         }
@@ -117,7 +151,7 @@ impl PostgresTx {
     pub(crate) async fn insert(&mut self, bulk: Bulk, tail: &str) -> Result<()> {
         for chunk in bulk.cells.chunks(INSERT_ROWS_MAX * bulk.columns.len()) {
             let (sql, arguments) = unnest(bulk.table, bulk.columns, chunk, tail)?;
-            sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.0).await?;
+            sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.inner).await?;
         }
         Ok(())
     }
@@ -128,7 +162,7 @@ impl PostgresTx {
             return self.insert(lot.into_bulk(), "").await;
         }
         let statement = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", lot.table, lot.columns.join(", "));
-        let mut copy = self.0.copy_in_raw(&statement).await?;
+        let mut copy = self.inner.copy_in_raw(&statement).await?;
         let mut buffer = Vec::with_capacity(2 * COPY_CHUNK_BYTES);
         buffer.extend_from_slice(COPY_HEADER);
         for part in copy_parts(lot) {
@@ -146,12 +180,12 @@ impl PostgresTx {
     }
 
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.0).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.inner).await?;
         Ok(())
     }
 
     pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.0.commit().await?)
+        Ok(self.inner.commit().await?)
     }
 }
 

@@ -7,6 +7,8 @@ use perpdex_core::StoreError;
 pub(crate) enum Fault {
     /// The engine refused.
     Sql(String),
+    /// A key is stored already.
+    Taken(String),
     /// The engine is away or busy, or undid the transaction for another's sake.
     Unavailable(String),
     /// Stored data contradict themselves.
@@ -19,13 +21,39 @@ pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Fault {
-        if is_passing(&error) { Fault::Unavailable(error.to_string()) } else { Fault::Sql(error.to_string()) }
+        let message = error.to_string();
+        match error.as_database_error() {
+            _ if is_passing(&error) => Fault::Unavailable(message),
+            Some(error) if error.is_unique_violation() => Fault::Taken(message),
+            _ => Fault::Sql(message),
+        }
     }
 }
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Fault {
         Fault::Store(error)
+    }
+}
+
+impl Fault {
+    /// The same in the caller's terms, of a database of this name.
+    pub(crate) fn told(self, database: &impl ToString) -> StoreError {
+        let database = database.to_string();
+        match self {
+            Fault::Sql(message) | Fault::Taken(message) => StoreError::Database { database, message },
+            Fault::Unavailable(message) => StoreError::Unavailable { database, message },
+            Fault::Corrupt(message) => StoreError::Corrupt { database, message },
+            Fault::Store(error) => error,
+        }
+    }
+
+    /// What a transaction meant that ran into rows which it cannot have seen: another process writes the same heights.
+    pub(crate) fn of_another_writer(self) -> Fault {
+        match self {
+            Fault::Taken(message) => Fault::Unavailable(format!("another process writes the same heights: {message}")),
+            other => other,
+        }
     }
 }
 

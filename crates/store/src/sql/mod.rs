@@ -40,6 +40,15 @@ impl Db {
         }
     }
 
+    /// Begins a transaction beside the one that writes, which may add rows under keys that are its own, and nothing else before
+    /// [`Tx::take_turn`]. `None`: the engine has one writer only, or enough have begun.
+    pub(crate) async fn begin_ahead(&self) -> Result<Option<Tx>> {
+        match self {
+            Db::Sqlite(_) => Ok(None),
+            Db::Postgres(db) => Ok(db.begin_ahead().await?.map(Tx::Postgres)),
+        }
+    }
+
     /// Reads outside of any transaction.
     pub(crate) async fn rows(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
         match self {
@@ -96,6 +105,30 @@ pub(crate) enum Tx {
 }
 
 impl Tx {
+    /// Makes a transaction that began ahead the one that writes; waits for the writer before.
+    pub(crate) async fn take_turn(&mut self) -> Result<()> {
+        match self {
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(tx) => tx.take_turn().await,
+        }
+    }
+
+    /// Lets [`Tx::back_to_mark`] undo what follows. Only a transaction that began ahead has need of it.
+    pub(crate) async fn mark(&mut self) -> Result<()> {
+        match self {
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(tx) => tx.mark().await,
+        }
+    }
+
+    /// Undoes what was written since the mark, in a transaction that began ahead and whose turn has come.
+    pub(crate) async fn back_to_mark(&mut self) -> Result<()> {
+        match self {
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(tx) => tx.back_to_mark().await,
+        }
+    }
+
     /// Runs a statement and gives the number of rows it touched.
     pub(crate) async fn execute(&mut self, sql: &str, params: Vec<Param>) -> Result<u64> {
         match self {

@@ -364,3 +364,16 @@ pub(crate) fn listed(symbol: Option<&str>, qty_decimals: Option<u8>, is_creation
         is_creation,
     })
 }
+
+/// A commit of those of some single events that are in the range, each with a record of its own.
+pub(crate) fn told(range: (u64, u64), events: &[Event]) -> Commit {
+    let mut out = commit(range, &[]);
+    for event in events.iter().filter(|event| out.range.contains(event.key.height)) {
+        let (height, rec) = (event.key.height, event.key.rec);
+        out.blocks.push(block(height, 0));
+        out.records.push((stream(event.venue), log(height, rec, 0)));
+    }
+    out.blocks.dedup();
+    out.events = events.iter().filter(|event| out.range.contains(event.key.height)).cloned().collect();
+    out
+}

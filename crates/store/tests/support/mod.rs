@@ -9,7 +9,7 @@ pub(crate) mod pool;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perpdex_core::{AliasDef, AssetDef, Catalog, MarketDef, TokenDef};
-use perpdex_store::{SqlStore, StoreOptions};
+use perpdex_store::{SqlStore, StoreOptions, Value};
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
@@ -132,6 +132,16 @@ pub(crate) fn catalog() -> Catalog {
         )
         .unwrap();
     catalog
+}
+
+/// Rows of integers; a NULL among them fails the test.
+pub(crate) async fn ints(store: &SqlStore, sql: &str) -> Vec<Vec<i64>> {
+    let table = store.query(sql, 1_000_000).await.unwrap();
+    let int = |value: &Value| match value {
+        Value::Int(value) => *value,
+        other => panic!("{sql}: {other:?} is no integer"),
+    };
+    table.rows.iter().map(|row| row.iter().map(int).collect()).collect()
 }
 
 /// Names the first lines that differ.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, ChainId, Commit, Committed, Covered, Event, Evidence, FailureKind, Hole, HoleReason, RangeSet,
-    RawRecord, ReduceStats, Reverted, RunState, Store, StoreError, StreamId, Target,
+    RawRecord, ReduceStats, Reverted, RunState, Store, StoreError, StreamId, Target, Turn,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,10 @@ pub(crate) struct State {
     pub(crate) holes: Vec<(Vec<StreamId>, Hole)>,
     /// Ranges of the commits, in their order.
     pub(crate) commits: Vec<BlockRange>,
+    /// Each range that was begun, with the commits that were written by then.
+    pub(crate) begun: Vec<(BlockRange, usize)>,
+    /// How long a commit takes behind its turn.
+    pub(crate) commit_ms: u64,
     pub(crate) reverts: Vec<(u64, BlockConflict)>,
     pub(crate) heads: (u64, u64),
     pub(crate) malformed: usize,
@@ -34,6 +39,8 @@ pub(crate) struct State {
     pub(crate) runs: Vec<RunState>,
     /// Error of every commit of a range that starts at this height or above.
     pub(crate) broken_from: Option<u64>,
+    /// The next commit of a range that starts here finds another hash at its first block.
+    pub(crate) conflicts_at: Option<u64>,
     /// The evidence that everything covered is said to have.
     pub(crate) evidence: Option<Evidence>,
     /// So many commits to come find the database away; every second one of them is written all the same.
@@ -90,10 +97,21 @@ impl Store for MemoryStore {
         Ok(self.state().blocks.get(&height).copied())
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+    async fn commit_in_turn(&self, commit: Commit, turn: Turn) -> Result<Committed, StoreError> {
+        self.change(|state| state.begun.push((commit.range, state.commits.len())));
+        turn.wait().await?;
+        let time = Duration::from_millis(self.state().commit_ms);
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
         let mut state = self.state.lock().unwrap();
         if state.broken_from.is_some_and(|from| from <= commit.range.from()) {
             return Err(StoreError::Database { database: "memory".to_owned(), message: "disk full".to_owned() });
+        }
+        if state.conflicts_at == Some(commit.range.from()) {
+            state.conflicts_at = None;
+            let conflict = BlockConflict { height: commit.range.from(), stored: "0xa".to_owned(), found: "0xb".to_owned() };
+            return Err(StoreError::Conflict { chain: commit.chain, conflict });
         }
         let is_away = 0 < state.unavailable;
         state.unavailable = state.unavailable.saturating_sub(1);
