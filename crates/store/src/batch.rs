@@ -8,8 +8,11 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::aggregate::{Sign, Sums};
 use crate::dirty::{self, Touched};
-use crate::fact::{self, height_cell, key_cells};
-use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh, row_key};
+use crate::fact::{self, height_cell};
+use crate::kept::{
+    JOINED, Joined, UNDESCRIBED, UNRESOLVED, event_name, event_text, parse_event, push_joined, push_undescribed, push_waiting,
+};
+use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh};
 use crate::raw::Records;
 use crate::reference::remove_unused_assets;
 use crate::sql::{Bulk, Fault, Lot, Param, Result, Tx};
@@ -127,6 +130,7 @@ impl<'a> Batch<'a> {
         let writing = async {
             if !records.is_empty() {
                 tx.write(records).await?;
+                // The records stay where rows must be made anew.
                 tx.mark().await?;
             }
             fact::insert_made(tx, made).await
@@ -325,65 +329,12 @@ impl<'a> Batch<'a> {
         }
         tx.bulk(unresolved).await?;
         let mut undescribed = Bulk::new("undescribed_events", UNDESCRIBED);
-        for event in &self.undescribed {
-            let key = event.market.as_deref().expect("an event without a market is never undescribed");
-            let [chain, height, rec, sub] = key_cells(&row_key(event));
-            let market = market_id(event.venue, event.chain, key);
-            let name = Param::Name(event_name(&event.body));
-            undescribed.push([chain, height, rec, sub, name, event.ord.into(), market.into(), event_text(event).into()]);
-        }
+        self.undescribed.iter().for_each(|event| push_undescribed(&mut undescribed, event));
         tx.bulk(undescribed).await
     }
 }
 
 const FAILURES: &[&str] = &["chain_id", "height", "rec", "part", "venue_id", "version", "kind", "error", "text"];
-
-const UNRESOLVED: &[&str] =
-    &["chain_id", "height", "rec", "sub", "event", "ord", "venue_id", "market_id", "ts_ms", "target", "account", "position_key", "body"];
-
-const JOINED: &[&str] = &["chain_id", "height", "rec", "sub", "venue_id", "position_key", "since_height", "is_settled", "body"];
-
-const UNDESCRIBED: &[&str] = &["chain_id", "height", "rec", "sub", "event", "ord", "market_id", "body"];
-
-fn push_waiting(bulk: &mut Bulk, target: WaitFor, event: &Event) {
-    let (account, position_key) = match &event.body {
-        EventBody::Close(close) => (close.account.as_ref(), Some(&close.position_key)),
-        EventBody::Fill(fill) => (Some(&fill.account), Some(&fill.position_key)),
-        EventBody::FundingPayment(payment) => (Some(&payment.account), Some(&payment.position_key)),
-        _ => (None, None),
-    };
-    let [chain, height, rec, sub] = key_cells(&row_key(event));
-    bulk.push([
-        chain,
-        height,
-        rec,
-        sub,
-        Param::Name(event_name(&event.body)),
-        event.ord.into(),
-        event.venue.id().into(),
-        event.market.as_deref().map(|key| market_id(event.venue, event.chain, key)).into(),
-        event.time_ms.into(),
-        Param::Name(target.as_str()),
-        account.cloned().into(),
-        position_key.cloned().into(),
-        event_text(event).into(),
-    ]);
-}
-
-/// A close that was joined to what stood of its position since a height.
-#[derive(Debug)]
-struct Joined {
-    close: Event,
-    since: u64,
-    is_settled: bool,
-}
-
-fn push_joined(bulk: &mut Bulk, Joined { close, since, is_settled }: Joined) {
-    let EventBody::Close(body) = &close.body else { unreachable!("only closes are joined") };
-    let [chain, height, rec, sub] = key_cells(&row_key(&close));
-    let (venue, position_key) = (close.venue.id().into(), body.position_key.clone().into());
-    bulk.push([chain, height, rec, sub, venue, position_key, height_cell(since), is_settled.into(), event_text(&close).into()]);
-}
 
 /// What new events say of one market.
 #[derive(Clone, Debug)]
@@ -426,30 +377,4 @@ fn venues_of(events: &[Event]) -> Vec<VenueSlug> {
         }
     }
     venues
-}
-
-/// The name of an event's kind: the tag of its text form.
-pub(crate) fn event_name(body: &EventBody) -> &'static str {
-    match body {
-        EventBody::Fill(_) => "fill",
-        EventBody::Close(_) => "close",
-        EventBody::FundingRate(_) => "funding_rate",
-        EventBody::FundingIndex(_) => "funding_index",
-        EventBody::FundingPayment(_) => "funding_payment",
-        EventBody::OiAnchor(_) => "oi_anchor",
-        EventBody::Price(_) => "price",
-        EventBody::VolumeBar(_) => "volume_bar",
-        EventBody::TokenPrice(_) => "token_price",
-        EventBody::CollateralFlow(_) => "collateral_flow",
-        EventBody::MarketListed(_) => "market_listed",
-    }
-}
-
-/// Reads the body of a waiting event.
-pub(crate) fn parse_event(text: &str) -> Result<Event> {
-    serde_json::from_str(text).map_err(|error| Fault::Corrupt(format!("a waiting event cannot be read back: {error}")))
-}
-
-fn event_text(event: &Event) -> String {
-    serde_json::to_string(event).expect("an event is texts, numbers and lists of them")
 }

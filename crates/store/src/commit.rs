@@ -11,7 +11,7 @@ use perpdex_reducer::hour_id;
 
 use crate::batch::Batch;
 use crate::fact::height_cell;
-use crate::known::Known;
+use crate::known::{Known, conflict, range_cells};
 use crate::raw::Records;
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
@@ -198,15 +198,6 @@ fn provisional(stretches: &[coverage::Stretch], heights: &RangeSet) -> Vec<Block
 fn block_cells(chain: ChainId, block: &BlockRef) -> [Param; 5] {
     let [hash, parent] = block.link.map_or([Param::Null, Param::Null], |link| [link.hash.to_vec().into(), link.parent.to_vec().into()]);
     [chain.as_i64().into(), height_cell(block.height), hash, parent, block.time_ms.into()]
-}
-
-pub(crate) fn conflict(chain: ChainId, height: u64, stored: &[u8], found: &[u8]) -> Fault {
-    let conflict = BlockConflict { height, stored: hex::encode_prefixed(stored), found: hex::encode_prefixed(found) };
-    Fault::Store(StoreError::Conflict { chain, conflict })
-}
-
-pub(crate) fn range_cells(commit: &Commit) -> Vec<Param> {
-    vec![commit.chain.as_i64().into(), height_cell(commit.range.from()), height_cell(commit.range.to())]
 }
 
 /// Takes the records out of the commit and gives those that are new.

@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, hex};
 use perpdex_core::{BlockConflict, ChainId, Commit, Event, RawBody, RawRecord, StoreError, VenueSlug};
 
-use crate::batch::event_name;
-use crate::commit::{conflict, range_cells};
-use crate::fact::FACT_TABLES;
-use crate::sql::{Fault, Result, Tx};
+use crate::fact::{FACT_TABLES, height_cell};
+use crate::kept::event_name;
+use crate::sql::{Fault, Param, Result, Tx};
 
 /// What of the commit's range is stored already.
 #[derive(Debug, Default)]
@@ -85,6 +84,17 @@ impl Known {
         self.is_stored_for(event.venue, key.height, key.rec)
             || self.events.contains(&(stored_in(event_name(&event.body)), key.height, key.rec, i64::from(key.sub)))
     }
+}
+
+/// Two hashes at one height.
+pub(crate) fn conflict(chain: ChainId, height: u64, stored: &[u8], found: &[u8]) -> Fault {
+    let conflict = BlockConflict { height, stored: hex::encode_prefixed(stored), found: hex::encode_prefixed(found) };
+    Fault::Store(StoreError::Conflict { chain, conflict })
+}
+
+/// Chain, first and last height of a commit.
+pub(crate) fn range_cells(commit: &Commit) -> Vec<Param> {
+    vec![commit.chain.as_i64().into(), height_cell(commit.range.from()), height_cell(commit.range.to())]
 }
 
 /// Kinds of events that can stand in `unresolved`.

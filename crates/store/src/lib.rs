@@ -18,6 +18,7 @@ mod dump;
 mod external;
 mod fact;
 mod join;
+mod kept;
 mod known;
 mod listing;
 mod market;

@@ -3,8 +3,9 @@
 use perpdex_core::Catalog;
 
 use crate::aggregate::token_units;
-use crate::batch::{Batch, parse_event};
+use crate::batch::Batch;
 use crate::fact::read_chain;
+use crate::kept::parse_event;
 use crate::sql::{Param, Result, Tx};
 
 /// Makes rows of events that waited for a token, and doubles of flows whose token had no decimals.

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use perpdex_core::{BlockRange, Event, EventBody, RangeSet, StreamId, VenueSlug, market_id};
 use perpdex_reducer::join_close;
 
-use crate::batch::{Batch, parse_event};
+use crate::batch::Batch;
 use crate::fact::height_cell;
+use crate::kept::parse_event;
 use crate::market::load;
 use crate::sql::{Result, Tx};
 use positions::Positions;
