@@ -60,7 +60,12 @@ impl Committer {
         self.begun.len()
     }
 
-    /// Begins to add a range behind those under way. A conflict: it does not fit the block below, and was not begun.
+    /// Whether none of the ranges under way has a height of this one: blocks and records of a height may be those of several streams.
+    pub(crate) fn is_apart(&self, range: BlockRange) -> bool {
+        self.begun.iter().all(|begun| begun.about.range.intersect(&range).is_none())
+    }
+
+    /// Begins to add a range behind those under way, from which it is apart. A conflict: it does not fit the block below, and was not begun.
     pub(crate) async fn begin(&mut self, piece: Piece) -> Result<Option<BlockConflict>, StoreError> {
         let first = piece.commit.blocks.first().copied();
         if let Some(first) = first

@@ -158,6 +158,12 @@ impl ChainRun {
             ));
         }
         let endpoint = piece.endpoint;
+        if !self.committer.is_apart(piece.commit.range) {
+            match self.land(0).await? {
+                RoundEnd::Complete => {}
+                end => return Ok(end),
+            }
+        }
         if let Some(conflict) = self.committer.begin(piece).await? {
             return match self.land(0).await? {
                 RoundEnd::Complete => self.settle(conflict, endpoint).await,

@@ -3,7 +3,7 @@
 use perpdex_core::{BlockRange, RangeSet};
 use perpdex_engine::{ChainOutcome, Until};
 
-use crate::support::{STREAM_A, Setup, first_error, range};
+use crate::support::{STREAM_A, STREAM_B, Setup, first_error, range, stream};
 
 /// Each commit takes longer than its range's answer.
 fn slow_store(tip: u64, finalized: u64) -> Setup {
@@ -28,6 +28,19 @@ async fn one_range_is_begun_while_another_is_written() {
         // The first one, and all near the head, where each is shown as soon as can be.
         let is_alone = index == 0 || 60 < begun.from();
         assert_eq!(*written, if is_alone { index } else { index - 1 }, "{begun} was begun");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_of_streams_that_are_fetched_apart_are_not_begun_beside_one_another() {
+    let mut setup = slow_store(10, 10);
+    setup.streams.push(stream(STREAM_B, 1));
+    setup.fetch_apart = true;
+    setup.run_clean().await;
+    let state = setup.store.state();
+    assert!(state.begun.windows(2).any(|pair| pair[0].0 == pair[1].0), "the same heights of two streams: {:?}", state.begun);
+    for name in [STREAM_A, STREAM_B] {
+        assert_eq!(setup.store.covered(name), RangeSet::from_ranges([range(1, 10)]));
     }
 }
 

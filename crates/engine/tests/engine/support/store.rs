@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) commits: Vec<BlockRange>,
     /// Each range that was begun, with the commits that were written by then.
     pub(crate) begun: Vec<(BlockRange, usize)>,
+    /// Ranges that are begun and not written yet.
+    under_way: Vec<BlockRange>,
     /// How long a commit takes behind its turn.
     pub(crate) commit_ms: u64,
     pub(crate) reverts: Vec<(u64, BlockConflict)>,
@@ -62,43 +64,7 @@ impl MemoryStore {
         state.coverage.iter().find(|(stream, _)| stream.name() == name).map(|(_, ranges)| ranges.clone()).unwrap_or_default()
     }
 
-    /// Records as text, to compare stores.
-    pub(crate) fn dump(&self) -> String {
-        let state = self.state();
-        format!("{:#?}\n{:#?}\n{:#?}\n{:#?}", state.coverage, state.records, state.events, state.blocks.keys())
-    }
-}
-
-#[async_trait]
-impl Store for MemoryStore {
-    async fn set_targets(&self, targets: &[Target]) -> Result<(), StoreError> {
-        self.change(|state| state.targets = targets.to_vec());
-        Ok(())
-    }
-
-    async fn coverage(&self, _chain: ChainId) -> Result<Vec<Covered>, StoreError> {
-        let state = self.state();
-        let covered = |stream: &StreamId, range: BlockRange| Covered {
-            stream: stream.clone(),
-            range,
-            from_ms: 0,
-            to_ms: 0,
-            evidence: state.evidence.unwrap_or(Evidence::Witnessed),
-        };
-        Ok(state.coverage.iter().flat_map(|(stream, set)| set.ranges().iter().map(move |range| covered(stream, *range))).collect())
-    }
-
-    async fn unfinal_blocks(&self, _chain: ChainId) -> Result<Vec<BlockRef>, StoreError> {
-        let state = self.state();
-        Ok(state.blocks.range(state.heads.0 + 1..).map(|(_, block)| *block).collect())
-    }
-
-    async fn block(&self, _chain: ChainId, height: u64) -> Result<Option<BlockRef>, StoreError> {
-        Ok(self.state().blocks.get(&height).copied())
-    }
-
-    async fn commit_in_turn(&self, commit: Commit, turn: Turn) -> Result<Committed, StoreError> {
-        self.change(|state| state.begun.push((commit.range, state.commits.len())));
+    async fn write(&self, commit: Commit, turn: Turn) -> Result<Committed, StoreError> {
         turn.wait().await?;
         let time = Duration::from_millis(self.state().commit_ms);
         if !time.is_zero() {
@@ -154,6 +120,54 @@ impl Store for MemoryStore {
             cancel.cancel();
         }
         if is_away { away() } else { Ok(done) }
+    }
+
+    /// Records as text, to compare stores.
+    pub(crate) fn dump(&self) -> String {
+        let state = self.state();
+        format!("{:#?}\n{:#?}\n{:#?}\n{:#?}", state.coverage, state.records, state.events, state.blocks.keys())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn set_targets(&self, targets: &[Target]) -> Result<(), StoreError> {
+        self.change(|state| state.targets = targets.to_vec());
+        Ok(())
+    }
+
+    async fn coverage(&self, _chain: ChainId) -> Result<Vec<Covered>, StoreError> {
+        let state = self.state();
+        let covered = |stream: &StreamId, range: BlockRange| Covered {
+            stream: stream.clone(),
+            range,
+            from_ms: 0,
+            to_ms: 0,
+            evidence: state.evidence.unwrap_or(Evidence::Witnessed),
+        };
+        Ok(state.coverage.iter().flat_map(|(stream, set)| set.ranges().iter().map(move |range| covered(stream, *range))).collect())
+    }
+
+    async fn unfinal_blocks(&self, _chain: ChainId) -> Result<Vec<BlockRef>, StoreError> {
+        let state = self.state();
+        Ok(state.blocks.range(state.heads.0 + 1..).map(|(_, block)| *block).collect())
+    }
+
+    async fn block(&self, _chain: ChainId, height: u64) -> Result<Option<BlockRef>, StoreError> {
+        Ok(self.state().blocks.get(&height).copied())
+    }
+
+    async fn commit_in_turn(&self, commit: Commit, turn: Turn) -> Result<Committed, StoreError> {
+        self.change(|state| {
+            state.begun.push((commit.range, state.commits.len()));
+            let beside = state.under_way.iter().find(|range| range.intersect(&commit.range).is_some());
+            assert_eq!(beside, None, "{} was begun beside a range with the same heights", commit.range);
+            state.under_way.push(commit.range);
+        });
+        let range = commit.range;
+        let outcome = self.write(commit, turn).await;
+        self.change(|state| state.under_way.retain(|other| *other != range));
+        outcome
     }
 
     async fn revert(&self, _chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Result<Reverted, StoreError> {
