@@ -17,6 +17,7 @@ on_both_engines! {
     commits_beside_one_another_make_the_same_store,
     what_the_commit_before_says_of_a_market_is_heeded,
     two_who_write_the_same_heights_end_as_one,
+    what_is_written_ahead_stops_no_other_for_long,
 }
 
 /// The other end of a turn.
@@ -169,4 +170,19 @@ async fn two_who_write_the_same_heights_end_as_one(database: Database) {
     assert_eq!(store.commit(commit((0, 19), &blocks)).await.unwrap().records, 0);
     assert_eq!(store.block(history::CHAIN, 7).await.unwrap(), Some(block(7, 0)));
     assert_is(&store, &wanted, "written by two").await;
+}
+
+async fn what_is_written_ahead_stops_no_other_for_long(database: Database) {
+    let (store, blocks) = (opened(&database).await, blocks(5, 20, 0));
+    let whole = || commit((0, 19), &blocks);
+    // The one that waits for its turn cannot know that the other waits for it.
+    let last = begun(&store, whole(), async || {
+        match store.commit(whole()).await {
+            Err(StoreError::Unavailable { .. }) => assert_eq!(database.engine, Engine::Postgres),
+            other => assert_eq!((other.unwrap().records > 0, database.engine), (true, Engine::Sqlite)),
+        }
+        true
+    });
+    last.await.unwrap();
+    assert_is(&store, &straight(&[whole()]).await, "the same heights twice").await;
 }

@@ -43,6 +43,10 @@ const ALONG_THE_KEY: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bi
 /// Key of the advisory lock that keeps writers apart: the bytes of "perpdex".
 const WRITER_LOCK: i64 = 0x0070_6572_7064_6578;
 
+/// How long the writer waits for rows that a transaction ahead of its turn has written, seconds. Only two that write the same heights
+/// meet, and the other one may be waiting for this one where the server cannot see it.
+const ROW_WAIT_S_MAX: u32 = 10;
+
 #[derive(Debug)]
 pub(crate) struct PostgresDb {
     pool: PgPool,
@@ -102,8 +106,7 @@ impl PostgresTx {
     pub(crate) const ROWS_AT_ONCE: usize = 2_048;
 
     pub(crate) async fn take_turn(&mut self) -> Result<()> {
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITER_LOCK).execute(&mut *self.inner).await?;
-        Ok(())
+        self.script(&format!("SELECT pg_advisory_xact_lock({WRITER_LOCK}); SET LOCAL lock_timeout = '{ROW_WAIT_S_MAX}s'")).await
     }
 
     pub(crate) async fn mark(&mut self) -> Result<()> {
