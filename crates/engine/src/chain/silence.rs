@@ -68,12 +68,11 @@ impl ChainRun {
     }
 
     /// Takes back what endpoints said to be silent that were caught since: nothing spoke for it but them. `true`: what was
-    /// covered is to be planned again.
-    pub(super) async fn takes_back(&mut self) -> Result<bool, ChainStop> {
-        let caught = self.caught();
+    /// covered is to be planned again. Nothing that covers any of it may be under way.
+    pub(super) async fn takes_back(&mut self, caught: &BTreeSet<usize>) -> Result<bool, ChainStop> {
         let mut is_any = false;
         for stream in 0..self.quiet.len() {
-            let Some(range) = self.silence_to_ask_again(stream, &caught) else { continue };
+            let Some(range) = self.silence_to_ask_again(stream, caught) else { continue };
             let id = self.context.streams[stream].id.clone();
             self.ledger.note(&format!("{} was silent in {range} by an endpoint that left records out: asked for again", id.name()));
             self.shared.store.uncover(&id, range).await?;
@@ -83,12 +82,8 @@ impl ChainRun {
         Ok(is_any)
     }
 
-    /// Whether an endpoint was caught leaving records out: any moment, what it said may be taken back.
-    pub(super) fn is_any_caught(&self) -> bool {
-        !self.caught().is_empty()
-    }
-
-    fn caught(&self) -> BTreeSet<usize> {
+    /// The endpoints that were caught leaving records out.
+    pub(super) fn caught(&self) -> BTreeSet<usize> {
         let all = 0..self.endpoints().sources().len();
         all.filter(|endpoint| self.endpoints().is_caught(*endpoint)).collect()
     }

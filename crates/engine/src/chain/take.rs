@@ -46,11 +46,16 @@ impl ChainRun {
                 Next::End => return Ok(RoundEnd::Complete),
             };
             self.ledger.in_flight = ahead.in_flight();
-            if !self.goes_beside(&fetched, headers) {
+            // One look at who was caught for all that is decided of this answer: what is under way must not cover what is taken back.
+            let caught = self.caught();
+            if !caught.is_empty() || !self.goes_beside(&fetched, headers) {
                 match self.land(0).await? {
                     RoundEnd::Complete => {}
                     end => return Ok(end),
                 }
+            }
+            if self.takes_back(&caught).await? {
+                return Ok(RoundEnd::Again);
             }
             match self.take(fetched, &mut ahead, headers).await? {
                 RoundEnd::Complete => {}
@@ -73,16 +78,13 @@ impl ChainRun {
     /// Whether an answer can be begun while another is written: it must not take back what that one covers, nor tell of itself alone.
     fn goes_beside(&self, fetched: &Fetched, headers: Headers) -> bool {
         match fetched {
-            Fetched::Piece(piece) => headers == Headers::Needed && !self.is_any_caught() && self.passed_quietly(piece).is_some(),
+            Fetched::Piece(piece) => headers == Headers::Needed && self.passed_quietly(piece).is_some(),
             Fetched::Nothing { .. } => false,
         }
     }
 
     /// Takes one answer.
     async fn take(&mut self, fetched: Fetched, ahead: &mut FetchAhead, headers: Headers) -> Result<RoundEnd, ChainStop> {
-        if self.takes_back().await? {
-            return Ok(RoundEnd::Again);
-        }
         match fetched {
             Fetched::Piece(piece) if self.is_doubtful(&piece, headers) => {
                 let (range, streams) = (piece.commit.range, piece.streams.clone());
@@ -93,7 +95,7 @@ impl ChainRun {
             }
             Fetched::Piece(mut piece) => {
                 if !self.is_believed(&mut piece, headers).await? {
-                    self.takes_back().await?;
+                    self.takes_back(&self.caught()).await?;
                     return Ok(RoundEnd::Again);
                 }
                 self.gather(&mut piece, ahead, headers);
