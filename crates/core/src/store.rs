@@ -36,6 +36,9 @@ pub trait Store: Send + Sync {
     /// prepared before its turn has come; nothing is seen of it before it is written whole, and a turn that never comes leaves nothing.
     async fn commit_in_turn(&self, commit: Commit, turn: Turn) -> Result<Committed, StoreError>;
 
+    /// Whether commits that wait for their turn get anything done: else they but take memory.
+    fn prepares_ahead(&self) -> bool;
+
     /// One transaction: removes everything of the chain above `to` (the last block kept), takes its contributions out,
     /// cuts coverage and writes a row of `reorgs`.
     async fn revert(&self, chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Result<Reverted, StoreError>;

@@ -1,5 +1,6 @@
 //! What a transaction gathers before it writes: rows that come and go, events that wait, failures.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 
 use perpdex_core::{Catalog, ChainId, Event, EventBody, StreamId, VenueSlug, market_id};
@@ -10,7 +11,7 @@ use crate::aggregate::{Sign, Sums};
 use crate::dirty::{self, Touched};
 use crate::fact::{self, height_cell};
 use crate::kept::{
-    JOINED, Joined, UNDESCRIBED, UNRESOLVED, event_name, event_text, parse_event, push_joined, push_undescribed, push_waiting,
+    JOINED, Joined, UNDESCRIBED, UNRESOLVED, event_name, event_text, is_close, parse_event, push_joined, push_undescribed, push_waiting,
 };
 use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh};
 use crate::raw::Records;
@@ -74,14 +75,17 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes records and what new events become; the events' rows are made while the records and other rows are written. Closes
-    /// are left out: they are joined when the rows stand.
-    pub(crate) async fn write(&mut self, tx: &mut Tx, records: Vec<Records>, events: &[Event]) -> Result<()> {
-        let markets = self.meet_all(tx, events).await?;
-        self.write_scaled(tx, records, events, &markets).await
+    /// are given back: they are joined when the rows stand.
+    pub(crate) async fn write(&mut self, tx: &mut Tx, records: Vec<Records>, events: Vec<Event>) -> Result<Vec<Event>> {
+        let markets = self.meet_all(tx, &events).await?;
+        // Each of the others goes when its rows are made.
+        let (closes, others) = events.into_iter().partition(is_close);
+        self.write_scaled::<Event>(tx, records, others, &markets).await?;
+        Ok(closes)
     }
 
-    /// [`Batch::write`] before the commit's turn has come. Gives the markets that the rows were made with, or `None` where rows were not
-    /// made: what the events say of their markets must be written first.
+    /// [`Batch::write`] before the commit's turn has come; closes are left out. Gives the markets that the rows were made with, or `None`
+    /// where rows were not made: what the events say of their markets must be written first.
     pub(crate) async fn write_ahead(&mut self, tx: &mut Tx, records: Vec<Records>, events: &[Event]) -> Result<Option<Markets>> {
         let mut markets = load(tx, self.chain, &venues_of(events), self.catalog).await?;
         let met = met_markets(events);
@@ -90,7 +94,8 @@ impl<'a> Batch<'a> {
             return Ok(None);
         }
         markets.retain(|id, _| met.iter().any(|(other, _)| other == id));
-        self.write_scaled(tx, records, events, &markets).await?;
+        let others: Vec<&Event> = events.iter().filter(|event| !is_close(event)).collect();
+        self.write_scaled(tx, records, others, &markets).await?;
         Ok(Some(markets))
     }
 
@@ -104,14 +109,18 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes records and the rows of events of these markets.
-    async fn write_scaled(&mut self, tx: &mut Tx, records: Vec<Records>, events: &[Event], markets: &Markets) -> Result<()> {
+    async fn write_scaled<E: Borrow<Event>>(
+        &mut self,
+        tx: &mut Tx,
+        records: Vec<Records>,
+        events: Vec<E>,
+        markets: &Markets,
+    ) -> Result<()> {
         // By key: an id is a hash, too dear to make for every event.
         let by_key: HashMap<(VenueSlug, &str), &Market> =
             markets.values().map(|market| ((market.row.venue, market.row.market_key.as_str()), market)).collect();
-        let make = |batch: &mut Self, event: &Event| {
-            if matches!(event.body, EventBody::Close(_)) {
-                return Ok(());
-            }
+        let make = |batch: &mut Self, event: E| {
+            let event = event.borrow();
             let market = event.market.as_deref().and_then(|key| by_key.get(&(event.venue, key)).copied());
             batch.expand(event, market)
         };

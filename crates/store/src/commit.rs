@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use alloy_primitives::{B256, hex};
 use perpdex_core::{
     BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Event, Evidence, Failure, FailureKind, RangeSet, RawBody,
-    RawRecord, StoreError, StreamId, Turn, derived_id,
+    RawRecord, StoreError, StreamId, Turn, VenueSlug, derived_id,
 };
 use perpdex_reducer::hour_id;
 
 use crate::batch::Batch;
 use crate::fact::height_cell;
+use crate::kept::is_close;
 use crate::known::{Known, conflict, range_cells};
 use crate::raw::Records;
 use crate::reference::ensure_chain;
@@ -48,8 +49,10 @@ struct Own {
     known: Known,
     /// Height and `rec` of each of its records.
     given: HashSet<(u64, i64)>,
-    /// Those that are new.
-    events: Vec<Event>,
+    /// Heights of new rows of positions, by venue.
+    positions: Vec<(VenueSlug, BlockRange)>,
+    /// New closes.
+    closes: Vec<Event>,
 }
 
 /// Writes what no other commit touches; behind it the commit's turn has come.
@@ -66,19 +69,26 @@ async fn write_own(tx: &mut Tx, batch: &mut Batch<'_>, commit: &mut Commit, drop
     };
     let events: Vec<Event> = std::mem::take(&mut commit.events).into_iter().filter(|event| !known.has_event(event)).collect();
     done.events = events.len() as u64;
-    write_rows(tx, batch, records, &events, turn).await?;
-    Ok(Own { done, known, given, events })
+    let positions = join::of_positions(&events);
+    let closes = write_rows(tx, batch, records, events, turn).await?;
+    Ok(Own { done, known, given, positions, closes })
 }
 
-/// Writes records and the rows of events.
-async fn write_rows(tx: &mut Tx, batch: &mut Batch<'_>, records: Vec<Records>, events: &[Event], turn: Option<Turn>) -> Result<()> {
+/// Writes records and the rows of events; gives closes back.
+async fn write_rows(
+    tx: &mut Tx,
+    batch: &mut Batch<'_>,
+    records: Vec<Records>,
+    events: Vec<Event>,
+    turn: Option<Turn>,
+) -> Result<Vec<Event>> {
     let Some(turn) = turn else { return batch.write(tx, records, events).await };
-    let used = batch.write_ahead(tx, records, events).await?;
+    let used = batch.write_ahead(tx, records, &events).await?;
     turn.wait().await?;
     tx.take_turn().await?;
     if let Some(used) = used {
         if batch.still_stand(tx, &used).await? {
-            return Ok(());
+            return Ok(events.into_iter().filter(is_close).collect());
         }
         tx.back_to_mark().await?;
         *batch = batch.anew();
@@ -88,17 +98,15 @@ async fn write_rows(tx: &mut Tx, batch: &mut Batch<'_>, records: Vec<Records>, e
 
 /// Writes what commits share: failures, coverage, joined closes, sums.
 async fn write_shared(mut tx: Tx, mut batch: Batch<'_>, commit: Commit, own: Own) -> Result<Committed> {
-    let Own { mut done, known, given, events } = own;
+    let Own { mut done, known, given, positions, mut closes } = own;
     ensure_chain(&mut tx, commit.chain).await?;
     let covered = coverage::load_all(&mut tx, &commit.streams).await?;
     check_settled(&mut tx, &commit, &covered, &given).await?;
     gather_failures(&mut batch, &commit, &known, &mut done);
-    let changed = join::of_positions(&events);
-    let mut closes: Vec<Event> = join::closes_of(events).collect();
     let reaches = coverage::extend(&mut tx, &commit, covered).await?;
     let changed_ms = reaches.iter().filter_map(|reach| Some((reach.stream.venue.id(), hour_from(reach.changed_from_ms?))));
     dirty::mark_venues(&mut tx, commit.chain, changed_ms).await?;
-    for (venue, range) in changed {
+    for (venue, range) in positions {
         // Only what was covered before can have been joined across the new rows.
         if reaches.iter().any(|reach| reach.stream.venue == venue && reach.was_covered) {
             closes.extend(join::unjoin_across(&mut tx, &mut batch, commit.chain, Some(venue), range).await?);

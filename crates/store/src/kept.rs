@@ -92,3 +92,8 @@ pub(crate) fn event_name(body: &EventBody) -> &'static str {
         EventBody::MarketListed(_) => "market_listed",
     }
 }
+
+/// Whether an event is a close that leaves something to its position.
+pub(crate) fn is_close(event: &Event) -> bool {
+    matches!(event.body, EventBody::Close(_))
+}

@@ -11,7 +11,7 @@ use crate::batch::Batch;
 use crate::capture::{RawCapture, RawCaptures};
 use crate::commit::gather_failures;
 use crate::fact::{CONTRIBUTING, height_cell, read};
-use crate::join::{Reach, closes_of, join, unjoin_across};
+use crate::join::{Reach, join, unjoin_across};
 use crate::known::Known;
 use crate::place::Place;
 use crate::reference::remove_unused_assets;
@@ -81,8 +81,7 @@ pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venu
     let mut done = Committed { events: events.len() as u64, ..Committed::default() };
     commit.failures.retain(|(stream, _)| venues.contains(&stream.venue));
     gather_failures(&mut batch, &commit, &Known::default(), &mut done);
-    batch.write(tx, Vec::new(), &events).await?;
-    closes.extend(closes_of(events));
+    closes.extend(batch.write(tx, Vec::new(), events).await?);
     let reaches = reaches(tx, chain, venues, range).await?;
     join(tx, &mut batch, closes, &reaches).await?;
     done.failures += batch.failed;

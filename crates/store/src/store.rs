@@ -278,6 +278,10 @@ impl Store for SqlStore {
         Box::pin(commit::commit(&self.db, &self.catalog, commit, drops_raw, turn)).await.map_err(|fault| self.told(fault))
     }
 
+    fn prepares_ahead(&self) -> bool {
+        matches!(self.db, Db::Postgres(_))
+    }
+
     async fn revert(&self, chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Outcome<Reverted> {
         Box::pin(revert::revert(&self.db, &self.catalog, chain, to, conflict)).await.map_err(|fault| self.told(fault))
     }

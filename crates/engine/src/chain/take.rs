@@ -172,7 +172,8 @@ impl ChainRun {
                 end => Ok(end),
             };
         }
-        self.land(if headers == Headers::Needed { WRITTEN_BESIDE_MAX } else { 0 }).await
+        let goes_on = headers == Headers::Needed && self.shared.store.prepares_ahead();
+        self.land(if goes_on { WRITTEN_BESIDE_MAX } else { 0 }).await
     }
 
     /// Waits until no more than so many ranges are under way.

@@ -32,6 +32,15 @@ async fn one_range_is_begun_while_another_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_prepares_nothing_is_given_one_range_at_a_time() {
+    let setup = slow_store(60, 60);
+    setup.store.change(|state| state.is_alone = true);
+    setup.run_clean().await;
+    let begun = setup.store.state().begun;
+    assert!(begun.iter().enumerate().all(|(index, (_, written))| *written == index), "{begun:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn ranges_of_streams_that_are_fetched_apart_are_not_begun_beside_one_another() {
     let mut setup = slow_store(10, 10);
     setup.streams.push(stream(STREAM_B, 1));

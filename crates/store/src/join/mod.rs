@@ -132,11 +132,6 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
     batch.write_as_made(tx, Vec::new(), closes, make).await
 }
 
-/// Those of some events that are closes, in their order.
-pub(crate) fn closes_of(events: Vec<Event>) -> impl Iterator<Item = Event> {
-    events.into_iter().filter(|event| matches!(event.body, EventBody::Close(_)))
-}
-
 /// The position a close names.
 fn position_key(event: &Event) -> Option<&str> {
     match &event.body {

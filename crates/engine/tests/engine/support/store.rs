@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) commits: Vec<BlockRange>,
     /// Each range that was begun, with the commits that were written by then.
     pub(crate) begun: Vec<(BlockRange, usize)>,
+    /// Nothing is gained by beginning one commit while another is written.
+    pub(crate) is_alone: bool,
     /// Ranges that are begun and not written yet.
     under_way: Vec<BlockRange>,
     /// How long a commit takes behind its turn.
@@ -168,6 +170,10 @@ impl Store for MemoryStore {
         let outcome = self.write(commit, turn).await;
         self.change(|state| state.under_way.retain(|other| *other != range));
         outcome
+    }
+
+    fn prepares_ahead(&self) -> bool {
+        !self.state().is_alone
     }
 
     async fn revert(&self, _chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Result<Reverted, StoreError> {
