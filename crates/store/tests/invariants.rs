@@ -218,39 +218,44 @@ async fn lots_are_units_that_queue(store: &SqlStore, books: &[Book; 2]) {
             let held: i128 = held.parse().unwrap();
             got.insert((*day, by), (closed / 10_000_000, i64::try_from(held / 10_000_000).unwrap()));
         }
-        // The third day is not over.
-        let over = *want.keys().map(|(day, _)| day).max().unwrap();
+        // The third day is not over; in its one hour there may be no close.
+        let over = history::time_ms(BLOCKS - 1).div_euclid(DAY_MS);
         want.retain(|(day, _), _| *day < over);
         assert_eq!(got, want, "lots: each unit's own clock");
         assert_eq!(got.keys().map(|(day, _)| day).collect::<BTreeSet<_>>().len(), 2, "lots: two days are over");
     }
 }
 
-/// One test a property, each on random books and both engines: the store is made once for all of them, since making it is
-/// what costs.
+/// Seed and chunk of books that a property once failed on: no position is closed in the hour of the third day.
+const FOUND: (u64, u64) = (703, 60);
+
+/// All of them on one book: making the store is what costs.
+async fn invariants_hold(engine: Engine, seed: u64, chunk: u64) {
+    let database = Database::new(engine, "invariants").await.unwrap();
+    let (store, books) = told(&database, seed, chunk).await;
+    sums_of_hours_chains_and_markets(&store).await;
+    longs_are_shorts(&store).await;
+    positions_follow(&store, &books).await;
+    legs_come_in_pairs(&store).await;
+    funding_is_paid_between_accounts(&store).await;
+    liquidations_are_part_of_the_volume(&store).await;
+    shares_are_a_whole(&store).await;
+    changes_have_two_parts(&store).await;
+    lots_are_units_that_queue(&store, &books).await;
+    store.close().await;
+}
+
 #[test]
 fn invariants_hold_of_random_books() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(invariants_hold(Engine::Sqlite, FOUND.0, FOUND.1));
     for (engine, cases) in CASES {
         if runtime.block_on(Database::new(engine, "invariants_hold_of_random_books")).is_none() {
             continue;
         }
         let mut runner = support::property_runner(cases, 8);
         let outcome = runner.run(&(0..10_000_u64, 20..BLOCKS), |(seed, chunk)| {
-            runtime.block_on(async {
-                let database = Database::new(engine, "invariants").await.unwrap();
-                let (store, books) = told(&database, seed, chunk).await;
-                sums_of_hours_chains_and_markets(&store).await;
-                longs_are_shorts(&store).await;
-                positions_follow(&store, &books).await;
-                legs_come_in_pairs(&store).await;
-                funding_is_paid_between_accounts(&store).await;
-                liquidations_are_part_of_the_volume(&store).await;
-                shares_are_a_whole(&store).await;
-                changes_have_two_parts(&store).await;
-                lots_are_units_that_queue(&store, &books).await;
-                store.close().await;
-            });
+            runtime.block_on(invariants_hold(engine, seed, chunk));
             Ok(())
         });
         assert!(outcome.is_ok(), "{engine:?}: {}", outcome.unwrap_err());
