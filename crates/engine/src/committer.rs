@@ -113,7 +113,8 @@ impl Committer {
         Some((about, applied))
     }
 
-    /// Lets go of the ranges behind one that was not written. They end by themselves, since their turn never comes.
+    /// Waits for the ranges under way without telling of them. Behind one that was not written they end by themselves, since their
+    /// turn never comes.
     pub(crate) async fn abandon(&mut self) {
         (self.last, self.written) = (None, None);
         while let Some(begun) = self.begun.pop_front() {

@@ -28,7 +28,12 @@ impl ChainRun {
     /// Fetches a plan ahead and commits it in order. However it ends, nothing is under way behind it.
     pub(super) async fn fetch_and_commit(&mut self, plans: Vec<Planned>, headers: Headers) -> Result<RoundEnd, ChainStop> {
         let end = self.fetch_and_begin(plans, headers).await;
-        match (self.land(0).await?, end?) {
+        let landed = self.land(0).await;
+        if landed.is_err() {
+            // Where the books could not be kept of one, another may still be on its way.
+            self.committer.abandon().await;
+        }
+        match (landed?, end?) {
             (RoundEnd::Complete, end) => Ok(end),
             (landed, _) => Ok(landed),
         }
