@@ -4,15 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use perpdex_simnet::day::write_day;
+use perpdex_simnet::day::Days;
 use serde_json::Value;
 
 use super::{Bench, Place};
 use crate::machine::Ran;
 
-/// Where a node of HyperCore puts the hours of the generated day.
-const HOURS: &str = "node_fills_by_block/hourly/20260301";
-/// Steps that a day is read in, of about as many bytes each.
+/// Steps: days of as many fills each.
 const STEPS: u64 = 8;
 
 /// One step of one database.
@@ -46,12 +44,14 @@ impl Step {
 
 /// Grows a database of each engine to so many fills. An error where one is missing.
 pub async fn scale(bench: &Bench, fills: u64) -> Result<Vec<Step>> {
-    let day = bench.folder()?;
-    let truth = write_day(day.path(), fills, 1)?;
+    let made = bench.folder()?;
+    let mut days = Days::new(1);
+    let folders = (0..STEPS).map(|_| Ok(days.write(made.path(), fills / STEPS)?)).collect::<Result<Vec<PathBuf>>>()?;
+    let truth = days.truth();
     let mut steps = Vec::new();
     let work = bench.folder()?;
     for place in Place::both(bench, work.path(), "scale").await? {
-        let grown = grow(bench, &place, day.path(), work.path()).await;
+        let grown = grow(bench, &place, made.path(), &folders, work.path()).await;
         place.remove(bench).await?;
         let grown = grown?;
         let stored = grown.last().map_or(0, Step::fills_after);
@@ -61,31 +61,25 @@ pub async fn scale(bench: &Bench, fills: u64) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// Gives a node's folder some hours more at each step and replays it again. Hours of a generated day grow smaller.
-async fn grow(bench: &Bench, place: &Place, day: &Path, work: &Path) -> Result<Vec<Step>> {
+/// Gives a node's folder one day more at each step and replays it again.
+async fn grow(bench: &Bench, place: &Place, made: &Path, days: &[PathBuf], work: &Path) -> Result<Vec<Step>> {
     let node = bench.folder()?;
     let (node_path, url) = (node.path().to_str().context("a folder with a plain name")?, place.url());
-    fs::create_dir_all(node.path().join(HOURS))?;
-    let mut hours: Vec<(PathBuf, u64)> = Vec::new();
-    for hour in 0..24 {
-        let file = Path::new(HOURS).join(format!("{hour}.lz4"));
-        let bytes = fs::metadata(day.join(&file))?.len();
-        hours.push((file, bytes));
-    }
-    let all: u64 = hours.iter().map(|(_, bytes)| bytes).sum();
-    let (mut steps, mut hours, mut given): (Vec<Step>, _, u64) = (Vec::new(), hours.into_iter(), 0);
-    for step in 1..=STEPS {
-        while given < all * step / STEPS {
-            let (file, bytes) = hours.next().context("an hour for every byte")?;
-            fs::hard_link(day.join(&file), node.path().join(&file))?;
-            given += bytes;
+    let mut steps: Vec<Step> = Vec::new();
+    for day in days {
+        fs::create_dir_all(node.path().join(day))?;
+        for hour in fs::read_dir(made.join(day))? {
+            let hour = hour?;
+            fs::hard_link(hour.path(), node.path().join(day).join(hour.file_name()))?;
         }
         let replay = &["replay", node_path, "--database", &url];
         let (ran, server_cpu_s) = place.measured(bench, &mut bench.command(work, replay), |_| ()).await?;
         let fills_before = steps.last().map_or(0, Step::fills_after);
         let fills = number(bench, work, &url, "SELECT COUNT(*) AS number FROM fills")? - fills_before;
         let database_bytes = number(bench, work, &url, bytes_sql(place))?;
-        steps.push(Step { engine: place.engine(), fills_before, fills, ran, server_cpu_s, database_bytes });
+        let step = Step { engine: place.engine(), fills_before, fills, ran, server_cpu_s, database_bytes };
+        eprintln!("{}: {fills} fills behind {fills_before}, {:.1} µs each", place.engine(), step.cpu_us_per_fill());
+        steps.push(step);
     }
     Ok(steps)
 }
