@@ -29,7 +29,7 @@ pub use levels::{
     AnchorBase, AnchorPart, CoveredTime, FULL_PPM, HourDelta, HourFailure, HourFunding, HourLevel, Level, MEDIAN, MarkPoint, MarketHistory,
     MarketHours, MedianMark, RatePoint, RateValue, STATED_AGE_MS_MAX, STATED_LATE_MS_MAX, StatedLevel, levels, one_sided_usd_e6,
 };
-pub use lots::{ClosedBy, ClosedLots, Lot, LotBook, LotRow, PositionFill};
+pub use lots::{ClosedBy, ClosedLots, Lot, LotBook, LotChanges, LotRow, PositionFill};
 pub use position::{Position, PositionRow};
 pub use rows::{
     AnchorRow, BarRow, DAY_HOURS, FillRow, FlowRow, HOUR_MS, IndexRow, LiquidationRow, MarketRow, PaymentRow, PriceRow, RateRow, Row,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use perpdex_core::PositionSide;
 
+use crate::rows::day_id;
 use crate::stats::{div_half_even, ppm};
 
 /// Units of one side of a position that were opened at one moment.
@@ -101,19 +102,41 @@ impl ClosedLots {
     }
 }
 
-/// A lot at the end of the days `from_day` up to, but without, `to_day`.
+/// Lots of one side of a position that were opened on one day, as they stood at the ends of the days `from_day` up to, but without,
+/// `to_day`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LotRow {
     /// The position.
     pub position_key: String,
     /// Side.
     pub side: PositionSide,
-    /// The lot.
-    pub lot: Lot,
-    /// The first day at whose end it stood like this.
+    /// The lots, oldest first, at least one.
+    pub lots: Vec<Lot>,
+    /// The first day at whose end they stood like this.
     pub from_day: i64,
-    /// The first day at whose end it did not any more; `None` while it does.
+    /// The first day at whose end they did not any more; `None` while they do.
     pub to_day: Option<i64>,
+}
+
+impl LotRow {
+    /// The day on which they were opened, days since 1970; 0 where no record tells.
+    pub fn opened_day(&self) -> i64 {
+        opened_day(&self.lots)
+    }
+}
+
+/// The day on which lots were opened, as the first one tells.
+fn opened_day(lots: &[Lot]) -> i64 {
+    lots.first().map_or(0, |lot| day_id(lot.opened_ms))
+}
+
+/// What became of a book's rows since it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LotChanges {
+    /// Rows that were not stored, those that have ended since among them.
+    pub come: Vec<LotRow>,
+    /// Rows that were, and have ended.
+    pub ended: Vec<LotRow>,
 }
 
 /// The lots of a market's positions.
@@ -123,7 +146,7 @@ pub struct LotBook {
     /// Positions that have changed since the last day's end.
     touched: Vec<String>,
     closed: BTreeMap<ClosedBy, ClosedLots>,
-    changed: Vec<LotRow>,
+    changes: LotChanges,
     /// Whether all fills since the market began have been taken: a position that is not here is flat.
     is_whole: bool,
 }
@@ -142,9 +165,10 @@ struct Side {
     rows: Vec<SideRow>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Lots opened on one day.
+#[derive(Clone, Debug)]
 struct SideRow {
-    lot: Lot,
+    lots: Vec<Lot>,
     from_day: i64,
     is_stored: bool,
 }
@@ -155,13 +179,13 @@ impl LotBook {
     /// The book as it stood at the end of a day: stored lots that have not ended, in any order. `is_whole`: all fills since
     /// the market began are in it.
     pub fn new(mut rows: Vec<LotRow>, is_whole: bool) -> LotBook {
-        rows.sort_by_key(|row| row.lot.opened_ms);
+        rows.sort_by_key(LotRow::opened_day);
         let mut book = LotBook { is_whole, ..LotBook::default() };
         for row in rows {
             let at = usize::from(row.side == PositionSide::Short);
             let side = &mut book.positions.entry(row.position_key).or_default().sides[at];
-            side.lots.0.push_back(row.lot);
-            side.rows.push(SideRow { lot: row.lot, from_day: row.from_day, is_stored: true });
+            side.lots.0.extend(&row.lots);
+            side.rows.push(SideRow { lots: row.lots, from_day: row.from_day, is_stored: true });
         }
         book
     }
@@ -196,9 +220,10 @@ impl LotBook {
             let Some(position) = self.positions.get_mut(&position_key) else { continue };
             position.is_touched = false;
             for (at, side) in SIDES.into_iter().zip(position.sides.iter_mut()) {
-                let ended = side.end_day(day_id);
-                let rows = ended.into_iter().map(|row| row.told(&position_key, at, Some(day_id)));
-                self.changed.extend(rows);
+                for row in side.end_day(day_id) {
+                    let rows = if row.is_stored { &mut self.changes.ended } else { &mut self.changes.come };
+                    rows.push(row.told(&position_key, at, Some(day_id)));
+                }
             }
             if position.sides.iter().all(|side| side.rows.is_empty()) {
                 self.positions.remove(&position_key);
@@ -210,46 +235,43 @@ impl LotBook {
     /// Begins anew behind a hole, where nothing is known of any position, or (`is_whole`) with the market itself.
     pub fn begin(&mut self, is_whole: bool) {
         self.is_whole = is_whole;
-        let open = self.open_rows();
-        self.changed.extend(open);
+        self.tell_open_rows();
         self.positions.clear();
         self.touched.clear();
     }
 
     /// The rows that have come or ended since the book was made.
-    pub fn into_changed(mut self) -> Vec<LotRow> {
-        let open = self.open_rows();
-        self.changed.extend(open);
-        self.changed
+    pub fn into_changes(mut self) -> LotChanges {
+        self.tell_open_rows();
+        self.changes
     }
 
-    fn open_rows(&self) -> Vec<LotRow> {
-        let mut out = Vec::new();
-        for (key, position) in &self.positions {
-            for (at, side) in SIDES.into_iter().zip(&position.sides) {
-                out.extend(side.rows.iter().filter(|row| !row.is_stored).map(|row| row.told(key, at, None)));
+    fn tell_open_rows(&mut self) {
+        for (key, position) in &mut self.positions {
+            for (at, side) in SIDES.into_iter().zip(&mut position.sides) {
+                let rows = side.rows.drain(..).filter(|row| !row.is_stored);
+                self.changes.come.extend(rows.map(|row| row.told(key, at, None)));
             }
         }
-        out
     }
 }
 
 impl SideRow {
-    fn told(&self, position_key: &str, side: PositionSide, to_day: Option<i64>) -> LotRow {
-        LotRow { position_key: position_key.to_owned(), side, lot: self.lot, from_day: self.from_day, to_day }
+    fn told(self, position_key: &str, side: PositionSide, to_day: Option<i64>) -> LotRow {
+        LotRow { position_key: position_key.to_owned(), side, lots: self.lots, from_day: self.from_day, to_day }
     }
 }
 
 impl Side {
     /// Makes the rows those of a day's end; gives those that ended in it.
-    fn end_day(&mut self, day_id: i64) -> Vec<SideRow> {
-        let mut before: BTreeMap<i64, SideRow> = self.rows.drain(..).map(|row| (row.lot.opened_ms, row)).collect();
-        for lot in &self.lots.0 {
-            let row = match before.get(&lot.opened_ms) {
-                Some(row) if row.lot == *lot => before.remove(&lot.opened_ms),
+    fn end_day(&mut self, day: i64) -> Vec<SideRow> {
+        let mut before: BTreeMap<i64, SideRow> = self.rows.drain(..).map(|row| (opened_day(&row.lots), row)).collect();
+        for lots in self.lots.0.make_contiguous().chunk_by(|a, b| day_id(a.opened_ms) == day_id(b.opened_ms)) {
+            let row = match before.get(&opened_day(lots)) {
+                Some(row) if row.lots == lots => before.remove(&opened_day(lots)),
                 _ => None,
             };
-            self.rows.push(row.unwrap_or(SideRow { lot: *lot, from_day: day_id, is_stored: false }));
+            self.rows.push(row.unwrap_or_else(|| SideRow { lots: lots.to_vec(), from_day: day, is_stored: false }));
         }
         before.into_values().collect()
     }

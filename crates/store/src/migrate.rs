@@ -59,6 +59,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/sqlite/0009_lots.sql"),
         postgres: include_str!("../../../migrations/postgres/0009_lots.sql"),
     },
+    Migration {
+        name: "0010_lots_by_day",
+        sqlite: include_str!("../../../migrations/sqlite/0010_lots_by_day.sql"),
+        postgres: include_str!("../../../migrations/postgres/0010_lots_by_day.sql"),
+    },
 ];
 
 /// The version this program makes.
@@ -76,11 +81,15 @@ pub(crate) async fn stored_version(db: &Db) -> Result<i64> {
 
 /// Brings the schema up to the program's.
 pub(crate) async fn migrate(db: &Db, place: &Place) -> Result<()> {
+    migrate_by(db, place, MIGRATIONS).await
+}
+
+async fn migrate_by(db: &Db, place: &Place, migrations: &[Migration]) -> Result<()> {
     let mut tx = db.begin().await?;
     tx.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, name TEXT NOT NULL)", Vec::new()).await?;
     let stored = first_int(&tx.rows("SELECT COALESCE(MAX(version), 0) FROM schema_version", Vec::new()).await?)?;
     check(place, stored)?;
-    let steps = (1..).zip(MIGRATIONS).filter(|(version, _)| *version > stored);
+    let steps = (1..).zip(migrations).filter(|(version, _)| *version > stored);
     for (version, migration) in steps {
         tx.script(if place.engine() == "sqlite" { migration.sqlite } else { migration.postgres }).await?;
         let cells = vec![Param::Int(version), Param::Name(migration.name)];
@@ -129,5 +138,22 @@ mod tests {
             }
             assert_eq!(sqlite.lines().count(), postgres.lines().count(), "{}", migration.name);
         }
+    }
+
+    /// What was folded before 0010 stood in rows that are no more: all of its days are dirty, whatever was dirty before.
+    #[tokio::test]
+    async fn days_of_lots_are_folded_anew() {
+        let db = Db::open(&Place::Memory, true).await.unwrap();
+        migrate_by(&db, &Place::Memory, &MIGRATIONS[..9]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let days = "INSERT INTO market_day (market_id, day_id, closed_q, hours) VALUES \
+                    (1, 4, 10, 24), (1, 6, 10, 24), (1, 7, NULL, 3), (2, 5, 1, 24), (3, 5, NULL, 3)";
+        tx.script(days).await.unwrap();
+        tx.script("INSERT INTO dirty_lots VALUES (2, 4, 4), (3, 8, 9)").await.unwrap();
+        tx.commit().await.unwrap();
+        migrate(&db, &Place::Memory).await.unwrap();
+        let rows = db.rows("SELECT market_id, from_day, to_day FROM dirty_lots ORDER BY 1", Vec::new()).await.unwrap();
+        let rows: Vec<[i64; 3]> = rows.iter().map(|row| [0, 1, 2].map(|at| row.int(at).unwrap())).collect();
+        assert_eq!(rows, [[1, 4, 6], [2, 4, 5], [3, 8, 9]]);
     }
 }

@@ -6,11 +6,11 @@ use perpdex_reducer::{FillPart, HourContribution, Row, fill_contribution, hour_i
 
 use crate::aggregate::{Sign, Sums};
 use crate::fact::{CONTRIBUTING, read};
-use crate::sql::{Fault, Numbers, Param, Result, Tx};
+use crate::sql::{Fault, Numbers, Pages, Param, Result, Tx};
 
 /// Rows read at once.
-const ROWS_PER_PAGE: usize = 20_000;
-/// Hours of markets added up in memory, about 20 MB; rows come in the order of heights, so that few hours are met again.
+const ROWS_PER_PAGE: u32 = 20_000;
+/// Hours of markets added up in memory, about 20 MB; rows come about in the order of heights, so that few hours are met again.
 const HOURS_MAX: usize = 50_000;
 
 /// Numbers of a key: chain, height, rec, sub.
@@ -34,6 +34,9 @@ const ACTIONS: [Action; 11] = [
 const FORCED: [Forced; 3] = [Forced::None, Forced::Liq, Forced::Adl];
 const KINDS: [FundingKind; 2] = [FundingKind::Funding, FundingKind::Borrow];
 
+/// Numbers that tell where a row stands, before those that it is made of.
+const PLACE: [&str; 2] = ["chain_id", "height"];
+
 /// A row as numbers: what it adds to which hour of which market; `None` where a number is none of ours.
 type Read = fn(&[Option<i64>]) -> Option<(i64, i64, HourContribution)>;
 
@@ -42,7 +45,7 @@ pub(crate) async fn rebuild(tx: &mut Tx, catalog: &Catalog) -> Result<()> {
     by_pages(tx, catalog, ROWS_PER_PAGE).await
 }
 
-async fn by_pages(tx: &mut Tx, catalog: &Catalog, rows_max: usize) -> Result<()> {
+async fn by_pages(tx: &mut Tx, catalog: &Catalog, rows_per_page: u32) -> Result<()> {
     tx.look_up_by_keys().await?;
     for table in ["agg_market_hour", "liq_minute", "liq_zone_day", "collateral_flow_hour"] {
         tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
@@ -52,13 +55,14 @@ async fn by_pages(tx: &mut Tx, catalog: &Catalog, rows_max: usize) -> Result<()>
     let fill = ["market_id", "ts_ms", "is_taker", "taker_dir", "in_volume", &forced, &action, "exec_notional_usd_e6", "notional_usd_e6"];
     let position = ["long_delta_q", "short_delta_q", "long_delta_usd_e6", "short_delta_usd_e6"];
     let fee = ["fee_usd_e6", "CASE WHEN fee_native IS NULL THEN 0 ELSE 1 END"];
-    let fills = Numbers { table: "fills", key: KEY, numbers: &[&fill[..], &position, &fee].concat() };
-    add_numbers(tx, catalog, &mut sums, &fills, of_fill, rows_max).await?;
+    let fills = Numbers { table: "fills", key: KEY, numbers: &[&PLACE[..], &fill, &position, &fee].concat(), rows_per_page };
+    add_numbers(tx, catalog, &mut sums, fills, of_fill).await?;
     let kind = number_of("kind", KINDS.map(FundingKind::as_str));
-    let payments = Numbers { table: "funding_payments", key: KEY, numbers: &["market_id", "hour_id", &kind, "amount_usd_e6"] };
-    add_numbers(tx, catalog, &mut sums, &payments, of_payment, rows_max).await?;
+    let payment = ["market_id", "hour_id", &kind, "amount_usd_e6"];
+    let payments = Numbers { table: "funding_payments", key: KEY, numbers: &[&PLACE[..], &payment].concat(), rows_per_page };
+    add_numbers(tx, catalog, &mut sums, payments, of_payment).await?;
     for (table, columns) in CONTRIBUTING.iter().filter(|(table, _)| !["fills", "funding_payments"].contains(table)) {
-        add_rows(tx, catalog, &mut sums, table, columns, rows_max).await?;
+        add_rows(tx, catalog, &mut sums, table, columns, rows_per_page).await?;
     }
     sums.apply(tx, catalog).await
 }
@@ -119,33 +123,28 @@ fn named<T: Copy>(names: &[T], place: Option<i64>) -> Option<T> {
 }
 
 /// Adds the rows of a table of which numbers alone are read.
-async fn add_numbers(tx: &mut Tx, catalog: &Catalog, sums: &mut Sums, of_table: &Numbers<'_>, of: Read, rows_max: usize) -> Result<()> {
-    let mut last = BEFORE_ALL;
-    loop {
-        let (after, mut rows) = (last, 0);
-        let mut add = |row: &[Option<i64>]| {
-            let (key, numbers) = row.split_at(KEY.len());
-            let unexpected = || Fault::Corrupt(format!("the row of {} with key {key:?} does not hold what was expected", of_table.table));
-            let [Some(chain), Some(height), Some(rec), Some(sub)] = *key else { return Err(unexpected()) };
+async fn add_numbers(tx: &mut Tx, catalog: &Catalog, sums: &mut Sums, of_table: Numbers<'_>, of: Read) -> Result<()> {
+    let mut pages = Pages::new(of_table);
+    while let Some(page) = pages.next(tx).await? {
+        for row in page.chunks(of_table.numbers.len()) {
+            let (place, numbers) = row.split_at(PLACE.len());
+            let unexpected =
+                || Fault::Corrupt(format!("a row of {} at {place:?} (chain, height) does not hold what was expected", of_table.table));
+            let [Some(chain), Some(height)] = *place else { return Err(unexpected()) };
             let (market_id, hour_id, contribution) = of(numbers).ok_or_else(unexpected)?;
-            last = [chain, height, rec, sub];
-            rows += 1;
-            sums.add_hour(market_id, hour_id, &contribution, Sign::Plus).ok_or_else(|| too_large(chain, height))
-        };
-        tx.numbers(of_table, after, rows_max, &mut add).await?;
-        if rows < rows_max {
-            return Ok(());
+            sums.add_hour(market_id, hour_id, &contribution, Sign::Plus).ok_or_else(|| too_large(chain, height))?;
         }
         write_if_many(tx, catalog, sums).await?;
     }
+    Ok(())
 }
 
 /// Adds the rows of a table that is read whole.
-async fn add_rows(tx: &mut Tx, catalog: &Catalog, sums: &mut Sums, table: &str, columns: &[&str], rows_max: usize) -> Result<()> {
+async fn add_rows(tx: &mut Tx, catalog: &Catalog, sums: &mut Sums, table: &str, columns: &[&str], rows_per_page: u32) -> Result<()> {
     let mut last = BEFORE_ALL.map(Param::Int).to_vec();
     loop {
         let (columns, key) = (columns.join(", "), KEY.join(", "));
-        let sql = format!("SELECT {columns} FROM {table} WHERE ({key}) > ($1, $2, $3, $4) ORDER BY {key} LIMIT {rows_max}");
+        let sql = format!("SELECT {columns} FROM {table} WHERE ({key}) > ($1, $2, $3, $4) ORDER BY {key} LIMIT {rows_per_page}");
         let records = tx.rows(&sql, last).await?;
         let Some(record) = records.last() else { return Ok(()) };
         last = (0..KEY.len()).map(|at| Ok(Param::Int(record.int(at)?))).collect::<Result<_>>()?;
@@ -209,9 +208,9 @@ mod tests {
         tx.commit().await.unwrap();
     }
 
-    async fn sums(db: &Db, rows_max: usize) -> Vec<Record> {
+    async fn sums(db: &Db, rows_per_page: u32) -> Vec<Record> {
         let mut tx = db.begin().await.unwrap();
-        by_pages(&mut tx, &Catalog::default(), rows_max).await.unwrap();
+        by_pages(&mut tx, &Catalog::default(), rows_per_page).await.unwrap();
         tx.commit().await.unwrap();
         let columns = "market_id, hour_id, rows, funding_received_usd_e6, funding_charged_usd_e6, borrow_charged_usd_e6";
         db.rows(&format!("SELECT {columns} FROM agg_market_hour ORDER BY 1, 2"), Vec::new()).await.unwrap()
@@ -225,8 +224,8 @@ mod tests {
         let whole = sums(&db, ROWS_PER_PAGE).await;
         let rows: Vec<Vec<i64>> = whole.iter().map(|row| (0..6).map(|at| row.int(at).unwrap()).collect()).collect();
         assert_eq!(rows, [[2, 5, 3, 2 + 4, 0, 1], [2, 6, 2, 0, 0, 8], [3, 1, 1, 32, 0, 0], [3, 5, 1, 0, 0, 64]]);
-        for rows_max in 1..=8 {
-            assert_eq!(sums(&db, rows_max).await, whole, "{rows_max} rows a page");
+        for rows_per_page in 1..=8 {
+            assert_eq!(sums(&db, rows_per_page).await, whole, "{rows_per_page} rows a page");
         }
     }
 }

@@ -22,6 +22,7 @@ on_both_engines! {
     a_revert_is_as_if_it_had_never_come,
     a_branch_replaces_the_other,
     rebuilding_changes_nothing,
+    a_rebuild_reads_every_page,
     coverage_merges_and_gaps_are_what_is_missing,
     a_venue_added_later_has_its_events_of_shared_records,
     holes_stand_until_they_are_covered,
@@ -314,6 +315,37 @@ async fn rebuilding_changes_nothing(database: Database) {
     for table in ["agg_market_hour", "collateral_flow_hour", "market_hour", "funding_hour", "liq_minute"] {
         assert!(ints(&store, &format!("SELECT COUNT(*) FROM {table}")).await[0][0] > 0, "{table} holds nothing");
     }
+}
+
+/// Of more rows than are read at once: 150,000 payments, put past the store.
+async fn a_rebuild_reads_every_page(database: Database) {
+    let store = database.open().await;
+    store.set_targets(&targets(0)).await.unwrap();
+    fill(&store, &blocks(8, 20, 0), &[(0, 19)]).await;
+    let market = ints(&store, "SELECT market_id, MAX(hour_id) FROM agg_market_hour GROUP BY market_id ORDER BY 1 LIMIT 1").await.remove(0);
+    let (market_id, hour) = (market[0], market[1] + 1);
+    let ts_ms = hour * 3_600_000;
+    let payments = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000) \
+         INSERT INTO funding_payments (chain_id, height, rec, sub, market_id, ts_ms, hour_id, tx_id, account, position_key, kind, amount_usd_e6, \
+         amount_native, token) SELECT 42161, 1000 + i / 7, i, 0, {market_id}, {ts_ms} + i, {hour} + i / 60000, 'x', 'a', 'p', \
+         CASE WHEN i % 2 = 0 THEN 'funding' ELSE 'borrow' END, CASE WHEN i % 4 = 0 THEN i ELSE -i END, i, 't' FROM n"
+    );
+    database.execute(&payments).await.unwrap();
+    store.rebuild().await.unwrap();
+    let told = format!(
+        "SELECT hour_id, rows, funding_received_usd_e6, funding_charged_usd_e6, borrow_charged_usd_e6 FROM agg_market_hour \
+         WHERE market_id = {market_id} AND hour_id >= {hour} ORDER BY hour_id"
+    );
+    let sums = format!(
+        "SELECT hour_id, COUNT(*), CAST(SUM(CASE WHEN kind = 'funding' AND amount_usd_e6 > 0 THEN amount_usd_e6 ELSE 0 END) AS BIGINT), \
+         CAST(SUM(CASE WHEN kind = 'funding' AND amount_usd_e6 < 0 THEN -amount_usd_e6 ELSE 0 END) AS BIGINT), \
+         CAST(SUM(CASE WHEN kind = 'borrow' THEN -amount_usd_e6 ELSE 0 END) AS BIGINT) FROM funding_payments \
+         WHERE market_id = {market_id} AND hour_id >= {hour} GROUP BY hour_id ORDER BY hour_id"
+    );
+    let told = ints(&store, &told).await;
+    assert_eq!(told, ints(&store, &sums).await);
+    assert_eq!(told.iter().map(|hour| hour[1]).collect::<Vec<_>>(), [59_999, 60_000, 30_001]);
 }
 
 async fn coverage_merges_and_gaps_are_what_is_missing(database: Database) {

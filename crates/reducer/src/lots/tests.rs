@@ -27,6 +27,11 @@ fn sizes(book: &mut LotBook, before_q: i64, steps: &[(i64, i64)]) {
     }
 }
 
+fn row(lots: &[(i64, i64)], from_day: i64, to_day: Option<i64>) -> LotRow {
+    let lots = lots.iter().map(|(opened_ms, q)| Lot { opened_ms: *opened_ms, q: *q }).collect();
+    LotRow { position_key: "a/X".to_owned(), side: PositionSide::Long, lots, from_day, to_day }
+}
+
 fn closed(closed_q: i128, known_q: i128, held_q_ms: i128) -> BTreeMap<ClosedBy, ClosedLots> {
     BTreeMap::from([(ClosedBy::Account, ClosedLots { closed_q, known_q, held_q_ms })])
 }
@@ -37,7 +42,7 @@ fn what_came_first_leaves_first() {
     // 10 at 1,000 and 5 at 2,000; 12 leave at 5,000: 10 x 4,000 + 2 x 3,000. The other 3 leave at 6,000: 3 x 4,000.
     sizes(&mut book, 0, &[(1_000, 10), (2_000, 15), (5_000, 3), (6_000, 0)]);
     assert_eq!(book.end_day(0), closed(15, 15, 58_000));
-    assert_eq!(book.into_changed(), [], "nothing stood at the day's end");
+    assert_eq!(book.into_changes(), LotChanges::default(), "nothing stood at the day's end");
 }
 
 #[test]
@@ -45,9 +50,7 @@ fn a_flip_closes_one_side_and_opens_the_other() {
     let mut book = LotBook::default();
     sizes(&mut book, 0, &[(1_000, -10), (3_000, 4)]);
     assert_eq!(book.end_day(0), closed(10, 10, 20_000));
-    let row =
-        LotRow { position_key: "a/X".to_owned(), side: PositionSide::Long, lot: Lot { opened_ms: 3_000, q: 4 }, from_day: 0, to_day: None };
-    assert_eq!(book.into_changed(), [row]);
+    assert_eq!(book.into_changes(), LotChanges { come: vec![row(&[(3_000, 4)], 0, None)], ended: Vec::new() });
 }
 
 #[test]
@@ -106,23 +109,22 @@ fn rows_say_at_the_end_of_which_days_a_lot_stood() {
     let mut book = LotBook::default();
     sizes(&mut book, 0, &[(1_000, 10), (2_000, 15)]);
     book.end_day(0);
+    sizes(&mut book, 15, &[(DAY_MS + 7, 19)]);
     book.end_day(1);
-    sizes(&mut book, 15, &[(2 * DAY_MS, 8)]);
+    sizes(&mut book, 19, &[(2 * DAY_MS, 12)]);
     book.end_day(2);
-    let lot = |opened_ms, q, from_day, to_day| LotRow {
-        position_key: "a/X".to_owned(),
-        side: PositionSide::Long,
-        lot: Lot { opened_ms, q },
-        from_day,
-        to_day,
-    };
-    let stored = book.into_changed();
-    assert_eq!(stored, [lot(1_000, 10, 0, Some(2)), lot(1_000, 3, 2, None), lot(2_000, 5, 0, None)]);
+    // What was opened on one day stands and goes together; what was opened on another is not told again.
+    let first_day = row(&[(1_000, 10), (2_000, 5)], 0, Some(2));
+    let rest = row(&[(1_000, 3), (2_000, 5)], 2, None);
+    let second_day = row(&[(DAY_MS + 7, 4)], 1, None);
+    let changes = book.into_changes();
+    assert_eq!(changes, LotChanges { come: vec![first_day, rest.clone(), second_day.clone()], ended: Vec::new() });
     // Gone on from there: only what changes is told again.
-    let mut book = LotBook::new(stored.into_iter().filter(|row| row.to_day.is_none()).collect(), true);
-    sizes(&mut book, 8, &[(3 * DAY_MS, 4)]);
+    let mut book = LotBook::new(vec![second_day.clone(), rest.clone()], true);
+    sizes(&mut book, 12, &[(3 * DAY_MS, 8)]);
     assert_eq!(book.end_day(3), closed(4, 4, 3 * i128::from(3 * DAY_MS - 1_000) + i128::from(3 * DAY_MS - 2_000)));
-    assert_eq!(book.into_changed(), [lot(1_000, 3, 2, Some(3)), lot(2_000, 5, 0, Some(3)), lot(2_000, 4, 3, None)]);
+    let ended = LotRow { to_day: Some(3), ..rest };
+    assert_eq!(book.into_changes(), LotChanges { come: vec![row(&[(2_000, 4)], 3, None)], ended: vec![ended] });
 }
 
 #[test]
@@ -133,7 +135,7 @@ fn behind_a_hole_nothing_is_known() {
     book.begin(false);
     sizes(&mut book, 10, &[(2 * DAY_MS, 0)]);
     assert_eq!(book.end_day(2), closed(10, 0, 0));
-    assert_eq!(book.into_changed().iter().map(|row| (row.lot.opened_ms, row.to_day)).collect::<Vec<_>>(), [(1_000, None)]);
+    assert_eq!(book.into_changes().come, [row(&[(1_000, 10)], 0, None)]);
 }
 
 proptest! {
@@ -153,10 +155,14 @@ proptest! {
                     got = got.plus(sum);
                 }
                 if is_restarted {
-                    for row in std::mem::take(&mut book).into_changed() {
-                        rows.retain(|old| (old.side, old.lot.opened_ms, old.from_day) != (row.side, row.lot.opened_ms, row.from_day));
-                        rows.push(row);
+                    let LotChanges { come, ended } = std::mem::take(&mut book).into_changes();
+                    for row in ended {
+                        let place = rows.iter().position(|old| *old == LotRow { to_day: None, ..row.clone() });
+                        rows[place.expect("what ended was stored")] = row;
                     }
+                    let key = |row: &LotRow| (row.side, row.from_day, row.opened_day());
+                    prop_assert!(come.iter().all(|row| rows.iter().all(|old| key(old) != key(row))), "a row that has come was not there");
+                    rows.extend(come);
                     book = LotBook::new(rows.iter().filter(|row| row.to_day.is_none()).cloned().collect(), false);
                 }
             }

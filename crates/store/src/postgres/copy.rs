@@ -1,7 +1,7 @@
 //! Rows in the binary format of COPY.
 
 use super::numeric::Base10000;
-use crate::sql::{Bulk, Fault, Lot, NumberRow, Param, Result};
+use crate::sql::{Bulk, Fault, Lot, Page, Param, Result};
 
 /// Signature, flags and the length of the header's extension (PostgreSQL manual, COPY, Binary Format).
 pub(super) const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -64,7 +64,7 @@ fn copy_field(buffer: &mut Vec<u8>, bytes: &[u8]) {
 pub(super) struct CopyRows {
     /// What has come and is not read yet.
     rest: Vec<u8>,
-    row: Vec<Option<i64>>,
+    page: Page,
     width: usize,
     has_header: bool,
     is_done: bool,
@@ -72,16 +72,16 @@ pub(super) struct CopyRows {
 
 impl CopyRows {
     pub(super) fn new(width: usize) -> CopyRows {
-        CopyRows { rest: Vec::new(), row: Vec::with_capacity(width), width, has_header: false, is_done: false }
+        CopyRows { rest: Vec::new(), page: Page::new(), width, has_header: false, is_done: false }
     }
 
-    /// Whether the trailer has come.
-    pub(super) fn is_done(&self) -> bool {
-        self.is_done && self.rest.is_empty()
+    /// The numbers of all rows; `None` where the trailer has not come.
+    pub(super) fn into_page(self) -> Option<Page> {
+        (self.is_done && self.rest.is_empty()).then_some(self.page)
     }
 
-    /// Takes the next bytes and gives the rows that are whole.
-    pub(super) fn take(&mut self, part: &[u8], each: &mut NumberRow<'_>) -> Result<()> {
+    /// Takes the next bytes and reads the rows that are whole.
+    pub(super) fn take(&mut self, part: &[u8]) -> Result<()> {
         // Mostly a part is a row.
         let mut held = std::mem::take(&mut self.rest);
         let mut left = if held.is_empty() {
@@ -90,7 +90,7 @@ impl CopyRows {
             held.extend_from_slice(part);
             held.as_slice()
         };
-        while let Some(behind) = self.next(left, each)? {
+        while let Some(behind) = self.next(left)? {
             left = behind;
         }
         self.rest = left.to_vec();
@@ -98,14 +98,13 @@ impl CopyRows {
     }
 
     /// Reads the header, a row or the trailer, and gives what is behind; `None` where it is not whole.
-    fn next<'a>(&mut self, bytes: &'a [u8], each: &mut NumberRow<'_>) -> Result<Option<&'a [u8]>> {
-        let damaged = || Fault::Sql("a COPY of the server is not in its binary format".to_owned());
+    fn next<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>> {
         if !self.has_header {
             let Some((header, behind)) = bytes.split_at_checked(COPY_HEADER.len()) else { return Ok(None) };
             self.has_header = true;
             return if header == COPY_HEADER { Ok(Some(behind)) } else { Err(damaged()) };
         }
-        let Some((count, mut bytes)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
+        let Some((count, bytes)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
         let count = i16::from_be_bytes(*count);
         if count == COPY_END {
             self.is_done = true;
@@ -114,25 +113,35 @@ impl CopyRows {
         if usize::try_from(count) != Ok(self.width) || self.is_done {
             return Err(damaged());
         }
-        self.row.clear();
+        let rows_before = self.page.len();
+        let behind = self.row(bytes)?;
+        if behind.is_none() {
+            self.page.truncate(rows_before);
+        }
+        Ok(behind)
+    }
+
+    /// Reads the numbers of a row.
+    fn row<'a>(&mut self, mut bytes: &'a [u8]) -> Result<Option<&'a [u8]>> {
         for _ in 0..self.width {
             let Some((length, behind)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+            bytes = behind;
             match i32::from_be_bytes(*length) {
-                COPY_NULL => {
-                    self.row.push(None);
-                    bytes = behind;
-                }
+                COPY_NULL => self.page.push(None),
                 8 => {
-                    let Some((number, behind)) = behind.split_first_chunk::<8>() else { return Ok(None) };
-                    self.row.push(Some(i64::from_be_bytes(*number)));
+                    let Some((number, behind)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
+                    self.page.push(Some(i64::from_be_bytes(*number)));
                     bytes = behind;
                 }
                 _ => return Err(damaged()),
             }
         }
-        each(&self.row)?;
         Ok(Some(bytes))
     }
+}
+
+fn damaged() -> Fault {
+    Fault::Sql("a COPY of the server is not in its binary format".to_owned())
 }
 
 #[cfg(test)]
@@ -148,19 +157,14 @@ mod tests {
         }
         bytes.extend_from_slice(&COPY_END.to_be_bytes());
         let read = |bytes: &[u8], size: usize, width: usize| {
-            let mut seen: Vec<Vec<Option<i64>>> = Vec::new();
             let mut copy = CopyRows::new(width);
-            let mut each = |row: &[Option<i64>]| {
-                seen.push(row.to_vec());
-                Ok(())
-            };
-            let taken = bytes.chunks(size).try_for_each(|part| copy.take(part, &mut each));
-            taken.map(|()| (copy.is_done(), seen))
+            let taken = bytes.chunks(size).try_for_each(|part| copy.take(part));
+            taken.map(|()| copy.into_page())
         };
         for size in 1..=bytes.len() {
-            assert_eq!(read(&bytes, size, 2).unwrap(), (true, rows.map(Vec::from).to_vec()), "in parts of {size} bytes");
+            assert_eq!(read(&bytes, size, 2).unwrap(), Some(rows.concat()), "in parts of {size} bytes");
         }
-        assert!(!read(&bytes[..bytes.len() - 2], 5, 2).unwrap().0, "the end is missing");
+        assert_eq!(read(&bytes[..bytes.len() - 2], 5, 2).unwrap(), None, "the end is missing");
         assert!(read(&bytes, 5, 3).is_err(), "a row of another width");
         assert!(read(b"nothing of the kind", 19, 2).is_err());
     }

@@ -4,6 +4,7 @@ mod bind;
 mod copy;
 pub(crate) mod no_delay;
 mod numeric;
+mod pages;
 mod read;
 
 use std::sync::Arc;
@@ -15,12 +16,12 @@ use sqlx::{AssertSqlSafe, Column, Connection, Executor, Postgres, SqlSafeStr, St
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use bind::{arguments, unnest};
-use copy::{COPY_END, COPY_HEADER, CopyRows, copy_parts, copy_rows};
+use copy::{COPY_END, COPY_HEADER, copy_parts, copy_rows};
 use read::values;
 
 pub(crate) use copy::copy_buffer;
 
-use crate::sql::{Bulk, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table};
+use crate::sql::{Bulk, Fault, Lot, Param, Record, Result, Table};
 
 /// Connections of one store.
 const CONNECTIONS_MAX: u32 = 12;
@@ -38,8 +39,6 @@ const INSERT_ROWS_MAX: usize = 10_000;
 const LOOK_UP_BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
                                SET LOCAL enable_bitmapscan = off; SET LOCAL enable_material = off; SET LOCAL join_collapse_limit = 1; \
                                SET LOCAL jit = off";
-/// Rows in the order of an index as they are met in it.
-const ALONG_THE_KEY: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
 /// Key of the advisory lock that keeps writers apart: the bytes of "perpdex".
 const WRITER_LOCK: i64 = 0x0070_6572_7064_6578;
 
@@ -67,7 +66,7 @@ impl PostgresDb {
     }
 
     pub(crate) async fn begin(&self) -> Result<PostgresTx> {
-        let mut tx = PostgresTx { inner: self.pool.begin().await?, ahead: None };
+        let mut tx = PostgresTx { inner: self.pool.begin().await?, beside: self.pool.clone(), ahead: None };
         tx.take_turn().await?;
         Ok(tx)
     }
@@ -75,7 +74,7 @@ impl PostgresDb {
     /// Begins without the lock; `None` where so many have begun that the connections are needed for those whose turn it is.
     pub(crate) async fn begin_ahead(&self) -> Result<Option<PostgresTx>> {
         let Ok(permit) = self.ahead.clone().try_acquire_owned() else { return Ok(None) };
-        Ok(Some(PostgresTx { inner: self.pool.begin().await?, ahead: Some(permit) }))
+        Ok(Some(PostgresTx { inner: self.pool.begin().await?, beside: self.pool.clone(), ahead: Some(permit) }))
     }
 
     pub(crate) async fn rows(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
@@ -97,6 +96,8 @@ impl PostgresDb {
 #[derive(Debug)]
 pub(crate) struct PostgresTx {
     inner: Transaction<'static, Postgres>,
+    /// Connections that read what is committed.
+    beside: PgPool,
     /// Held by a transaction that began before its turn.
     ahead: Option<OwnedSemaphorePermit>,
 }
@@ -129,20 +130,6 @@ impl PostgresTx {
 
     pub(crate) async fn rows(&mut self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
         rows(&mut self.inner, sql, params).await
-    }
-
-    /// Reads numbers of a page of rows by binary COPY, along the key's index: without statistics the planner would rather find and
-    /// sort all rows that are left, for every page.
-    pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
-        let wanted: Vec<String> = of.wanted().map(|number| format!("CAST({number} AS BIGINT)")).collect();
-        let statement = format!("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", wanted.join(", "), of.page(after, rows_max));
-        self.script(ALONG_THE_KEY).await?;
-        let mut rows = CopyRows::new(of.width());
-        let mut parts = self.inner.copy_out_raw(&statement).await?;
-        while let Some(part) = parts.try_next().await? {
-            rows.take(&part, each)?;
-        }
-        if rows.is_done() { Ok(()) } else { Err(of.unexpected()) }
     }
 
     /// Statistics of a new table are missing or old, and the planner would then rather read all of it.

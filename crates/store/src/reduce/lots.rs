@@ -7,21 +7,22 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::I256;
 use perpdex_core::{Action, LiquidationKind, PositionSide};
-use perpdex_reducer::{ClosedBy, DAY_HOURS, HOUR_MS, Lot, LotBook, LotRow, PositionFill, day_id};
+use perpdex_reducer::{ClosedBy, DAY_HOURS, HOUR_MS, Lot, LotBook, LotChanges, LotRow, PositionFill, day_id};
 
 use super::replace::{Replaced, replace};
 use super::{Dirty, dirty_rows};
 use crate::dirty::{Touched, mark_assets};
 use crate::fact::named;
-use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Tx};
+use crate::sql::{self, Bulk, Db, Fault, Param, Record, Result, Tx};
 
 /// Markets with dirty days looked at in one transaction.
 const MARKETS_PER_TRANSACTION: i64 = 32;
 /// Fills behind which a transaction ends with the day it is in; between two of them commits may come in.
 const FILLS_PER_TRANSACTION: u64 = 200_000;
 /// Fills read at once.
-const FILLS_PER_PAGE: i64 = 20_000;
+const FILLS_PER_PAGE: i64 = 5_000;
 const DAY_MS: i64 = DAY_HOURS * HOUR_MS;
+const LOT_COLUMNS: &[&str] = &["market_id", "from_day", "position_key", "side", "opened_day", "to_day", "lots"];
 
 /// Folds the dirty days of all markets.
 pub(super) async fn reduce(db: &Db) -> Result<()> {
@@ -93,7 +94,7 @@ async fn fold(tx: &mut Tx, (market_id, from_day, to_day): Dirty, fills: &mut u64
             break;
         }
     }
-    write_lots(tx, market_id, book.into_changed()).await?;
+    write_lots(tx, market_id, book.into_changes()).await?;
     let condition = "market_id = $1 AND day_id >= $2 AND day_id <= $3";
     let Replaced { changed, .. } = replace(tx, closed, 3, 1, condition, vec![market_id.into(), days.first.into(), end.into()]).await?;
     if let Some((first, last)) = changed {
@@ -163,12 +164,12 @@ async fn open_lots(tx: &mut Tx, market_id: i64, days: &Days, began: Option<i64>)
     }
     let sql = "SELECT MAX(day_id) FROM market_day WHERE market_id = $1 AND day_id < $2 AND closed_q IS NULL";
     let hole = tx.rows(sql, vec![market_id.into(), days.first.into()]).await?.first().map_or(Ok(None), |row| row.opt_int(0))?;
-    let sql = "SELECT position_key, side, opened_ms, q, from_day FROM position_lots \
+    let sql = "SELECT position_key, side, lots, from_day FROM position_lots \
                WHERE market_id = $1 AND to_day IS NULL AND from_day > $2 AND from_day < $3";
     let params = vec![market_id.into(), hole.unwrap_or(i64::MIN).into(), days.first.into()];
     let row = |r: &Record| {
         let (position_key, side) = (r.string(0)?, r.parsed(1, "a side", named)?);
-        Ok(LotRow { position_key, side, lot: Lot { opened_ms: r.int(2)?, q: r.int(3)? }, from_day: r.int(4)?, to_day: None })
+        Ok(LotRow { position_key, side, lots: read_lots(r.text(2)?)?, from_day: r.int(3)?, to_day: None })
     };
     let lots = tx.rows(sql, params).await?.iter().map(row).collect::<Result<Vec<LotRow>>>()?;
     Ok((lots, hole.is_none() && began.is_some()))
@@ -275,13 +276,28 @@ fn fill(r: &Record, ts_ms: i64) -> Result<PositionFill<'_>> {
     })
 }
 
-async fn write_lots(tx: &mut Tx, market_id: i64, rows: Vec<LotRow>) -> Result<()> {
-    const COLUMNS: &[&str] = &["market_id", "from_day", "position_key", "side", "opened_ms", "to_day", "q"];
-    let mut bulk = Bulk::new("position_lots", COLUMNS);
-    for LotRow { position_key, side, lot, from_day, to_day } in rows {
-        let (side, to_day) = (Param::Name(side.as_str()), to_day.into());
-        bulk.push([market_id.into(), from_day.into(), position_key.into(), side, lot.opened_ms.into(), to_day, lot.q.into()]);
-    }
-    let tail = "ON CONFLICT (market_id, from_day, position_key, side, opened_ms) DO UPDATE SET to_day = excluded.to_day";
+async fn write_lots(tx: &mut Tx, market_id: i64, changes: LotChanges) -> Result<()> {
+    let LotChanges { come, ended } = changes;
+    // In the order of the key: neighbours of a page are written one after the other.
+    let by_key = |mut rows: Vec<LotRow>| {
+        rows.sort_by(|a, b| (a.from_day, &a.position_key).cmp(&(b.from_day, &b.position_key)));
+        rows.into_iter().map(|row| (market_id, row)).collect::<Vec<_>>()
+    };
+    tx.write(vec![sql::Lot { table: "position_lots", columns: LOT_COLUMNS, rows: by_key(come), push }]).await?;
+    let mut bulk = Bulk::new("position_lots", LOT_COLUMNS);
+    by_key(ended).into_iter().for_each(|row| push(&mut bulk, row));
+    let tail = "ON CONFLICT (market_id, from_day, position_key, side, opened_day) DO UPDATE SET to_day = excluded.to_day";
     tx.upsert(bulk, tail).await
+}
+
+fn push(bulk: &mut Bulk, (market_id, row): (i64, LotRow)) {
+    let (side, opened_day, to_day) = (Param::Name(row.side.as_str()), row.opened_day().into(), row.to_day.into());
+    let lots: Vec<[i64; 2]> = row.lots.iter().map(|lot| [lot.opened_ms, lot.q]).collect();
+    let lots = serde_json::to_string(&lots).expect("numbers are JSON").into();
+    bulk.push([market_id.into(), row.from_day.into(), row.position_key.into(), side, opened_day, to_day, lots]);
+}
+
+fn read_lots(text: &str) -> Result<Vec<Lot>> {
+    let lots: Vec<[i64; 2]> = serde_json::from_str(text).map_err(|error| Fault::Corrupt(format!("lots of a position: {error}")))?;
+    Ok(lots.into_iter().map(|[opened_ms, q]| Lot { opened_ms, q }).collect())
 }

@@ -11,7 +11,7 @@ use crate::postgres::{PostgresDb, PostgresTx};
 use crate::sqlite::{SqliteDb, SqliteTx};
 pub(crate) use bulk::{Bulk, Lot};
 pub(crate) use fault::{Fault, Result};
-pub(crate) use numbers::{NumberRow, Numbers};
+pub(crate) use numbers::{Numbers, Page, Pages, Reading, Start};
 pub(crate) use value::{EachRecord, Param, Record};
 pub use value::{Table, Value};
 
@@ -161,11 +161,11 @@ impl Tx {
         }
     }
 
-    /// Gives numbers of the rows behind a key to `each`, at most so many rows, in the order of the key.
-    pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
+    /// Begins to read a page of numbers; gives where the one behind it begins, too.
+    pub(crate) async fn begin_page(&mut self, of: &Numbers<'_>, start: Start) -> Result<(Reading, Option<Start>)> {
         match self {
-            Tx::Sqlite(tx) => tx.numbers(of, after, rows_max, each).await,
-            Tx::Postgres(tx) => tx.numbers(of, after, rows_max, each).await,
+            Tx::Sqlite(tx) => tx.begin_page(of, start).await,
+            Tx::Postgres(tx) => tx.begin_page(of, start).await,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod insert;
 mod log;
+mod pages;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use sqlx::{AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Sqlite,
 use insert::{INSERT_ROWS, Insert, Texts, arguments, inserts};
 use log::Log;
 
-use crate::sql::{Bulk, EachRecord, Fault, Lot, NumberRow, Numbers, Param, Record, Result, Table, Value};
+use crate::sql::{Bulk, EachRecord, Fault, Lot, Param, Record, Result, Table, Value};
 
 /// Prepared statements that a connection keeps: those of every size and table, and the plain ones.
 const STATEMENTS_KEPT: usize = 256;
@@ -85,7 +86,8 @@ impl SqliteDb {
     }
 
     pub(crate) async fn begin(&self) -> Result<SqliteTx> {
-        Ok(SqliteTx { inner: self.write.begin_with("BEGIN IMMEDIATE").await?, log: self.log.clone(), bytes: 0 })
+        let beside = (!self.in_memory).then(|| self.read.clone());
+        Ok(SqliteTx { inner: self.write.begin_with("BEGIN IMMEDIATE").await?, beside, log: self.log.clone(), bytes: 0 })
     }
 
     pub(crate) async fn rows(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
@@ -123,6 +125,8 @@ async fn is_out_of_transaction(writer: &mut SqliteConnection) -> sqlx::Result<bo
 #[derive(Debug)]
 pub(crate) struct SqliteTx {
     inner: Transaction<'static, Sqlite>,
+    /// Connections that read what is committed; a database in memory has none.
+    beside: Option<SqlitePool>,
     log: Arc<Log>,
     /// Bytes of cells written.
     bytes: u64,
@@ -187,24 +191,6 @@ impl SqliteTx {
         text.lines().try_for_each(|line| {
             each(serde_json::from_str(line).map_err(|error| Fault::Corrupt(format!("a row read as JSON cannot be taken apart: {error}")))?)
         })
-    }
-
-    /// Reads numbers of a page of rows as one text: a row of the driver's is a value in memory for each cell, and a message
-    /// between two threads.
-    pub(crate) async fn numbers(&mut self, of: &Numbers<'_>, after: [i64; 4], rows_max: usize, each: &mut NumberRow<'_>) -> Result<()> {
-        let line: Vec<String> = of.wanted().map(|number| format!("{number}, ','")).collect();
-        let page = format!("SELECT concat({}) AS line FROM {}", line.join(", "), of.page(after, rows_max));
-        let records = self.rows(&format!("SELECT group_concat(line, '') FROM ({page})"), Vec::new()).await?;
-        let text = records.first().map_or(Ok(None), |record| record.opt_text(0))?.unwrap_or_default();
-        let mut row = Vec::with_capacity(of.width());
-        for number in text.split_terminator(',') {
-            row.push(if number.is_empty() { None } else { Some(number.parse().map_err(|_| of.unexpected())?) });
-            if row.len() == of.width() {
-                each(&row)?;
-                row.clear();
-            }
-        }
-        if row.is_empty() { Ok(()) } else { Err(of.unexpected()) }
     }
 
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
