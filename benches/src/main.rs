@@ -141,9 +141,9 @@ async fn held(bench: &Bench, logs: u64) -> Result<String> {
 
 /// What a fill costs while databases grow; draws it, too.
 async fn grown(bench: &Bench, args: &Args) -> Result<String> {
-    let steps = scale(bench, args.fills).await?;
+    let all = scale(bench, args.fills).await?;
     if let Some(path) = &args.plot {
-        std::fs::write(path, plot::growth(&steps)?).with_context(|| path.display().to_string())?;
+        std::fs::write(path, plot::growth(&all)?).with_context(|| path.display().to_string())?;
     }
-    Ok(page::scale(&steps))
+    Ok(page::scale(&all))
 }

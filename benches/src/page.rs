@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
+use crate::machine::Ran;
 use crate::micro::{Step, shortest};
-use crate::scenario::{Figure, GrowthStep, Held, Plain};
+use crate::scenario::{Figure, Growth, Held, Plain};
 
 /// What is replaced lies between two lines.
 #[derive(Clone, Copy, Debug)]
@@ -111,24 +112,31 @@ pub fn held(all: &[Held]) -> String {
     out
 }
 
-/// What a fill costs, by engine and by what is stored already.
-pub fn scale(steps: &[GrowthStep]) -> String {
+/// What a fill costs, by engine and by what is stored already, and the rebuild of all of it.
+pub fn scale(all: &[Growth]) -> String {
     let mut out = String::from(
         "| engine | fills before | fills of the step | fills/s | processor time of a fill, µs | peak RSS, MB | database, MB per million fills |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    for step in steps {
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} | {:.1} | {} | {:.0} |",
-            step.engine,
-            whole(step.fills_before as f64),
-            whole(step.fills as f64),
-            whole(step.fills as f64 / step.ran.wall_s),
-            step.cpu_us_per_fill(),
-            step.ran.peak_rss_bytes / 1_000_000,
-            step.database_bytes as f64 / step.fills_after().max(1) as f64,
-        );
+    for Growth { engine, steps, .. } in all {
+        for step in steps {
+            let _ = writeln!(
+                out,
+                "| {engine} | {} | {} | {} | {:.1} | {} | {:.0} |",
+                whole(step.fills_before as f64),
+                whole(step.fills as f64),
+                whole(step.fills as f64 / step.ran.wall_s),
+                step.cpu_us_per_fill(),
+                step.ran.peak_rss_bytes / 1_000_000,
+                step.database_bytes as f64 / step.fills_after().max(1) as f64,
+            );
+        }
+    }
+    out.push_str("\n| `reduce --rebuild` behind it | fills | s | fills/s | peak RSS, MB |\n| --- | ---: | ---: | ---: | ---: |\n");
+    for growth in all {
+        let (fills, Ran { wall_s, peak_rss_bytes, .. }) = (growth.fills() as f64, &growth.rebuild);
+        let (fills, per_s) = (whole(fills), whole(fills / wall_s));
+        let _ = writeln!(out, "| {} | {fills} | {wall_s:.1} | {per_s} | {} |", growth.engine, peak_rss_bytes / 1_000_000);
     }
     out
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use crate::scenario::GrowthStep;
+use crate::scenario::{Growth, GrowthStep};
 
 /// Size of the picture, pixels.
 const SIZE: (u32, u32) = (900, 360);
@@ -11,29 +11,30 @@ const SIZE: (u32, u32) = (900, 360);
 const COLOURS: [RGBColor; 2] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0)];
 
 /// Time on processors of a fill over the fills that were stored already, a curve an engine.
-pub fn growth(steps: &[GrowthStep]) -> Result<String> {
+pub fn growth(all: &[Growth]) -> Result<String> {
     let mut out = String::new();
-    draw(steps, &mut out).map_err(|refusal| anyhow!("the curves cannot be drawn: {refusal}"))?;
+    draw(all, &mut out).map_err(|refusal| anyhow!("the curves cannot be drawn: {refusal}"))?;
     Ok(out)
 }
 
-fn draw(steps: &[GrowthStep], out: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
+fn draw(all: &[Growth], out: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::with_string(out, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
-    let widest = steps.iter().map(|step| millions(step.fills_after())).fold(0.0, f64::max);
-    let highest = steps.iter().map(GrowthStep::cpu_us_per_fill).fold(0.0, f64::max);
+    let steps = || all.iter().flat_map(|growth| &growth.steps);
+    let widest = steps().map(|step| millions(step.fills_after())).fold(0.0, f64::max);
+    let highest = steps().map(GrowthStep::cpu_us_per_fill).fold(0.0, f64::max);
     let mut chart = ChartBuilder::on(&area)
         .margin(8)
         .x_label_area_size(40)
         .y_label_area_size(60)
         .build_cartesian_2d(0.0..widest, 0.0..highest * 1.2)?;
     chart.configure_mesh().light_line_style(TRANSPARENT).x_desc("fills stored, millions").y_desc("processor time of a fill, µs").draw()?;
-    for (of_engine, colour) in steps.chunk_by(|a, b| a.engine == b.engine).zip(COLOURS) {
-        let points: Vec<(f64, f64)> = of_engine.iter().map(|step| (millions(step.fills_after()), step.cpu_us_per_fill())).collect();
+    for (growth, colour) in all.iter().zip(COLOURS) {
+        let points: Vec<(f64, f64)> = growth.steps.iter().map(|step| (millions(step.fills_after()), step.cpu_us_per_fill())).collect();
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
         chart
             .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(of_engine[0].engine)
+            .label(growth.engine)
             .legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled()));
     }
     chart.configure_series_labels().position(SeriesLabelPosition::UpperRight).background_style(WHITE.mix(0.8)).draw()?;

@@ -25,7 +25,7 @@ pub use evm::Mix;
 pub use head::latency;
 pub use hypercore::Day;
 pub use memory::{Held, PEAK_RSS_BYTES_MAX, memory};
-pub use scale::{Step as GrowthStep, scale};
+pub use scale::{Growth, Step as GrowthStep, scale};
 
 /// What is measured with.
 #[derive(Clone, Debug)]

@@ -13,11 +13,20 @@ use crate::machine::Ran;
 /// Steps: days of as many fills each.
 const STEPS: u64 = 8;
 
+/// How one database grew.
+#[derive(Clone, Debug)]
+pub struct Growth {
+    /// Of the database.
+    pub engine: &'static str,
+    /// Step by step.
+    pub steps: Vec<Step>,
+    /// `reduce --rebuild` of all of it at the end.
+    pub rebuild: Ran,
+}
+
 /// One step of one database.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Of the database.
-    pub engine: &'static str,
     /// Fills stored before it.
     pub fills_before: u64,
     /// Fills that it brought.
@@ -42,27 +51,33 @@ impl Step {
     }
 }
 
+impl Growth {
+    /// Fills stored at the end.
+    pub fn fills(&self) -> u64 {
+        self.steps.last().map_or(0, Step::fills_after)
+    }
+}
+
 /// Grows a database of each engine to so many fills. An error where one is missing.
-pub async fn scale(bench: &Bench, fills: u64) -> Result<Vec<Step>> {
+pub async fn scale(bench: &Bench, fills: u64) -> Result<Vec<Growth>> {
     let made = bench.folder()?;
     let mut days = Days::new(1);
     let folders = (0..STEPS).map(|_| Ok(days.write(made.path(), fills / STEPS)?)).collect::<Result<Vec<PathBuf>>>()?;
     let truth = days.truth();
-    let mut steps = Vec::new();
+    let mut all = Vec::new();
     let work = bench.folder()?;
     for place in Place::both(bench, work.path(), "scale").await? {
-        let grown = grow(bench, &place, made.path(), &folders, work.path()).await;
+        let growth = grow(bench, &place, made.path(), &folders, work.path()).await;
         place.remove(bench).await?;
-        let grown = grown?;
-        let stored = grown.last().map_or(0, Step::fills_after);
-        ensure!(stored == truth.fills, "{stored} of {} fills were stored in {}", truth.fills, place.engine());
-        steps.extend(grown);
+        let growth = growth?;
+        ensure!(growth.fills() == truth.fills, "{} of {} fills were stored in {}", growth.fills(), truth.fills, growth.engine);
+        all.push(growth);
     }
-    Ok(steps)
+    Ok(all)
 }
 
 /// Gives a node's folder one day more at each step and replays it again.
-async fn grow(bench: &Bench, place: &Place, made: &Path, days: &[PathBuf], work: &Path) -> Result<Vec<Step>> {
+async fn grow(bench: &Bench, place: &Place, made: &Path, days: &[PathBuf], work: &Path) -> Result<Growth> {
     let node = bench.folder()?;
     let (node_path, url) = (node.path().to_str().context("a folder with a plain name")?, place.url());
     let mut steps: Vec<Step> = Vec::new();
@@ -77,11 +92,13 @@ async fn grow(bench: &Bench, place: &Place, made: &Path, days: &[PathBuf], work:
         let fills_before = steps.last().map_or(0, Step::fills_after);
         let fills = number(bench, work, &url, "SELECT COUNT(*) AS number FROM fills")? - fills_before;
         let database_bytes = number(bench, work, &url, bytes_sql(place))?;
-        let step = Step { engine: place.engine(), fills_before, fills, ran, server_cpu_s, database_bytes };
+        let step = Step { fills_before, fills, ran, server_cpu_s, database_bytes };
         eprintln!("{}: {fills} fills behind {fills_before}, {:.1} µs each", place.engine(), step.cpu_us_per_fill());
         steps.push(step);
     }
-    Ok(steps)
+    let rebuild = &["reduce", "--rebuild", "--database", &url];
+    let (rebuild, _) = place.measured(bench, &mut bench.command(work, rebuild), |_| ()).await?;
+    Ok(Growth { engine: place.engine(), steps, rebuild })
 }
 
 fn bytes_sql(place: &Place) -> &'static str {

@@ -39,6 +39,9 @@ const INSERT_ROWS_MAX: usize = 10_000;
 const LOOK_UP_BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
                                SET LOCAL enable_bitmapscan = off; SET LOCAL enable_material = off; SET LOCAL join_collapse_limit = 1; \
                                SET LOCAL jit = off";
+/// Rows along an index and in its order, whatever is known of the table and wherever they lie.
+const WALK_ALONG_INDEXES: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; \
+                                  SET LOCAL seq_page_cost = 0; SET LOCAL random_page_cost = 0; SET LOCAL jit = off";
 /// Key of the advisory lock that keeps writers apart: the bytes of "perpdex".
 const WRITER_LOCK: i64 = 0x0070_6572_7064_6578;
 
@@ -135,6 +138,10 @@ impl PostgresTx {
     /// Statistics of a new table are missing or old, and the planner would then rather read all of it.
     pub(crate) async fn look_up_by_keys(&mut self) -> Result<()> {
         self.script(LOOK_UP_BY_KEYS).await
+    }
+
+    pub(crate) async fn walk_along_indexes(&mut self) -> Result<()> {
+        self.script(WALK_ALONG_INDEXES).await
     }
 
     /// Inserts rows with `tail` behind them.

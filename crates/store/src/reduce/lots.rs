@@ -30,6 +30,7 @@ pub(super) async fn reduce(db: &Db) -> Result<()> {
     let mut after = i64::MIN;
     loop {
         let mut tx = db.begin().await?;
+        tx.walk_along_indexes().await?;
         let markets = dirty_rows(&mut tx, "dirty_lots", "market_id", "day", after, MARKETS_PER_TRANSACTION).await?;
         if markets.is_empty() {
             return Ok(());

@@ -177,6 +177,16 @@ impl Tx {
         }
     }
 
+    /// Lets this transaction's statements walk along the index that leads to the fewest rows, wherever these lie, and take them in its
+    /// order. A market's fills are scattered: PostgreSQL would rather look through those of all markets, which lie in a row, once for
+    /// each market, or sort all that is left of a day for every page of it.
+    pub(crate) async fn walk_along_indexes(&mut self) -> Result<()> {
+        match self {
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(tx) => tx.walk_along_indexes().await,
+        }
+    }
+
     /// Rows of a table that are written at once: fewer should wait for those that are being made.
     pub(crate) fn rows_at_once(&self) -> usize {
         match self {
