@@ -117,9 +117,9 @@ impl<'a> RawCaptures<'a> {
         let cells = |from: u64, to: u64| vec![self.chain.as_i64().into(), height_cell(from), height_cell(to)];
         let last = first_int(&self.db.rows(&sql, cells(range.from(), range.to())).await?)?;
         let Ok(last) = u64::try_from(last) else { return Ok((range, None)) };
-        let sql = "SELECT COUNT(*) FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
-        let above = first_int(&self.db.rows(sql, cells(last.saturating_add(1), range.to())).await?)?;
-        Ok(if above == 0 { (range, None) } else { range.split_at(last - range.from() + 1) })
+        let sql = "SELECT height FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3 ORDER BY height LIMIT 1";
+        let is_last = self.db.rows(sql, cells(last.saturating_add(1), range.to())).await?.is_empty();
+        Ok(if is_last { (range, None) } else { range.split_at(last - range.from() + 1) })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::known::{Known, conflict, range_cells};
 use crate::raw::Records;
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
-use crate::{coverage, dirty, join, raw};
+use crate::{coverage, dirty, join, raw, record_count};
 
 /// Writes a commit; `drops_raw`: its records without their payload.
 ///
@@ -100,6 +100,7 @@ async fn write_rows(
 async fn write_shared(mut tx: Tx, mut batch: Batch<'_>, commit: Commit, own: Own) -> Result<Committed> {
     let Own { mut done, known, given, positions, mut closes } = own;
     ensure_chain(&mut tx, commit.chain).await?;
+    record_count::add(&mut tx, commit.chain, done.records).await?;
     let covered = coverage::load_all(&mut tx, &commit.streams).await?;
     check_settled(&mut tx, &commit, &covered, &given).await?;
     gather_failures(&mut batch, &commit, &known, &mut done);

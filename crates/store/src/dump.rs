@@ -43,6 +43,7 @@ const TABLES: &[(&str, Compared)] = &[
     ("run_errors", Compared::No),
     ("listing_windows", Compared::No),
     ("raw_events", Compared::Whole(3)),
+    ("record_counts", Compared::Whole(1)),
     ("decode_failures", Compared::Whole(4)),
     ("unresolved", Compared::Whole(5)),
     ("undescribed_events", Compared::Whole(5)),

@@ -31,6 +31,7 @@ mod place;
 mod postgres;
 mod raw;
 mod rebuild;
+mod record_count;
 mod redecode;
 mod reduce;
 mod reference;

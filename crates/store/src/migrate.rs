@@ -64,6 +64,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/sqlite/0010_lots_by_day.sql"),
         postgres: include_str!("../../../migrations/postgres/0010_lots_by_day.sql"),
     },
+    Migration {
+        name: "0011_record_counts",
+        sqlite: include_str!("../../../migrations/sqlite/0011_record_counts.sql"),
+        postgres: include_str!("../../../migrations/postgres/0011_record_counts.sql"),
+    },
 ];
 
 /// The version this program makes.

@@ -6,6 +6,7 @@ use perpdex_reducer::{FillPart, HourContribution, Row, fill_contribution, hour_i
 
 use crate::aggregate::{Sign, Sums};
 use crate::fact::{CONTRIBUTING, read};
+use crate::record_count;
 use crate::sql::{Fault, Numbers, Pages, Param, Result, Tx};
 
 /// Rows read at once.
@@ -50,6 +51,7 @@ async fn by_pages(tx: &mut Tx, catalog: &Catalog, rows_per_page: u32) -> Result<
     for table in ["agg_market_hour", "liq_minute", "liq_zone_day", "collateral_flow_hour"] {
         tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
     }
+    record_count::rebuild(tx).await?;
     let mut sums = Sums::default();
     let (forced, action) = (number_of("forced", FORCED.map(Forced::as_str)), number_of("action", ACTIONS.map(Action::as_str)));
     let fill = ["market_id", "ts_ms", "is_taker", "taker_dir", "in_volume", &forced, &action, "exec_notional_usd_e6", "notional_usd_e6"];

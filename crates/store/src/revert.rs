@@ -10,6 +10,7 @@ use crate::coverage::cut_above;
 use crate::dirty;
 use crate::fact::{CONTRIBUTING, FACT_TABLES, height_cell, read, read_venue};
 use crate::market::{Market, load, refresh};
+use crate::record_count;
 use crate::reduce::OF_MARKETS;
 use crate::reference::remove_unused_assets;
 use crate::sql::{Db, Param, Result, Tx, first_int};
@@ -36,6 +37,7 @@ pub(crate) async fn revert(db: &Db, catalog: &Catalog, chain: ChainId, to: Block
         tx.execute(&format!("DELETE FROM {table} WHERE {ABOVE}"), above()).await?;
     }
     let records = tx.execute(&format!("DELETE FROM raw_events WHERE {ABOVE}"), above()).await?;
+    record_count::subtract(tx, chain, records).await?;
     let blocks = tx.execute(&format!("DELETE FROM blocks WHERE {ABOVE}"), above()).await?;
     cut_above(tx, chain.as_i64(), to.height, to.time_ms).await?;
     remove_markets(tx, chain, to.height).await?;

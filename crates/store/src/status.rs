@@ -167,7 +167,8 @@ fn read_target(r: &Record) -> Result<Target> {
 }
 
 async fn chains(db: &Db) -> Result<Vec<ChainStatus>> {
-    let sql = "SELECT c.chain_id, h.finalized, h.latest FROM chains c LEFT JOIN heads h ON h.chain_id = c.chain_id ORDER BY c.chain_id";
+    let sql = "SELECT c.chain_id, h.finalized, h.latest, COALESCE(r.records, 0) FROM chains c LEFT JOIN heads h ON h.chain_id = c.chain_id \
+               LEFT JOIN record_counts r ON r.chain_id = c.chain_id ORDER BY c.chain_id";
     let mut out = Vec::new();
     for row in &db.rows(sql, Vec::new()).await? {
         let height = |at: usize| row.opt_int(at)?.map(|_| row.height(at)).transpose();
@@ -180,7 +181,7 @@ async fn chains(db: &Db) -> Result<Vec<ChainStatus>> {
             chain,
             finalized: height(1)?,
             latest: height(2)?,
-            records: count("raw_events WHERE").await?,
+            records: row.int(3)?,
             decode_failures: count("decode_failures WHERE kind <> 'unknown_event' AND").await?,
             unknown_events: count("decode_failures WHERE kind = 'unknown_event' AND").await?,
             reorgs: count("reorgs WHERE").await?,

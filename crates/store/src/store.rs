@@ -262,8 +262,9 @@ impl Store for SqlStore {
     }
 
     async fn unfinal_blocks(&self, chain: ChainId) -> Outcome<Vec<BlockRef>> {
-        let unfinal =
-            "LEFT JOIN heads h ON h.chain_id = b.chain_id WHERE b.chain_id = $1 AND b.height > COALESCE(h.finalized, -1) ORDER BY b.height";
+        // The final height is looked up first: joined, it would be compared with every block that is stored.
+        let unfinal = "WHERE b.chain_id = $1 AND b.height > COALESCE((SELECT h.finalized FROM heads h WHERE h.chain_id = $1), -1) \
+                       ORDER BY b.height";
         self.read_blocks(unfinal, vec![chain.as_i64().into()]).await.map_err(|fault| self.told(fault))
     }
 
