@@ -6,7 +6,6 @@ use perpdex_reducer::Row;
 use crate::batch::Batch;
 use crate::fact::{CONTRIBUTING, FACT_TABLES, height_cell, read};
 use crate::market::{Market, refresh};
-use crate::record_count;
 use crate::reduce::OF_MARKETS;
 use crate::revert::markets_of;
 use crate::sql::{Param, Result, Tx};
@@ -41,7 +40,6 @@ pub(crate) async fn remove(tx: &mut Tx, batch: &mut Batch<'_>, chain: ChainId, r
         tx.execute(&format!("DELETE FROM {table} WHERE {INSIDE}"), inside(chain, range)).await?;
     }
     let records = tx.execute(&format!("DELETE FROM raw_events WHERE {INSIDE}"), inside(chain, range)).await?;
-    record_count::subtract(tx, chain, records).await?;
     let blocks = tx.execute(&format!("DELETE FROM blocks WHERE {INSIDE}"), inside(chain, range)).await?;
     Ok(Removed { records, blocks })
 }

@@ -7,6 +7,7 @@ use crate::coverage::{self, read_stream};
 use crate::dirty;
 use crate::fact::height_cell;
 use crate::join::unjoin_across;
+use crate::record_count;
 use crate::reference::remove_unused_assets;
 use crate::remove::{Removed, listed_in, relist, remove, remove_markets};
 use crate::sql::{Db, Param, Record, Result, Tx};
@@ -40,6 +41,8 @@ pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights
         removed.records += part.records;
         removed.blocks += part.blocks;
     }
+    // What is withdrawn may have come or gone behind the program's back.
+    record_count::rebuild(tx).await?;
     let gone = lift_first(tx, chain, &met).await?;
     remove_markets(tx, &gone).await?;
     old.retain(|market| !gone.contains(&market.row.market_id));
