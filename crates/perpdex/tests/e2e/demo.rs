@@ -71,6 +71,8 @@ async fn killed_twenty_times_it_ends_as_if_never() {
 /// Starts or resumes a demo and returns once its world is served and the sync begins.
 fn start(folder: &std::path::Path, url: &str) -> (Guarded, Instant) {
     let mut command = command(folder, &demo(url, &["--resume"]));
+    // What a killed run leaves of its world goes with the test.
+    command.env("TMPDIR", folder);
     let mut child = Guarded(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts"));
     let stderr = child.0.stderr.take().expect("stderr is piped");
     let mut lines = BufReader::new(stderr).lines();
