@@ -1,5 +1,10 @@
 //! Measures the release binary and writes the figures. `scripts/bench` calls it.
 
+// As in the program: what the limits allocate costs them as much.
+#[cfg(target_os = "linux")]
+#[path = "../../crates/perpdex/src/allocator.rs"]
+mod allocator;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;

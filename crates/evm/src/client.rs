@@ -4,15 +4,12 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alloy::rpc::client::{RpcClient, Waiter};
-use alloy::transports::{RpcError, TransportError, TransportErrorKind};
+use alloy::rpc::json_rpc::{Id, Request, SerializedRequest};
 use perpdex_core::{BlockRange, SourceError, SourceErrorKind, Traffic};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::headers::Purpose;
-use crate::http::{Http, HttpFailure, STATUS_OK};
-use crate::refusal::Refusal;
+use crate::http::{Http, HttpFailure, Json};
 use crate::source::EvmEndpoint;
 
 /// Calls in one JSON-RPC batch, at most. Nodes work a batch off one call after the other.
@@ -36,17 +33,16 @@ pub(crate) struct Call {
 }
 
 /// The answer of one call.
-pub(crate) type Answer = Result<Box<RawValue>, SourceError>;
+pub(crate) type Answer = Result<Json, SourceError>;
 
 /// An answer over several blocks may have this part of the bytes that one of a single block may have: it can be had in
 /// pieces, and what it becomes in memory is several times its text.
 const RANGE_SHARE: usize = 2;
 
-/// alloy's JSON-RPC client over our transport, without any retry layer.
+/// Calls of one endpoint, without any retry.
 pub(crate) struct Client {
-    rpc: RpcClient,
-    /// The same for what can be asked for in narrower ranges.
-    of_ranges: RpcClient,
+    http: Http,
+    response_bytes_max: usize,
     label: String,
     secrets: Vec<String>,
     /// Calls the endpoint takes in one request, as far as it complained.
@@ -63,14 +59,14 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client of this endpoint; nothing is sent yet.
     pub(crate) fn new(endpoint: &EvmEndpoint) -> Result<Client, SourceError> {
-        let http = Http::new(&endpoint.url, endpoint.timeout, endpoint.response_bytes_max).map_err(|message| SourceError {
+        let http = Http::new(&endpoint.url, endpoint.timeout).map_err(|message| SourceError {
             label: endpoint.label.clone(),
             kind: SourceErrorKind::Permanent,
             message,
         })?;
         Ok(Client {
-            of_ranges: RpcClient::new(http.with_bytes_max(endpoint.response_bytes_max / RANGE_SHARE), false),
-            rpc: RpcClient::new(http, false),
+            http,
+            response_bytes_max: endpoint.response_bytes_max,
             label: endpoint.label.clone(),
             secrets: secrets(&endpoint.url),
             batch_calls_max: AtomicUsize::new(BATCH_CALLS_MAX),
@@ -110,23 +106,18 @@ impl Client {
         debug_assert!(calls.len() <= BATCH_CALLS_MAX, "{} calls in a batch", calls.len());
         let Some(main) = calls.last() else { return Ok(Vec::new()) };
         let is_divisible = main.asked.is_some_and(|range| range.blocks() > 1);
-        let mut batch = if is_divisible { &self.of_ranges } else { &self.rpc }.new_batch();
-        let mut waiters: Vec<Waiter<Box<RawValue>>> = Vec::with_capacity(calls.len());
-        for call in calls {
-            waiters.push(batch.add_call(call.method, &call.params).map_err(|error| self.failure(call, calls.len(), error))?);
-        }
+        let bytes_max = if is_divisible { self.response_bytes_max / RANGE_SHARE } else { self.response_bytes_max };
         {
             let mut counts = self.counts();
             counts.requests += 1;
             calls.iter().for_each(|call| *counts.calls.entry(call.method).or_default() += 1);
         }
+        let requests = calls.iter().zip(0..).map(|(call, id)| request(call, id)).collect();
         // The last call is the one the batch is made for; its range is the one a refusal is about.
-        batch.send().await.map_err(|error| self.failure(main, calls.len(), error))?;
-        let mut answers = Vec::with_capacity(calls.len());
-        for (call, waiter) in calls.iter().zip(waiters) {
-            answers.push(waiter.await.map_err(|error| self.failure(call, calls.len(), error)));
-        }
-        Ok(answers)
+        let answers = self.http.post(requests, bytes_max).await.map_err(|failure| self.failure(main, calls.len(), &failure))?;
+        let of_call =
+            |(call, answer): (&Call, Result<Json, HttpFailure>)| answer.map_err(|failure| self.failure(call, calls.len(), &failure));
+        Ok(calls.iter().zip(answers).map(of_call).collect())
     }
 
     /// An error of this endpoint.
@@ -142,12 +133,11 @@ impl Client {
     }
 
     /// The error of one call of a batch of so many.
-    fn failure(&self, call: &Call, calls: usize, error: TransportError) -> SourceError {
-        let failure = http_failure(error);
-        if matches!(&failure, HttpFailure::Refused(refusal) if refusal.is_batch_limit()) {
+    fn failure(&self, call: &Call, calls: usize, failure: &HttpFailure) -> SourceError {
+        if matches!(failure, HttpFailure::Refused(refusal) if refusal.is_batch_limit()) {
             self.batch_calls_max.fetch_min((calls / 2).max(1), Ordering::Relaxed);
         }
-        let kind = http_kind(&failure, call.asked);
+        let kind = http_kind(failure, call.asked);
         match call.asked {
             Some(range) => self.error(kind, format_args!("{} {range}: {failure}", call.method)),
             None => self.error(kind, format_args!("{}: {failure}", call.method)),
@@ -155,24 +145,8 @@ impl Client {
     }
 }
 
-fn http_failure(error: TransportError) -> HttpFailure {
-    match error {
-        RpcError::ErrorResp(payload) => HttpFailure::Refused(Refusal {
-            status: STATUS_OK,
-            code: Some(payload.code),
-            message: payload.message.into_owned(),
-            data: payload.data.map(|data| data.get().to_owned()).unwrap_or_default(),
-            retry_after: None,
-        }),
-        RpcError::Transport(TransportErrorKind::Custom(inner)) => match inner.downcast::<HttpFailure>() {
-            Ok(failure) => *failure,
-            Err(_) => HttpFailure::Broken("the batch was dropped".to_owned()),
-        },
-        RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => {
-            HttpFailure::Broken("the batch's answer has none for this call".to_owned())
-        }
-        _ => HttpFailure::Broken("unreadable".to_owned()),
-    }
+fn request(call: &Call, id: u64) -> SerializedRequest {
+    Request::new(call.method, Id::Number(id), &call.params).serialize().expect("names and JSON values are JSON")
 }
 
 fn http_kind(failure: &HttpFailure, asked: Option<BlockRange>) -> SourceErrorKind {

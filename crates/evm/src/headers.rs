@@ -8,9 +8,9 @@ use perpdex_core::{BlockRange, BlockRef, Link, SourceError, SourceErrorKind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use crate::client::{Call, Client};
+use crate::http::Json;
 use crate::query::quantity;
 
 /// What headers are read for; the names under which they are counted.
@@ -68,7 +68,7 @@ impl Header {
 }
 
 /// Reads the answer of `eth_getBlockByNumber`; `None` where the endpoint has no such block.
-pub(crate) fn read_header(raw: &RawValue) -> Result<Option<Header>, String> {
+pub(crate) fn read_header(raw: &Json) -> Result<Option<Header>, String> {
     // Chains leave out fields of Ethereum's header; alloy's header of any network allows that.
     let header: Option<AnyRpcHeader> = serde_json::from_str(raw.get()).map_err(|error| format!("unreadable header: {error}"))?;
     let Some(header) = header else { return Ok(None) };
@@ -115,7 +115,7 @@ impl Headers {
 
     /// Takes the answer to a question for `height`. `Ok(false)`: the endpoint has no such block. An answer for another
     /// height, or with another hash than before, is a contradiction.
-    pub(crate) fn take(&mut self, height: u64, raw: &RawValue) -> Result<bool, String> {
+    pub(crate) fn take(&mut self, height: u64, raw: &Json) -> Result<bool, String> {
         let Some(header) = read_header(raw)? else { return Ok(false) };
         if header.number != height {
             return Err(format!("asked for block {height}, got block {}", header.number));

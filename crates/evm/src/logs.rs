@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::headers::{Headers, two_hashes};
+use crate::http::Json;
 use crate::query::LogQuery;
 
 /// Topics a log can have.
@@ -48,7 +49,7 @@ struct Malformed {
 impl Logs {
     /// Takes one answer of `eth_getLogs`. What cannot be read as a log is set aside; a log that cannot belong to the answer
     /// makes the whole answer worthless.
-    pub(crate) fn take(&mut self, query: &LogQuery, range: BlockRange, raw: &RawValue) -> Result<(), String> {
+    pub(crate) fn take(&mut self, query: &LogQuery, range: BlockRange, raw: &Json) -> Result<(), String> {
         let mut answered = match read_all(raw.get()) {
             Some(all) => all,
             None => self.read_each(raw.get())?,

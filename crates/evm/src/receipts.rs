@@ -8,6 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::client::{Call, Client};
+use crate::http::Json;
 use crate::logs::{Place, PlacedLog, read_log};
 use crate::query::quantity;
 
@@ -63,7 +64,7 @@ struct Receipt<'a> {
 }
 
 /// Logs of an answer of `eth_getBlockReceipts`; `None` where the answer is null.
-fn read_receipts(raw: &RawValue) -> Result<Option<ReceiptLogs>, String> {
+fn read_receipts(raw: &Json) -> Result<Option<ReceiptLogs>, String> {
     let receipts: Option<Vec<Receipt<'_>>> = serde_json::from_str(raw.get()).map_err(|error| format!("unreadable receipts: {error}"))?;
     let Some(receipts) = receipts else { return Ok(None) };
     let mut found = ReceiptLogs { receipts: receipts.len(), ..ReceiptLogs::default() };

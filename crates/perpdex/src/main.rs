@@ -3,12 +3,13 @@
 //! Promises: one `error:` line for what could not be done; a closed pipe is a normal end. Does not: contain any logic of
 //! fetching, decoding or storing; it wires the other crates together.
 
+#[cfg(target_os = "linux")]
+mod allocator;
 mod args;
 mod commands;
 mod config;
 mod exit;
 mod instant;
-mod memory;
 mod output;
 mod progress;
 mod summary;
@@ -24,7 +25,6 @@ use crate::args::Cli;
 use crate::exit::{CommandResult, Exit, Failure};
 
 fn main() -> ExitCode {
-    memory::keep_together();
     let cli = Cli::parse();
     match start(cli) {
         Ok(exit) => exit.into(),
@@ -59,7 +59,10 @@ fn start(cli: Cli) -> CommandResult {
         EnvFilter::try_new(&cli.common.log).map_err(|error| Failure::refused(anyhow::anyhow!("--log {:?}: {error}", cli.common.log)))?;
     let colours = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // An answer of megabytes is read at one go, and what its thread has just woken waits behind it: with one thread a processor,
+    // processors were idle meanwhile.
+    let threads = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     runtime.block_on(commands::run(cli))
 }
 
