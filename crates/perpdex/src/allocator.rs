@@ -1,7 +1,7 @@
 //! The allocator of the program, and of the benchmarks that measure its limits.
 //!
 //! Ranges are fetched, decoded and written on whichever threads are free, in pieces of some bytes to some megabytes. The GNU
-//! allocator took a quarter of the processor time of a Hyperliquid day into SQLite, and kept more memory.
+//! allocator took a quarter of the processor time of a Hyperliquid day into SQLite.
 
 use tikv_jemallocator::Jemalloc;
 
