@@ -15,6 +15,7 @@ use alloy::transports::http::reqwest::{self, Client, Response, Url, header, redi
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use crate::buffers::{Buffer, Buffers};
 use crate::refusal::Refusal;
 
 /// Beginning of a body that is no JSON-RPC answer, as far as it is looked at to tell what it means.
@@ -73,6 +74,7 @@ pub(crate) struct Http {
     client: Client,
     url: Url,
     timeout: Duration,
+    buffers: Buffers,
 }
 
 impl fmt::Debug for Http {
@@ -97,7 +99,7 @@ impl Http {
             builder = builder.tls_certs_only(std::iter::empty());
         }
         let client = builder.build().map_err(|error| format!("the http client cannot start: {}", root_cause(&error)))?;
-        Ok(Http { client, url, timeout })
+        Ok(Http { client, url, timeout, buffers: Buffers::default() })
     }
 
     /// Posts calls whose ids are their places, and gives what was answered to each. The outer failure is one of the whole batch, an
@@ -115,7 +117,7 @@ impl Http {
         let response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status();
         let retry_after = retry_after(&response);
-        let bytes = Bytes::from(self.body(response, bytes_max).await?);
+        let bytes = Bytes::from_owner(self.body(response, bytes_max).await?);
         let refused = |error: Option<&BorrowedErrorPayload<'_>>| {
             HttpFailure::Refused(match error {
                 Some(error) => refusal(status.as_u16(), retry_after, error),
@@ -132,20 +134,20 @@ impl Http {
         }
     }
 
-    async fn body(&self, mut response: Response, bytes_max: usize) -> Result<Vec<u8>, HttpFailure> {
+    async fn body(&self, mut response: Response, bytes_max: usize) -> Result<Buffer, HttpFailure> {
         let too_large = HttpFailure::TooLarge { bytes_max };
         let announced = response.content_length().unwrap_or(0);
         if announced > bytes_max as u64 {
             return Err(too_large);
         }
-        let mut bytes = Vec::with_capacity(announced as usize);
+        let mut buffer = self.buffers.take(announced as usize);
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
-            if bytes.len() + chunk.len() > bytes_max {
+            if buffer.as_ref().len() + chunk.len() > bytes_max {
                 return Err(too_large);
             }
-            bytes.extend_from_slice(&chunk);
+            buffer.extend(&chunk);
         }
-        Ok(bytes)
+        Ok(buffer)
     }
 
     fn failure(&self, error: &reqwest::Error) -> HttpFailure {

@@ -9,6 +9,7 @@
 
 mod bisect;
 mod bloom;
+mod buffers;
 mod client;
 mod fetch;
 mod headers;
