@@ -26,6 +26,7 @@ pub mod measure;
 mod migrate;
 mod oi_check;
 mod options;
+mod pack;
 mod pending;
 mod place;
 mod postgres;

@@ -1,6 +1,5 @@
 //! Raw records as rows: every byte comes back as it was, or what is left of a record says what it was.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use alloy_primitives::{Address, B256, Bytes};
@@ -9,6 +8,7 @@ use perpdex_core::{
 };
 
 use crate::fact::{height_cell, read_chain, read_u32, read_venue};
+use crate::pack::{self, pack, unpack};
 use crate::sql::{Bulk, Fault, Lot, Param, Record, Result};
 
 /// Columns of `raw_events`, in the order of [`push`] and [`read`].
@@ -46,7 +46,7 @@ pub(crate) type Records = Lot<(StreamId, RawRecord)>;
 
 /// Records with their payloads.
 pub(crate) fn lot(records: Vec<(StreamId, RawRecord)>) -> Records {
-    Lot { table: "raw_events", columns: RAW_EVENTS, rows: records, push: |bulk, row| push(bulk, row, |body| pack(payload(body))) }
+    Lot { table: "raw_events", columns: RAW_EVENTS, rows: records, push: |bulk, row| push(bulk, row, |body| pack(&payload(body))) }
 }
 
 /// Records without their payloads. Whole are state reads, which a proof does not bring again, and all records of a height with one
@@ -95,9 +95,9 @@ pub(crate) fn read(r: &Record) -> Result<(StreamId, StoredRecord)> {
     let corrupt = || Fault::Corrupt(format!("raw record {rec} at height {height} of {chain} cannot be read back"));
     let stored = r.opt_bytes(13)?.unwrap_or_default();
     let (kind, emitter, block_hash) = (r.text(10)?, r.text(11)?, r.opt_bytes(12)?);
-    if stored.first() == Some(&DIGEST) {
+    if let Some(digest) = pack::dropped(stored) {
         let hash = |bytes: &[u8]| B256::try_from(bytes).map_err(|_| corrupt());
-        let (block_hash, payload) = (block_hash.map(hash).transpose()?, hash(&stored[1..])?);
+        let (block_hash, payload) = (block_hash.map(hash).transpose()?, hash(digest)?);
         let record = DroppedRecord { chain, height, rec, ord, tx_id, time_ms, emitter: emitter.to_owned(), block_hash, payload };
         return Ok((stream, StoredRecord::Dropped(record)));
     }
@@ -115,50 +115,14 @@ fn kind(body: &RawBody) -> &'static str {
     }
 }
 
-/// First byte of a stored payload that stands as it is.
-const PLAIN: u8 = 0;
-/// First byte of a stored payload that is one LZ4 block behind its plain length (4 bytes, little-endian).
-const LZ4: u8 = 1;
-/// First byte of what is stored in place of a payload that was dropped: SHA-256 of its plain bytes follows.
-const DIGEST: u8 = 2;
-/// Shorter payloads gain nothing.
-const PACKED_BYTES_MIN: usize = 64;
-/// Plain bytes of a payload at most: a damaged length asks for no more.
-const PAYLOAD_BYTES_MAX: usize = 256 * 1024 * 1024;
-
-/// A payload as it is stored. Words of contracts are mostly zeros and lines mostly names: they take a third of their bytes, and
-/// the server need not compress them itself, which takes it longer than all the rest of the row.
-fn pack(plain: Vec<u8>) -> Vec<u8> {
-    if plain.len() >= PACKED_BYTES_MIN {
-        let packed = lz4_flex::block::compress_prepend_size(&plain);
-        if packed.len() < plain.len() {
-            return [&[LZ4], packed.as_slice()].concat();
-        }
-    }
-    [&[PLAIN], plain.as_slice()].concat()
-}
-
 /// What is stored where the payload is dropped.
 fn digested(body: &RawBody) -> Vec<u8> {
-    [&[DIGEST], body.digest().as_slice()].concat()
+    pack::digest(body.digest().as_slice())
 }
 
 /// A payload as it is stored, and what is stored where it is dropped.
 pub(crate) fn whole_and_dropped(body: &RawBody) -> [Vec<u8>; 2] {
-    [pack(payload(body.clone())), digested(body)]
-}
-
-/// A stored payload as it was; `None` where the bytes are none of ours.
-fn unpack(stored: &[u8]) -> Option<Cow<'_, [u8]>> {
-    match stored.split_first()? {
-        (&PLAIN, plain) => Some(Cow::Borrowed(plain)),
-        (&LZ4, packed) => {
-            let (length, block) = packed.split_first_chunk::<4>()?;
-            let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= PAYLOAD_BYTES_MAX)?;
-            lz4_flex::block::decompress(block, length).ok().map(Cow::Owned)
-        }
-        _ => None,
-    }
+    [pack(&payload(body.clone())), digested(body)]
 }
 
 /// What of a record stands in no column of its own, before it is packed: [`RawBody::payload`].
@@ -226,23 +190,6 @@ mod tests {
     use alloy_primitives::hex;
 
     use super::*;
-
-    #[test]
-    fn payloads_come_back_and_damage_is_told() {
-        let words: Vec<u8> = (0..40u8).flat_map(|word| [[0; 31].as_slice(), &[word]].concat()).collect();
-        let noise: Vec<u8> = (0..300u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        for plain in [Vec::new(), vec![7], words.clone(), noise] {
-            let stored = pack(plain.clone());
-            assert!(stored.len() <= plain.len() + 1);
-            assert_eq!(unpack(&stored).as_deref(), Some(plain.as_slice()));
-        }
-        let stored = pack(words.clone());
-        assert!(stored.len() * 3 < words.len(), "{} of {} bytes", stored.len(), words.len());
-        let longer = [&[LZ4, 0xff, 0xff, 0xff, 0xff], &stored[5..]].concat();
-        for damaged in [&[][..], &[3, 0, 0], &[LZ4, 0], &stored[..stored.len() - 1], &longer] {
-            assert_eq!(unpack(damaged), None, "{damaged:02x?}");
-        }
-    }
 
     /// What stands for a dropped payload can be made from a kept one by anyone, as `sha256sum` here: SHA-256 of the plain bytes.
     #[test]

@@ -12,7 +12,7 @@ use crate::retry::Tries;
 use crate::room::Taken;
 
 /// Bytes that an answer holds while it is read, for one that it has in the end: the text, what is parsed of it, the records.
-const READING_FACTOR: usize = 3;
+const READING_FACTOR: usize = 2;
 
 /// State of one request over its tries.
 pub(super) struct Request {
