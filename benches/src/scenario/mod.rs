@@ -4,6 +4,7 @@
 //! multi-row inserts in one transaction on SQLite, into tables with the same indexes, by one connection with nothing else
 //! to do. Databases, nodes and files are made for the run and removed behind it.
 
+mod counted;
 mod database;
 mod evm;
 mod head;

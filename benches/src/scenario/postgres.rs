@@ -11,7 +11,7 @@ use sqlx::postgres::PgPoolCopyExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
 use super::Bench;
-use super::database::{SUMMED, count_sql};
+use super::counted::{SUMMED, count_sql};
 use crate::machine;
 
 /// Bytes sent at once.

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, Sqli
 use sqlx::{Arguments, AssertSqlSafe, Column, ConnectOptions, Connection, Executor, Row, TypeInfo, ValueRef};
 
 use super::Bench;
-use super::database::{SUMMED, count_sql};
+use super::counted::{SUMMED, count_sql};
 
 /// Parameters of one statement (SQLite's own limit), and rows.
 const PARAMS_MAX: usize = 32_766;

@@ -104,6 +104,17 @@ impl From<BlockRange> for (u64, u64) {
     }
 }
 
+/// Two hashes at one height.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockConflict {
+    /// Where.
+    pub height: u64,
+    /// The stored hash.
+    pub stored: String,
+    /// The hash the source gives now.
+    pub found: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

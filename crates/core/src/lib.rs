@@ -16,15 +16,17 @@ mod listing;
 mod raw;
 mod redecode;
 mod run;
+mod slug;
 mod source;
 mod store;
+mod store_error;
 mod text;
 mod turn;
 mod venue;
 mod verify;
 
 pub use amount::{Amount, AmountError, Decimal, TokenAmount, Unit};
-pub use block::{BlockRange, BlockRef, Link};
+pub use block::{BlockConflict, BlockRange, BlockRef, Link};
 pub use catalog::{AliasDef, AssetDef, Catalog, CatalogError, MarketDef, Resolved, TokenDef};
 pub use chain::{CHAINS, ChainId, ChainInfo, ChainKind};
 pub use coverage::{Covered, Evidence, Family, Hole, HoleReason, RangeSet, StreamId, Target};
@@ -39,14 +41,15 @@ pub use listing::{ListingWindow, ListingWindows};
 pub use raw::{Carrier, EvmLog, HyperliquidLine, HyperliquidStream, RawBody, RawRecord, SolanaEvent};
 pub use redecode::{RedecodeStore, StoredPiece, StoredRange};
 pub use run::{EndpointErrors, RunState};
+pub use slug::{VENUE_SLUGS, VenueSlug};
 pub use source::{
     Batch, FetchHeights, Filter, Headers, Heads, MalformedRecord, Probe, Proof, Source, SourceError, SourceErrorKind, Traffic,
 };
-pub use store::{BlockConflict, Commit, Committed, ReduceStats, Reverted, Store, StoreError};
+pub use store::{Commit, Committed, ReduceStats, Reverted, Store};
+pub use store_error::StoreError;
 pub use text::Text;
 pub use turn::Turn;
 pub use venue::{
-    Basis, Deployment, EventSpec, EvmFilter, LiquidationFeed, OiBasis, StreamSpec, StreamStart, VENUE_SLUGS, Venue, VenueInfo, VenueModel,
-    VenueSlug, Watch,
+    Basis, Deployment, EventSpec, EvmFilter, LiquidationFeed, OiBasis, StreamSpec, StreamStart, Venue, VenueInfo, VenueModel, Watch,
 };
 pub use verify::{Difference, DifferenceKind, DroppedRecord, StoredRecord, Verification, Verified, VerifyStore, Withdrawn};

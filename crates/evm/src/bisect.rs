@@ -3,7 +3,8 @@
 use perpdex_core::{SourceError, SourceErrorKind};
 
 use crate::client::Client;
-use crate::headers::{Header, Purpose, header_call, read_header};
+use crate::headers::{Header, header_call, read_header};
+use crate::purpose::Purpose;
 
 /// Halvings of the height range, at most: heights have 64 bits.
 const STEPS_MAX: usize = 64;

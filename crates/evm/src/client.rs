@@ -8,9 +8,9 @@ use alloy::rpc::json_rpc::{Id, Request, SerializedRequest};
 use perpdex_core::{BlockRange, SourceError, SourceErrorKind, Traffic};
 use serde_json::Value;
 
-use crate::headers::Purpose;
+use crate::endpoint::EvmEndpoint;
 use crate::http::{Http, HttpFailure, Json};
-use crate::source::EvmEndpoint;
+use crate::purpose::Purpose;
 
 /// Calls in one JSON-RPC batch, at most. Nodes work a batch off one call after the other.
 const BATCH_CALLS_MAX: usize = 100;

@@ -6,10 +6,11 @@ use perpdex_core::{Batch, BlockRange, BlockRef, Evidence, Filter, Headers as Wan
 
 use crate::bloom::{Tested, known_of_logs};
 use crate::client::{Call, Client};
-use crate::headers::{Headers, Purpose, header_call};
+use crate::headers::{Headers, header_call};
 use crate::logs::Logs;
+use crate::node::Node;
+use crate::purpose::Purpose;
 use crate::query::{LogQuery, queries};
-use crate::source::EvmSource;
 use crate::times::block_times;
 
 /// Blocks of one answer for which every header is read, at most; a longer range is answered in part.
@@ -18,27 +19,27 @@ pub(crate) const ALL_HEADERS_BLOCKS_MAX: u64 = 1_000;
 /// Answers a fetch; see [`perpdex_core::Source::fetch`].
 ///
 /// The blooms of all headers that are read anyway are tested, so that a hole at either end of a range is found for nothing.
-pub(crate) async fn fetch(source: &EvmSource, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
-    let queries = filter_queries(source, filter)?;
+pub(crate) async fn fetch(node: &Node, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
+    let queries = filter_queries(node, filter)?;
     let range = match filter.headers {
         Wanted::Needed => range,
         Wanted::All => range.split_at(ALL_HEADERS_BLOCKS_MAX).0,
     };
     let purpose = if filter.headers == Wanted::All { Some(Purpose::Tail) } else { None };
-    let fetched = Fetched::read(source, range, &queries, purpose).await?;
-    let tested = fetched.test(source, &queries).await?;
-    if let Some(error) = tested.error(source.client()) {
+    let fetched = Fetched::read(node, range, &queries, purpose).await?;
+    let tested = fetched.test(node, &queries).await?;
+    if let Some(error) = tested.error(&node.client) {
         return Err(error);
     }
     let evidence = if filter.headers == Wanted::All { tested.evidence() } else { Evidence::Witnessed };
-    Ok(fetched.into_batch(source, filter, evidence))
+    Ok(fetched.into_batch(node, filter, evidence))
 }
 
 /// The requests that answer a filter.
-pub(crate) fn filter_queries(source: &EvmSource, filter: &Filter) -> Result<Vec<LogQuery>, SourceError> {
+pub(crate) fn filter_queries(node: &Node, filter: &Filter) -> Result<Vec<LogQuery>, SourceError> {
     queries(&filter.streams).map_err(|stream| {
         let text = format_args!("stream {stream} does not watch logs of an evm chain");
-        source.client().error(SourceErrorKind::Permanent, text)
+        node.client.error(SourceErrorKind::Permanent, text)
     })
 }
 
@@ -53,14 +54,14 @@ pub(crate) struct Fetched {
 impl Fetched {
     /// Reads logs with their witnesses, and all headers where there is a purpose for them, else those that times need.
     pub(crate) async fn read(
-        source: &EvmSource,
+        node: &Node,
         range: BlockRange,
         queries: &[LogQuery],
         all_headers: Option<Purpose>,
     ) -> Result<Fetched, SourceError> {
-        let client = source.client();
+        let client = &node.client;
         let mut fetched = Fetched { range, headers: Headers::default(), logs: Logs::default(), times: BTreeMap::new() };
-        fetched.fetch_logs(source, queries).await?;
+        fetched.fetch_logs(node, queries).await?;
         fetched.times = match all_headers {
             None => block_times(client, range, &fetched.logs, &mut fetched.headers).await?,
             Some(purpose) => {
@@ -73,25 +74,25 @@ impl Fetched {
     }
 
     /// Tests the blooms of all headers that were read.
-    pub(crate) async fn test(&self, source: &EvmSource, queries: &[LogQuery]) -> Result<Tested, SourceError> {
-        source.bloom_test().run(source.client(), queries, &self.headers, |block| known_of_logs(&self.logs, block)).await
+    pub(crate) async fn test(&self, node: &Node, queries: &[LogQuery]) -> Result<Tested, SourceError> {
+        node.bloom_test.run(&node.client, queries, &self.headers, |block| known_of_logs(&self.logs, block)).await
     }
 
     /// One batch a query, each with the headers of both ends: without the end block the endpoint does not have the range,
     /// whatever it says about logs. Nodes answer a batch's calls in order, so that a second query in it would only make
     /// the batch slower.
-    async fn fetch_logs(&mut self, source: &EvmSource, queries: &[LogQuery]) -> Result<(), SourceError> {
+    async fn fetch_logs(&mut self, node: &Node, queries: &[LogQuery]) -> Result<(), SourceError> {
         if queries.is_empty() {
-            return self.witness(source.client(), None).await.map(|_| ());
+            return self.witness(&node.client, None).await.map(|_| ());
         }
         // Of a single block that is too dense, one query after the other; its parts take its place.
         let mut open: Vec<LogQuery> = queries.iter().rev().cloned().collect();
         while let Some(query) = open.pop() {
-            match self.witness(source.client(), Some(&query)).await {
+            match self.witness(&node.client, Some(&query)).await {
                 Ok(()) => {}
                 Err(error) if error.kind == SourceErrorKind::Density && self.range.blocks() == 1 => match query.split() {
                     Some((one, other)) => open.extend([other, one]),
-                    None => self.fetch_receipts(source, &query, error).await?,
+                    None => self.fetch_receipts(node, &query, error).await?,
                 },
                 Err(error) => return Err(error),
             }
@@ -122,11 +123,11 @@ impl Fetched {
     }
 
     /// The logs of a block too dense for `eth_getLogs`, from its receipts; `refused` is what the endpoint said before.
-    async fn fetch_receipts(&mut self, source: &EvmSource, query: &LogQuery, refused: SourceError) -> Result<(), SourceError> {
-        let (client, height) = (source.client(), self.range.from());
+    async fn fetch_receipts(&mut self, node: &Node, query: &LogQuery, refused: SourceError) -> Result<(), SourceError> {
+        let (client, height) = (&node.client, self.range.from());
         self.headers.fetch(client, std::iter::once(height), Purpose::Witness).await?;
         // Receipts without any log are those of a node that does not keep them: a block too dense has logs.
-        let Some(found) = source.bloom_test().receipts().of(client, height).await?.filter(|found| !found.logs.is_empty()) else {
+        let Some(found) = node.bloom_test.receipts().of(client, height).await?.filter(|found| !found.logs.is_empty()) else {
             return Err(refused);
         };
         found.unreadable.iter().for_each(|text| self.logs.set_aside(query, text));
@@ -144,7 +145,7 @@ impl Fetched {
     }
 
     /// The range as the vocabulary has it.
-    pub(crate) fn into_batch(self, source: &EvmSource, filter: &Filter, evidence: Evidence) -> Batch {
+    pub(crate) fn into_batch(self, node: &Node, filter: &Filter, evidence: Evidence) -> Batch {
         let times = &self.times;
         let time_ms = |height: u64| *times.get(&height).expect("every block with a log has a time");
         let heights: BTreeSet<u64> = self.headers.iter().map(|header| header.number).chain(self.logs.blocks()).collect();
@@ -154,7 +155,7 @@ impl Fetched {
             None => BlockRef { height, link: None, time_ms: time_ms(height) },
         };
         let blocks = heights.into_iter().map(block_ref).collect();
-        let (records, malformed) = self.logs.into_records(source.chain_id(), self.range, &filter.streams, time_ms);
+        let (records, malformed) = self.logs.into_records(node.chain, self.range, &filter.streams, time_ms);
         Batch { range: self.range, blocks, records, malformed, holes: Vec::new(), evidence }
     }
 }

@@ -7,53 +7,54 @@ use perpdex_core::{Batch, BlockRange, Evidence, Filter, Probe, Proof, RawBody, S
 
 use crate::bloom::{Tested, known_of_batch, known_of_logs};
 use crate::fetch::{ALL_HEADERS_BLOCKS_MAX, Fetched, filter_queries};
-use crate::headers::{Headers, Purpose, two_hashes};
+use crate::headers::{Headers, two_hashes};
+use crate::node::Node;
+use crate::purpose::Purpose;
 use crate::query::LogQuery;
-use crate::source::EvmSource;
 
 /// Blocks of one answer whose receipts are all read, at most: one call each.
 const RECEIPTS_BLOCKS_MAX: u64 = 100;
 
 /// Tests single blocks of a batch; see [`perpdex_core::Source::probe`].
-pub(crate) async fn probe(source: &EvmSource, heights: &[u64], filter: &Filter, batch: &Batch) -> Result<Probe, SourceError> {
-    let queries = filter_queries(source, filter)?;
+pub(crate) async fn probe(node: &Node, heights: &[u64], filter: &Filter, batch: &Batch) -> Result<Probe, SourceError> {
+    let queries = filter_queries(node, filter)?;
     let mut headers = Headers::default();
     // Until it is known what blooms are worth here, one block with a known log is looked at besides.
     let lesson =
-        batch.records.first().map(|record| record.height).filter(|height| !source.bloom_test().is_learnt() && !heights.contains(height));
-    headers.fetch(source.client(), heights.iter().copied().chain(lesson), Purpose::Probe).await?;
-    check_hashes(&headers, batch).map_err(|message| source.client().error(SourceErrorKind::Transient, message))?;
-    let tested = source.bloom_test().run(source.client(), &queries, &headers, |block| known_of_batch(batch, block)).await?;
+        batch.records.first().map(|record| record.height).filter(|height| !node.bloom_test.is_learnt() && !heights.contains(height));
+    headers.fetch(&node.client, heights.iter().copied().chain(lesson), Purpose::Probe).await?;
+    check_hashes(&headers, batch).map_err(|message| node.client.error(SourceErrorKind::Transient, message))?;
+    let tested = node.bloom_test.run(&node.client, &queries, &headers, |block| known_of_batch(batch, block)).await?;
     let (omitted, unsettled) = (tested.omitted_heights(), tested.unsettled);
     Ok(Probe { omitted, unsettled })
 }
 
 /// Reads a range with proof; see [`perpdex_core::Source::prove`].
-pub(crate) async fn prove(source: &EvmSource, range: BlockRange, filter: &Filter, level: Evidence) -> Result<Proof, SourceError> {
-    let queries = filter_queries(source, filter)?;
+pub(crate) async fn prove(node: &Node, range: BlockRange, filter: &Filter, level: Evidence) -> Result<Proof, SourceError> {
+    let queries = filter_queries(node, filter)?;
     let blocks_max = if level == Evidence::Receipts { RECEIPTS_BLOCKS_MAX } else { ALL_HEADERS_BLOCKS_MAX };
-    let mut fetched = Fetched::read(source, range.split_at(blocks_max).0, &queries, Some(Purpose::Proof)).await?;
+    let mut fetched = Fetched::read(node, range.split_at(blocks_max).0, &queries, Some(Purpose::Proof)).await?;
     let tested = match level {
         Evidence::Receipts => {
             let known = |block| known_of_logs(&fetched.logs, block);
-            let tested = source.bloom_test().run_receipts(source.client(), &queries, &fetched.headers, known).await?;
+            let tested = node.bloom_test.run_receipts(&node.client, &queries, &fetched.headers, known).await?;
             // Where receipts are not to be had, blooms are the next best.
-            if tested.unsettled.is_empty() { tested } else { fetched.test(source, &queries).await? }
+            if tested.unsettled.is_empty() { tested } else { fetched.test(node, &queries).await? }
         }
-        _ => fetched.test(source, &queries).await?,
+        _ => fetched.test(node, &queries).await?,
     };
     let (omitted, evidence) = (tested.omitted_heights(), tested.evidence());
-    take(source, &mut fetched, &queries, tested)?;
-    Ok(Proof { batch: fetched.into_batch(source, filter, evidence), omitted })
+    take(node, &mut fetched, &queries, tested)?;
+    Ok(Proof { batch: fetched.into_batch(node, filter, evidence), omitted })
 }
 
 /// Adds to an answer what its blocks' receipts have besides.
-fn take(source: &EvmSource, fetched: &mut Fetched, queries: &[LogQuery], tested: Tested) -> Result<(), SourceError> {
+fn take(node: &Node, fetched: &mut Fetched, queries: &[LogQuery], tested: Tested) -> Result<(), SourceError> {
     for (place, log) in tested.omitted {
         let asked = queries.iter().find(|query| query.matches(&log.log.address(), log.log.topics()));
         let Some(query) = asked else { continue };
         let inserted = fetched.logs.insert(query, fetched.range, place, log);
-        inserted.map_err(|message| source.client().error(SourceErrorKind::Transient, format_args!("eth_getBlockReceipts: {message}")))?;
+        inserted.map_err(|message| node.client.error(SourceErrorKind::Transient, format_args!("eth_getBlockReceipts: {message}")))?;
     }
     for text in &tested.unreadable {
         queries.iter().for_each(|query| fetched.logs.set_aside(query, text));

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use alloy::primitives::{Bytes, U64};
 use async_trait::async_trait;
@@ -15,54 +14,20 @@ use serde_json::json;
 use crate::bisect::{header, height_at};
 use crate::bloom::BloomTest;
 use crate::client::{Answer, Call, Client};
+use crate::endpoint::EvmEndpoint;
 use crate::fetch::fetch;
-use crate::headers::{Header, Purpose, read_header};
+use crate::headers::{Header, read_header};
 use crate::hints::Hints;
+use crate::node::Node;
 use crate::proof::{probe, prove};
+use crate::purpose::Purpose;
 use crate::state::state;
-
-/// Where a chain is read and within which limits.
-#[derive(Clone)]
-pub struct EvmEndpoint {
-    /// The chain the endpoint is meant to serve; its number is the EIP-155 chain id.
-    pub chain: ChainId,
-    /// Address, `http` or `https`. It may hold a key and is never shown.
-    pub url: String,
-    /// What errors and logs call the endpoint.
-    pub label: String,
-    /// Longest wait for one answer.
-    pub timeout: Duration,
-    /// Largest answer that is read, in bytes; a larger one counts as too dense a range.
-    pub response_bytes_max: usize,
-    /// Blocks below the tip that count as final where the endpoint knows no `finalized` block.
-    pub final_depth: u64,
-}
-
-impl EvmEndpoint {
-    /// Largest answer that is read where nothing else is configured: 16 MiB.
-    pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
-}
-
-impl fmt::Debug for EvmEndpoint {
-    /// Without the address.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EvmEndpoint")
-            .field("chain", &self.chain)
-            .field("label", &self.label)
-            .field("timeout", &self.timeout)
-            .field("response_bytes_max", &self.response_bytes_max)
-            .field("final_depth", &self.final_depth)
-            .finish_non_exhaustive()
-    }
-}
 
 /// An EVM chain through one JSON-RPC endpoint.
 #[derive(Debug)]
 pub struct EvmSource {
-    chain: ChainId,
+    node: Node,
     final_depth: u64,
-    client: Client,
-    bloom_test: BloomTest,
     chain_checked: AtomicBool,
     /// Where new heads are announced; may hold a key and is never shown.
     hint_url: Option<HintUrl>,
@@ -82,10 +47,8 @@ impl EvmSource {
     /// A source over this endpoint. Nothing is sent yet; the error is about the address itself.
     pub fn new(endpoint: EvmEndpoint) -> Result<EvmSource, SourceError> {
         Ok(EvmSource {
-            chain: endpoint.chain,
+            node: Node { chain: endpoint.chain, client: Client::new(&endpoint)?, bloom_test: BloomTest::default() },
             final_depth: endpoint.final_depth,
-            client: Client::new(&endpoint)?,
-            bloom_test: BloomTest::default(),
             chain_checked: AtomicBool::new(false),
             hint_url: None,
             hints: OnceLock::new(),
@@ -97,18 +60,6 @@ impl EvmSource {
         EvmSource { hint_url: Some(HintUrl(ws_url)), ..self }
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(crate) fn bloom_test(&self) -> &BloomTest {
-        &self.bloom_test
-    }
-
-    pub(crate) fn chain_id(&self) -> ChainId {
-        self.chain
-    }
-
     /// The newest block, and the final one where the endpoint names it.
     async fn newest(&self) -> Result<(Header, Option<u64>), SourceError> {
         let mut calls = vec![block_call("latest"), block_call("finalized")];
@@ -116,24 +67,25 @@ impl EvmSource {
         if checks_chain {
             calls.insert(0, Call { method: "eth_chainId", params: json!([]), asked: None });
         }
-        self.client.count_headers(Purpose::Look, calls.len() - usize::from(checks_chain));
-        let mut answers = self.client.batch(&calls).await?.into_iter();
+        self.node.client.count_headers(Purpose::Look, calls.len() - usize::from(checks_chain));
+        let mut answers = self.node.client.batch(&calls).await?.into_iter();
         let mut next = || answers.next().expect("a batch has an answer for every call");
         if checks_chain {
             self.check_chain(next())?;
         }
         let latest = self.read_block("latest", next())?;
-        let latest = latest.ok_or_else(|| self.client.error(SourceErrorKind::Lagging, "eth_getBlockByNumber: no latest block here"))?;
+        let latest =
+            latest.ok_or_else(|| self.node.client.error(SourceErrorKind::Lagging, "eth_getBlockByNumber: no latest block here"))?;
         Ok((latest, self.read_tag("finalized", next())?))
     }
 
     fn check_chain(&self, answer: Answer) -> Result<(), SourceError> {
         let found: U64 = serde_json::from_str(answer?.get())
-            .map_err(|error| self.client.error(SourceErrorKind::Transient, format_args!("eth_chainId: unreadable answer: {error}")))?;
+            .map_err(|error| self.node.client.error(SourceErrorKind::Transient, format_args!("eth_chainId: unreadable answer: {error}")))?;
         let found = found.to::<u64>();
-        if found != self.chain.0 {
-            let message = format!("serves chain id {found} instead of {} ({})", self.chain.0, self.chain);
-            return Err(self.client.error(SourceErrorKind::WrongChain { found }, message));
+        if found != self.node.chain.0 {
+            let message = format!("serves chain id {found} instead of {} ({})", self.node.chain.0, self.node.chain);
+            return Err(self.node.client.error(SourceErrorKind::WrongChain { found }, message));
         }
         self.chain_checked.store(true, Ordering::Relaxed);
         Ok(())
@@ -155,12 +107,12 @@ impl EvmSource {
 
     fn read_block(&self, tag: &str, answer: Answer) -> Result<Option<Header>, SourceError> {
         read_header(&answer?)
-            .map_err(|message| self.client.error(SourceErrorKind::Transient, format_args!("eth_getBlockByNumber {tag}: {message}")))
+            .map_err(|message| self.node.client.error(SourceErrorKind::Transient, format_args!("eth_getBlockByNumber {tag}: {message}")))
     }
 
     /// Final height by depth, and not above the `safe` block where the endpoint knows that one at least.
     async fn final_by_depth(&self, latest: u64) -> Result<u64, SourceError> {
-        let answer = self.client.batch(&[block_call("safe")]).await?.into_iter().next();
+        let answer = self.node.client.batch(&[block_call("safe")]).await?.into_iter().next();
         let safe = match answer {
             Some(answer) => self.read_tag("safe", answer)?,
             None => None,
@@ -173,11 +125,11 @@ impl EvmSource {
 #[async_trait]
 impl Source for EvmSource {
     fn chain(&self) -> ChainId {
-        self.chain
+        self.node.chain
     }
 
     fn label(&self) -> &str {
-        self.client.label()
+        self.node.client.label()
     }
 
     async fn heads(&self) -> Result<Heads, SourceError> {
@@ -190,16 +142,17 @@ impl Source for EvmSource {
     }
 
     async fn fetch(&self, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
-        let batch = fetch(self, range, filter).await?;
+        let batch = fetch(&self.node, range, filter).await?;
         tracing::debug!(label = self.label(), %range, records = batch.records.len(), evidence = batch.evidence.as_str(), "range fetched");
         Ok(batch)
     }
 
     async fn block_ref(&self, height: u64) -> Result<Option<BlockRef>, SourceError> {
         // Heights have no gaps here: an endpoint without the block is behind, which is no word about the chain.
-        let header = header(&self.client, height).await?;
-        let header = header
-            .ok_or_else(|| self.client.error(SourceErrorKind::Lagging, format_args!("eth_getBlockByNumber: no block {height} here")))?;
+        let header = header(&self.node.client, height).await?;
+        let header = header.ok_or_else(|| {
+            self.node.client.error(SourceErrorKind::Lagging, format_args!("eth_getBlockByNumber: no block {height} here"))
+        })?;
         Ok(Some(header.block_ref()))
     }
 
@@ -212,7 +165,7 @@ impl Source for EvmSource {
 
     async fn height_at(&self, time_ms: i64) -> Result<Option<u64>, SourceError> {
         let (latest, _) = self.newest().await?;
-        height_at(&self.client, latest, time_ms).await
+        height_at(&self.node.client, latest, time_ms).await
     }
 
     fn can_probe(&self) -> bool {
@@ -220,22 +173,22 @@ impl Source for EvmSource {
     }
 
     async fn probe(&self, heights: &[u64], filter: &Filter, batch: &Batch) -> Result<Probe, SourceError> {
-        probe(self, heights, filter, batch).await
+        probe(&self.node, heights, filter, batch).await
     }
 
     async fn prove(&self, range: BlockRange, filter: &Filter, level: Evidence) -> Result<Proof, SourceError> {
         if Evidence::Bloom <= level {
-            return prove(self, range, filter, level).await;
+            return prove(&self.node, range, filter, level).await;
         }
         Ok(Proof { batch: self.fetch(range, filter).await?, omitted: Vec::new() })
     }
 
     async fn state(&self, calls: &[(u64, StateCall)]) -> Result<Vec<Option<Bytes>>, SourceError> {
-        state(&self.client, calls).await
+        state(&self.node.client, calls).await
     }
 
     fn traffic(&self) -> Traffic {
-        self.client.traffic()
+        self.node.client.traffic()
     }
 }
 

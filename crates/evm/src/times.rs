@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use perpdex_core::{BlockRange, SourceError};
 
 use crate::client::Client;
-use crate::headers::{Headers, Purpose, time_ms};
+use crate::headers::{Headers, time_ms};
 use crate::logs::Logs;
+use crate::purpose::Purpose;
 
 /// The time of every block with a log, unix milliseconds. Fetches the headers it needs; both ends must be known.
 pub(crate) async fn block_times(

@@ -1,7 +1,7 @@
 //! The blocks of a stream in order, over all of its files: lines of one block put together, and what is missing between
 //! two blocks found.
 
-use perpdex_core::{BlockRange, Hole, HoleReason, HyperliquidStream};
+use perpdex_core::{BlockRange, BlockRef, Hole, HoleReason, HyperliquidStream};
 
 use crate::contexts::Day;
 use crate::envelope::Head;
@@ -312,4 +312,16 @@ impl BlockReader {
 
 fn shortened(line: &[u8]) -> String {
     String::from_utf8_lossy(&line[..line.len().min(MALFORMED_BYTES_MAX)]).into_owned()
+}
+
+/// Reads a stream's blocks from a file on until one is accepted.
+pub(crate) fn first_where(files: &StreamFiles, start: usize, accept: impl Fn(&BlockRef) -> bool) -> Result<Option<BlockRef>, FolderError> {
+    let mut reader = BlockReader::open(files, start, u64::MAX)?;
+    while let Some(block) = reader.next(files)? {
+        let block = BlockRef { height: block.number, link: None, time_ms: block.time_ms };
+        if accept(&block) {
+            return Ok(Some(block));
+        }
+    }
+    Ok(None)
 }

@@ -5,25 +5,15 @@ use std::path::{Path, PathBuf};
 
 use perpdex_core::HyperliquidStream;
 
-use crate::blocks::BlockReader;
-use crate::bucket::Bucket;
 use crate::contexts::Day;
 use crate::envelope::{Envelope, Head};
 use crate::error::FolderError;
 use crate::layout::{Form, file_name};
 use crate::lines::{LineReader, Next};
+use crate::place::Place;
 
 /// Lines read of a file to find its first block and, where names do not tell, its stream.
 const PROBE_LINES_MAX: usize = 1_000;
-
-/// Where a file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// On this machine.
-    Local(PathBuf),
-    /// In a bucket, under a key.
-    Object(Bucket, String),
-}
 
 /// One file of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,20 +246,4 @@ pub(crate) fn cut_where_newer_begins(streams: &mut [StreamFiles], newer_ms: Opti
             _ => None,
         };
     }
-}
-
-/// Reads a stream's blocks from a file on until one is accepted.
-pub(crate) fn first_where(
-    files: &StreamFiles,
-    start: usize,
-    accept: impl Fn(&perpdex_core::BlockRef) -> bool,
-) -> Result<Option<perpdex_core::BlockRef>, FolderError> {
-    let mut reader = BlockReader::open(files, start, u64::MAX)?;
-    while let Some(block) = reader.next(files)? {
-        let block = perpdex_core::BlockRef { height: block.number, link: None, time_ms: block.time_ms };
-        if accept(&block) {
-            return Ok(Some(block));
-        }
-    }
-    Ok(None)
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use perpdex_core::{Batch, BlockRange, BlockRef, ChainId, Filter, Heads, HyperliquidStream, StreamId, Watch};
 
-use crate::blocks::BlockReader;
+use crate::blocks::{BlockReader, first_where};
 use crate::error::FolderError;
 use crate::fetch::{Asked, Cursor, fetch};
-use crate::files::{FileEntry, StreamFiles, cut_where_newer_begins, first_where, index_named, probe};
+use crate::files::{FileEntry, StreamFiles, cut_where_newer_begins, index_named, probe};
 use crate::layout::{Found, Listed, Root, chain_of, detect};
+use crate::place::Place;
 
 /// Streams whose ends lie within this time of each other count as written side by side, milliseconds: the folder's ends
 /// are then those that all of them reach. A stream that ends farther off has a gap there.
@@ -251,7 +252,7 @@ impl OpenStream {
             if newest <= first {
                 // A day of contexts is put there whole.
                 let is_written_on = self.files.stream != HyperliquidStream::AssetContexts;
-                (newest, growing) = (first, is_written_on && !probe.compressed && matches!(place, crate::files::Place::Local(_)));
+                (newest, growing) = (first, is_written_on && !probe.compressed && matches!(place, Place::Local(_)));
             }
             found.push(FileEntry { place, name, slot, first, first_ms });
         }

@@ -9,7 +9,7 @@ use perpdex_core::{ChainId, HyperliquidStream};
 
 use crate::bucket::Bucket;
 use crate::error::FolderError;
-use crate::files::Place;
+use crate::place::Place;
 
 /// How a writer spreads a block over lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod folder;
 mod frames;
 mod layout;
 mod lines;
+mod place;
 mod source;
 
 pub use api::{ApiOptions, ApiSource};

@@ -10,6 +10,7 @@ pub mod encode;
 pub mod exchange;
 pub mod node;
 mod num;
+mod options;
 mod rng;
 pub mod truth;
 pub mod world;

@@ -1,6 +1,6 @@
 //! Chance without a library: xoshiro256** seeded through splitmix64.
 
-use crate::world::Fork;
+use crate::options::Fork;
 
 /// A stream of chance; equal seeds and labels give equal streams on every machine.
 #[derive(Clone, Debug)]

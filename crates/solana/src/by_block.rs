@@ -6,7 +6,7 @@ use solana_commitment_config::CommitmentConfig;
 
 use crate::blocks::{SKIPPED_RUN_MAX, block_ref};
 use crate::client::Client;
-use crate::source::SolanaSource;
+use crate::node::Node;
 use crate::transaction::FullBlock;
 use crate::watched::Watched;
 use crate::whole::read;
@@ -17,8 +17,8 @@ const SLOTS_MAX: u64 = 64;
 const BLOCKS_AT_ONCE_MAX: usize = 8;
 
 /// Reads a range, or its first part, from every block in it.
-pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
-    let client = source.client();
+pub(crate) async fn fetch(node: &Node, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
+    let client = &node.client;
     let watched = Watched::new(filter).map_err(|message| client.error(SourceErrorKind::Permanent, message))?;
     let commitment = match filter.headers {
         Headers::Needed => CommitmentConfig::finalized(),
@@ -27,7 +27,7 @@ pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Fil
     let range = range.split_at(SLOTS_MAX).0;
     let slots = client.blocks(range, commitment).await?;
     let blocks: Vec<(u64, FullBlock)> = stream::iter(slots.into_iter().map(|slot| full(client, slot, commitment)))
-        .buffered(source.concurrency().min(BLOCKS_AT_ONCE_MAX))
+        .buffered(node.concurrency.min(BLOCKS_AT_ONCE_MAX))
         .try_collect()
         .await?;
     let range = proved(client, range, &blocks, commitment).await?;

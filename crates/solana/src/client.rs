@@ -13,9 +13,9 @@ use solana_commitment_config::CommitmentConfig;
 use solana_rpc_client_api::client_error::{Error as ClientError, ErrorKind};
 use solana_rpc_client_api::request::RpcRequest;
 
+use crate::endpoint::SolanaEndpoint;
 use crate::http::{Calls, Http, HttpFailure};
 use crate::named::Named;
-use crate::source::SolanaEndpoint;
 use crate::transaction::{BlockHeader, FullBlock, Transaction};
 
 /// Signatures in one page of a listing, the protocol's own limit.

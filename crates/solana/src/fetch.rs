@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use perpdex_core::{Batch, BlockRange, BlockRef, Evidence, Filter, Headers, Hole, HoleReason, RawRecord, SourceError, SourceErrorKind};
+use perpdex_core::{
+    Batch, BlockRange, BlockRef, ChainId, Evidence, Filter, Headers, Hole, HoleReason, RawRecord, SourceError, SourceErrorKind,
+};
 use solana_commitment_config::CommitmentConfig;
 
 use crate::blocks::{block, first_block, last_block, time_ms};
@@ -11,8 +13,8 @@ use crate::client::Client;
 use crate::events::{Place, Speaker, events};
 use crate::http::HttpFailure;
 use crate::listing::{Desk, Listed, Served};
+use crate::node::Node;
 use crate::order::Order;
-use crate::source::SolanaSource;
 use crate::transaction::Transaction;
 use crate::watched::Watched;
 
@@ -23,14 +25,14 @@ const TRANSACTIONS_MAX: usize = 2_000;
 const NULLS_MAX: u32 = 3;
 
 /// Answers a fetch; see [`perpdex_core::Source::fetch`].
-pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
-    let client = source.client();
+pub(crate) async fn fetch(node: &Node, range: BlockRange, filter: &Filter) -> Result<Batch, SourceError> {
+    let client = &node.client;
     let watched = Watched::new(filter).map_err(|message| client.error(SourceErrorKind::Permanent, message))?;
     let commitment = match filter.headers {
         Headers::Needed => CommitmentConfig::finalized(),
         Headers::All => CommitmentConfig::confirmed(),
     };
-    let fetch = Fetch { source, client, commitment, watched: &watched };
+    let fetch = Fetch { node, client, commitment, watched: &watched };
     let mut jobs = fetch.list(range).await?;
     jobs.cut(TRANSACTIONS_MAX);
     let (range, served, evidence) = (jobs.range, jobs.served(), jobs.evidence);
@@ -48,7 +50,7 @@ pub(crate) async fn fetch(source: &SolanaSource, range: BlockRange, filter: &Fil
 }
 
 struct Fetch<'a> {
-    source: &'a SolanaSource,
+    node: &'a Node,
     client: &'a Client,
     commitment: CommitmentConfig,
     watched: &'a Watched,
@@ -118,9 +120,9 @@ impl Fetch<'_> {
         let is_final = self.commitment.is_finalized();
         let evidence = if is_final { Evidence::Second } else { Evidence::Provisional };
         let mut jobs = Jobs { range, served_from: range.from(), by_place: BTreeMap::new(), evidence };
-        let desk = Desk { client: self.client, windows: self.source.windows() };
+        let desk = Desk { client: self.client, windows: self.node.windows.as_ref() };
         for (address, speakers) in &self.watched.lists {
-            let listing = self.source.listing(address).await;
+            let listing = self.node.listing(address).await;
             let mut listing = listing.lock().await;
             let served = if is_final { listing.of_range(&desk, jobs.range).await? } else { listing.of_tail(&desk, jobs.range).await? };
             jobs.add(served, speakers);
@@ -133,7 +135,7 @@ impl Fetch<'_> {
     /// Records of all transactions in canonical order, and holes of those that could not be read.
     async fn records(&self, jobs: Jobs) -> Result<(Vec<RawRecord>, Vec<Hole>), SourceError> {
         let asked = jobs.by_place.into_iter().map(|((_, signature), job)| self.transaction(signature, job));
-        let answers: Vec<Result<Option<Held>, Hole>> = stream::iter(asked).buffered(self.source.concurrency()).try_collect().await?;
+        let answers: Vec<Result<Option<Held>, Hole>> = stream::iter(asked).buffered(self.node.concurrency).try_collect().await?;
         let mut order = Order::default();
         let (mut records, mut holes) = (Vec::new(), Vec::new());
         for answer in answers {
@@ -167,13 +169,13 @@ impl Fetch<'_> {
         let broken = |message: String| self.client.error(SourceErrorKind::Transient, format_args!("getTransaction {signature}: {message}"));
         let Some(transaction) = transaction else {
             // Above the final height it may still come, or never have been.
-            if self.commitment.is_finalized() && NULLS_MAX <= self.source.count_null(&signature) {
+            if self.commitment.is_finalized() && NULLS_MAX <= self.node.count_null(&signature) {
                 let detail = format!("{signature}: listed in slot {slot}, but {} answered null {NULLS_MAX} times", self.client.label());
                 return Ok(Err(self.watched.hole(slot, HoleReason::Missing, detail, &job.speakers)));
             }
             return Err(broken(format!("listed in slot {slot} but not available here")));
         };
-        self.source.forget_null(&signature);
+        self.node.forget_null(&signature);
         if transaction.slot != slot {
             return Err(broken(format!("listed in slot {slot}, found in slot {}", transaction.slot)));
         }
@@ -195,7 +197,7 @@ impl Fetch<'_> {
         let (slot, Some(meta)) = (transaction.slot, &transaction.meta) else { return Ok((Vec::new(), Vec::new())) };
         let message = &transaction.transaction.message;
         let broken = |message: String| self.client.error(SourceErrorKind::Transient, format_args!("getTransaction {signature}: {message}"));
-        let mut place = Place { chain: self.source.chain_id(), slot, index: 0, signature, time_ms: 0 };
+        let mut place = Place { chain: ChainId::SOLANA, slot, index: 0, signature, time_ms: 0 };
         let (mut records, mut holes) = (Vec::new(), Vec::new());
         for speaker in &job.speakers {
             let found = events(message, meta, speaker, &place).map_err(broken)?;
@@ -229,7 +231,7 @@ impl Fetch<'_> {
             }
             Headers::All => {
                 let fetched: Vec<BlockRef> = stream::iter(unknown.into_iter().map(|(slot, _)| block(self.client, slot, self.commitment)))
-                    .buffered(self.source.concurrency())
+                    .buffered(self.node.concurrency)
                     .try_collect()
                     .await?;
                 blocks.extend(fetched.into_iter().map(|block| (block.height, block)));

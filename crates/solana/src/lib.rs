@@ -16,11 +16,13 @@ mod bisect;
 mod blocks;
 mod by_block;
 mod client;
+mod endpoint;
 mod events;
 mod fetch;
 mod http;
 mod listing;
 mod named;
+mod node;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
 mod order;
@@ -35,7 +37,8 @@ mod watched;
 mod whole;
 mod windows;
 
+pub use endpoint::SolanaEndpoint;
 pub use portal::{PortalEndpoint, PortalSource};
 pub use recorded::{RecordedBlocks, RecordedError};
-pub use source::{SolanaEndpoint, SolanaSource};
+pub use source::SolanaSource;
 pub use windows::MemoryWindows;

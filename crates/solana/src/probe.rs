@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use perpdex_core::{Batch, Filter, Headers, Probe, SourceError, SourceErrorKind};
+use perpdex_core::{Batch, ChainId, Filter, Headers, Probe, SourceError, SourceErrorKind};
 use solana_commitment_config::CommitmentConfig;
 
 use crate::blocks::{Slot, absent};
 use crate::client::BlockAccounts;
 use crate::events::{Place, events};
-use crate::source::SolanaSource;
+use crate::node::Node;
 use crate::watched::Watched;
 
 /// Tests blocks; see [`perpdex_core::Source::probe`].
-pub(crate) async fn probe(source: &SolanaSource, heights: &[u64], filter: &Filter, batch: &Batch) -> Result<Probe, SourceError> {
-    let client = source.client();
+pub(crate) async fn probe(node: &Node, heights: &[u64], filter: &Filter, batch: &Batch) -> Result<Probe, SourceError> {
+    let client = &node.client;
     let watched = Watched::new(filter).map_err(|message| client.error(SourceErrorKind::Permanent, message))?;
     let commitment = match filter.headers {
         Headers::Needed => CommitmentConfig::finalized(),
@@ -47,7 +47,7 @@ pub(crate) async fn probe(source: &SolanaSource, heights: &[u64], filter: &Filte
         let given: BTreeSet<&str> =
             batch.records.iter().filter(|record| record.height == *height).map(|record| record.tx_id.as_str()).collect();
         for signature in candidates(&block, &watched, &given) {
-            if has_events(source, *height, signature, &watched, commitment).await? {
+            if has_events(node, *height, signature, &watched, commitment).await? {
                 probe.omitted.push(*height);
                 break;
             }
@@ -67,17 +67,11 @@ fn candidates<'b>(block: &'b BlockAccounts, watched: &Watched, given: &BTreeSet<
 }
 
 /// Whether a transaction holds events of a watched program. Most that only name it do not.
-async fn has_events(
-    source: &SolanaSource,
-    slot: u64,
-    signature: &str,
-    watched: &Watched,
-    commitment: CommitmentConfig,
-) -> Result<bool, SourceError> {
-    let client = source.client();
+async fn has_events(node: &Node, slot: u64, signature: &str, watched: &Watched, commitment: CommitmentConfig) -> Result<bool, SourceError> {
+    let client = &node.client;
     let Some(transaction) = client.transaction(signature, commitment).await? else { return Ok(false) };
     let Some(meta) = &transaction.meta else { return Ok(false) };
-    let place = Place { chain: source.chain_id(), slot, index: 0, signature, time_ms: 0 };
+    let place = Place { chain: ChainId::SOLANA, slot, index: 0, signature, time_ms: 0 };
     for speaker in watched.speakers() {
         let found = events(&transaction.transaction.message, meta, speaker, &place)
             .map_err(|message| client.error(SourceErrorKind::Transient, format_args!("getTransaction {signature}: {message}")))?;

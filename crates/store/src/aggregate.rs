@@ -7,9 +7,10 @@ use alloy_primitives::I256;
 use perpdex_core::{Catalog, ChainId, Decimal, Period, StoreError};
 use perpdex_reducer::{Contributions, HourContribution, PriceZone, Row, contributions, day_id, flow_contribution, hour_id};
 
+use crate::db::Tx;
 use crate::dirty::{self, Touched};
 use crate::fact::{key_of, price_cells};
-use crate::sql::{Bulk, Fault, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Fault, Param, Record, Result};
 
 const HOUR_COLUMNS: &[&str] = &[
     "market_id",

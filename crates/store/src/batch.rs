@@ -8,6 +8,7 @@ use perpdex_reducer::{Expanded, Row, TokenRow, WaitFor, expand};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::aggregate::{Sign, Sums};
+use crate::db::Tx;
 use crate::dirty::{self, Touched};
 use crate::fact::{self, height_cell};
 use crate::kept::{
@@ -16,7 +17,7 @@ use crate::kept::{
 use crate::market::{FirstSeen, Market, insert_listings, is_listing, load, lower_first, refresh};
 use crate::raw::Records;
 use crate::reference::remove_unused_assets;
-use crate::sql::{Bulk, Fault, Lot, Param, Result, Tx};
+use crate::sql::{Bulk, Fault, Lot, Param, Result};
 
 /// A close makes its fill under its own key, and its payments under this many keys that follow.
 pub(crate) const JOINED_SUBS: u32 = 2;

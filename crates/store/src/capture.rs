@@ -3,11 +3,11 @@
 use perpdex_core::{BlockRange, BlockRef, ChainId, Covered, Evidence, Hole, RangeSet, RawRecord, StoreError, StoredRecord, StreamId};
 
 use crate::coverage::{HOLE_COLUMNS, of_chain, read_hole, read_stream};
-use crate::fact::height_cell;
+use crate::db::Db;
+use crate::fact::{height_cell, read_block};
 use crate::place::Place;
 use crate::raw::{self, RAW_EVENTS};
-use crate::sql::{Db, Result, first_int};
-use crate::store::read_block;
+use crate::sql::{Result, first_int};
 
 /// Records of one piece, about; a height is never cut.
 const RECORDS_PER_PIECE: i64 = 5_000;

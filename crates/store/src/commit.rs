@@ -10,12 +10,13 @@ use perpdex_core::{
 use perpdex_reducer::hour_id;
 
 use crate::batch::Batch;
+use crate::db::{Db, Tx};
 use crate::fact::height_cell;
 use crate::kept::is_close;
 use crate::known::{Known, conflict, range_cells};
 use crate::raw::Records;
 use crate::reference::ensure_chain;
-use crate::sql::{Bulk, Db, Fault, Param, Result, Tx};
+use crate::sql::{Bulk, Fault, Param, Result};
 use crate::{coverage, dirty, join, raw, record_count};
 
 /// Writes a commit; `drops_raw`: its records without their payload.

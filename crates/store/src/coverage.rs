@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use perpdex_core::{BlockRange, Commit, Covered, Evidence, Hole, HoleReason, RangeSet, StreamId};
 
+use crate::db::{Db, Tx};
 use crate::fact::{height_cell, named, read_chain, read_u32, read_venue};
 use crate::join::Reach;
-use crate::sql::{Bulk, Db, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Param, Record, Result};
 
 /// One covered stretch of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

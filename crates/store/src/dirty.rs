@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use perpdex_core::ChainId;
 
+use crate::db::Tx;
 use crate::fact::height_cell;
-use crate::sql::{Bulk, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Param, Record, Result};
 
 /// From the market's first hour on.
 pub(crate) const ALWAYS: i64 = -(1 << 41);
@@ -184,4 +185,13 @@ pub(crate) async fn mark_funding_above(tx: &mut Tx, chain: ChainId, height: u64)
         }
     }
     mark(tx, &touched).await
+}
+
+/// One row of `dirty` or `dirty_assets`: id, first and last hour; of `dirty_lots`: first and last day.
+pub(crate) type Dirty = (i64, i64, i64);
+
+/// The first rows behind an id; `of` is `hour` or `day`.
+pub(crate) async fn dirty_rows(tx: &mut Tx, table: &str, key: &str, of: &str, after: i64, limit: i64) -> Result<Vec<Dirty>> {
+    let sql = format!("SELECT {key}, from_{of}, to_{of} FROM {table} WHERE {key} > $1 ORDER BY {key} LIMIT {limit}");
+    tx.rows(&sql, vec![after.into()]).await?.iter().map(|r| Ok((r.int(0)?, r.int(1)?, r.int(2)?))).collect()
 }

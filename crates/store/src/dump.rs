@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-use crate::sql::{Db, Record, Result, Value};
+use crate::db::Db;
+use crate::sql::{Record, Result, Value};
 
 /// How a table takes part in the comparison of stores.
 enum Compared {

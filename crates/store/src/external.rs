@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use perpdex_core::{AmountError, Decimal};
 use perpdex_reducer::hour_id;
 
+use crate::db::{Db, Tx};
 use crate::dirty::{self, Touched};
 use crate::reference::asset_id;
-use crate::sql::{Bulk, Db, Param, Result, Tx};
+use crate::sql::{Bulk, Param, Result};
 
 /// What stands for all venues or all assets.
 pub const ALL: &str = "ALL";

@@ -10,12 +10,15 @@ use perpdex_reducer::{Row, RowKey};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use bars::{BARS, push_bar, read_bar};
-pub(crate) use cells::{height_cell, key_cells, name, named, price_cells, read_chain, read_decimal, read_u8, read_u32, read_venue};
+pub(crate) use cells::{
+    height_cell, key_cells, name, named, price_cells, read_block, read_chain, read_decimal, read_u8, read_u32, read_venue,
+};
 use funding::{INDEXES, PAYMENTS, RATES, push_index, push_payment, push_rate, read_payment};
 use states::{ANCHORS, FLOWS, PRICES, TOKEN_PRICES, push_anchor, push_flow, push_price, push_token_price, read_flow};
 use trades::{FILLS, LIQUIDATIONS, push_fill, push_liquidation, read_fill, read_liquidation};
 
-use crate::sql::{Bulk, Lot, Record, Result, Tx};
+use crate::db::Tx;
+use crate::sql::{Bulk, Lot, Record, Result};
 
 /// The fact tables, in the order of [`Row`]'s variants.
 pub(crate) const FACT_TABLES: [&str; 10] = [

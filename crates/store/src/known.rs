@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use alloy_primitives::{B256, hex};
 use perpdex_core::{BlockConflict, ChainId, Commit, Event, RawBody, RawRecord, StoreError, VenueSlug};
 
+use crate::db::Tx;
 use crate::fact::{FACT_TABLES, height_cell};
 use crate::kept::event_name;
-use crate::sql::{Fault, Param, Result, Tx};
+use crate::sql::{Fault, Param, Result};
 
 /// What of the commit's range is stored already.
 #[derive(Debug, Default)]

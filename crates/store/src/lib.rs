@@ -2,7 +2,7 @@
 //!
 //! Promises: rows, sums and coverage move in one transaction; a commit that is repeated changes nothing; an unwinding
 //! leaves a store as if what it removes had never come; both engines hold the same integers. The engines differ in two
-//! modules, `sqlite` and `postgres`; all other SQL is the same text on both.
+//! modules, `sqlite` and `postgres`, and `db` is either of them; all other SQL is the same text on both.
 //!
 //! Does not: decode, fetch, or know a venue. What a row adds to a sum is [`perpdex_reducer::contributions`] alone, what
 //! an hour holds is [`perpdex_reducer::levels`].
@@ -12,6 +12,7 @@ mod batch;
 mod capture;
 mod commit;
 mod coverage;
+mod db;
 mod dictionary;
 mod dirty;
 mod dump;

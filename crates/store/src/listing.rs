@@ -2,8 +2,9 @@
 
 use perpdex_core::{BlockRange, ChainId, ListingWindow};
 
+use crate::db::{Db, Tx};
 use crate::fact::height_cell;
-use crate::sql::{Bulk, Db, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Param, Record, Result};
 
 const COLUMNS: &[&str] = &["chain_id", "listing", "from_height", "to_height", "above", "below", "entries", "digest", "label"];
 

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use perpdex_core::{Basis, Catalog, ChainId, ChainKind, Event, EventBody, MarketListed, OiBasis, Resolved, VenueSlug, market_id};
 use perpdex_reducer::{Expanded, MarketRow, RowKey, TokenRow, WaitFor, expand};
 
+use crate::db::Tx;
 use crate::fact::{height_cell, key_cells, named, read_chain, read_u8, read_venue};
 use crate::reference::ensure_asset;
-use crate::sql::{Bulk, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Param, Record, Result};
 
 /// A stored market with what decides how its events are kept.
 #[derive(Clone, Debug, PartialEq)]

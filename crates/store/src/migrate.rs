@@ -2,8 +2,9 @@
 
 use perpdex_core::StoreError;
 
+use crate::db::Db;
 use crate::place::Place;
-use crate::sql::{Db, Fault, Param, Result, first_int};
+use crate::sql::{Fault, Param, Result, first_int};
 
 /// One step: its name, and its text for each engine.
 struct Migration {

@@ -6,8 +6,9 @@ use perpdex_core::Decimal;
 use perpdex_reducer::CoveredTime;
 use serde::Serialize;
 
+use crate::db::{Db, Tx};
 use crate::reduce::fills_covered;
-use crate::sql::{Bulk, Db, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Param, Record, Result};
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

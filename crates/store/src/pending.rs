@@ -4,9 +4,10 @@ use perpdex_core::Catalog;
 
 use crate::aggregate::token_units;
 use crate::batch::Batch;
+use crate::db::Tx;
 use crate::fact::read_chain;
 use crate::kept::parse_event;
-use crate::sql::{Param, Result, Tx};
+use crate::sql::{Param, Result};
 
 /// Makes rows of events that waited for a token, and doubles of flows whose token had no decimals.
 pub(crate) async fn resolve_tokens(tx: &mut Tx, catalog: &Catalog) -> Result<()> {

@@ -5,9 +5,10 @@ use perpdex_core::{Action, Catalog, ChainId, Forced, FundingKind, StoreError};
 use perpdex_reducer::{FillPart, HourContribution, Row, fill_contribution, hour_id, payment_contribution};
 
 use crate::aggregate::{Sign, Sums};
+use crate::db::{Pages, Tx};
 use crate::fact::{CONTRIBUTING, read};
 use crate::record_count;
-use crate::sql::{Fault, Numbers, Pages, Param, Result, Tx};
+use crate::sql::{Fault, Numbers, Param, Result};
 
 /// Rows read at once.
 const ROWS_PER_PAGE: u32 = 20_000;
@@ -170,9 +171,10 @@ fn too_large(chain: i64, height: i64) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use crate::db::Db;
     use crate::migrate::migrate;
     use crate::place::Place;
-    use crate::sql::{Bulk, Db, Record};
+    use crate::sql::{Bulk, Record};
 
     use super::*;
 

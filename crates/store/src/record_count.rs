@@ -2,7 +2,8 @@
 
 use perpdex_core::ChainId;
 
-use crate::sql::{Param, Result, Tx};
+use crate::db::Tx;
+use crate::sql::{Param, Result};
 
 /// Adds records that came.
 pub(crate) async fn add(tx: &mut Tx, chain: ChainId, records: u64) -> Result<()> {

@@ -10,13 +10,14 @@ use perpdex_reducer::Row;
 use crate::batch::Batch;
 use crate::capture::{RawCapture, RawCaptures};
 use crate::commit::gather_failures;
+use crate::db::{Db, Tx};
 use crate::fact::{CONTRIBUTING, height_cell, read};
 use crate::join::{Reach, join, unjoin_across};
 use crate::known::Known;
 use crate::place::Place;
 use crate::reference::remove_unused_assets;
 use crate::remove::{listed_in, relist, remove_markets};
-use crate::sql::{Db, Fault, Param, Result, Tx};
+use crate::sql::{Fault, Param, Result};
 use crate::withdraw::{lift_first, met_at};
 use crate::{coverage, dirty};
 

@@ -2,8 +2,9 @@
 
 use perpdex_core::{AssetDef, CHAINS, Catalog, ChainId, ChainKind, LiquidationFeed, VENUE_SLUGS, VenueModel, derived_id};
 
+use crate::db::Tx;
 use crate::options::StoreOptions;
-use crate::sql::{Bulk, Fault, Param, Result, Tx};
+use crate::sql::{Bulk, Fault, Param, Result};
 
 /// The id of an asset: derived from its symbol.
 pub(crate) fn asset_id(symbol: &str) -> i64 {

@@ -4,11 +4,12 @@ use perpdex_core::{BlockRange, Catalog, ChainId};
 use perpdex_reducer::Row;
 
 use crate::batch::Batch;
+use crate::db::Tx;
 use crate::fact::{CONTRIBUTING, FACT_TABLES, height_cell, read};
 use crate::market::{Market, refresh};
 use crate::reduce::OF_MARKETS;
 use crate::revert::markets_of;
-use crate::sql::{Param, Result, Tx};
+use crate::sql::{Param, Result};
 
 /// Rows that hang on a record, beside those of [`FACT_TABLES`].
 const OTHER_TABLES: [&str; 5] = ["market_listings", "decode_failures", "unresolved", "undescribed_events", "joined_closes"];

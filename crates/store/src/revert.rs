@@ -7,13 +7,14 @@ use perpdex_reducer::{Row, hour_id};
 
 use crate::batch::Batch;
 use crate::coverage::cut_above;
+use crate::db::{Db, Tx};
 use crate::dirty;
 use crate::fact::{CONTRIBUTING, FACT_TABLES, height_cell, read, read_venue};
 use crate::market::{Market, load, refresh};
 use crate::record_count;
 use crate::reduce::OF_MARKETS;
 use crate::reference::remove_unused_assets;
-use crate::sql::{Db, Param, Result, Tx, first_int};
+use crate::sql::{Param, Result, first_int};
 
 /// Removes everything of the chain above `to`.
 pub(crate) async fn revert(db: &Db, catalog: &Catalog, chain: ChainId, to: BlockRef, conflict: BlockConflict) -> Result<Reverted> {

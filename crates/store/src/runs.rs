@@ -2,9 +2,10 @@
 
 use perpdex_core::{EndpointErrors, RunState};
 
+use crate::db::Db;
 use crate::fact::{height_cell, read_chain};
 use crate::reference::ensure_chain;
-use crate::sql::{Bulk, Db, Result};
+use crate::sql::{Bulk, Result};
 
 const RUNS: &[&str] = &[
     "chain_id",

@@ -6,8 +6,9 @@ use perpdex_core::{BlockRange, ChainId, Covered, Difference, Evidence, Hole, Ran
 use serde::Serialize;
 
 use crate::coverage::{self, COLUMNS, HOLE_COLUMNS, read_hole, read_stream};
+use crate::db::Db;
 use crate::fact::{named, read_chain};
-use crate::sql::{Db, Record, Result, first_int};
+use crate::sql::{Record, Result, first_int};
 use crate::{runs, verify};
 
 /// The state of a store.

@@ -2,16 +2,18 @@
 
 use async_trait::async_trait;
 use perpdex_core::{
-    BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, Link, ListingWindow, ListingWindows, RangeSet,
+    BlockConflict, BlockRange, BlockRef, Catalog, ChainId, Commit, Committed, Covered, Hole, ListingWindow, ListingWindows, RangeSet,
     RawRecord, RedecodeStore, ReduceStats, Reverted, RunState, Store, StoreError, StoredPiece, StoredRecord, StreamId, Target, Turn,
     VenueSlug, Verification, Verified, VerifyStore, Withdrawn,
 };
 
+use crate::db::Db;
 use crate::external::{self, ExternalMetric, Imported};
+use crate::fact::read_block;
 use crate::oi_check::{self, OiChecks};
 use crate::options::StoreOptions;
 use crate::place::Place;
-use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Table};
+use crate::sql::{Bulk, Fault, Param, Result, Table};
 use crate::{
     capture, commit, coverage, dirty, dump, listing, migrate, pending, rebuild, redecode, reduce, reference, revert, runs, status, verify,
     withdraw,
@@ -240,16 +242,6 @@ const TARGETS: &[&str] = &[
     "evidence_rank_min",
     "sees_unknown",
 ];
-
-/// Reads height, hash, parent's hash and time.
-pub(crate) fn read_block(r: &Record) -> Result<BlockRef> {
-    let hash = |at: usize| r.opt_bytes(at)?.map(|bytes| bytes.try_into().map_err(|_| r.unexpected(at, "a hash"))).transpose();
-    let link = match (hash(1)?, hash(2)?) {
-        (Some(hash), Some(parent)) => Some(Link { hash, parent }),
-        _ => None,
-    };
-    Ok(BlockRef { height: r.height(0)?, link, time_ms: r.int(3)? })
-}
 
 #[async_trait]
 impl Store for SqlStore {

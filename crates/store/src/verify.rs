@@ -5,9 +5,10 @@ use perpdex_core::{
 };
 
 use crate::coverage::{self, STREAM, Stretch, rank, read_range, read_stream, stream_cells};
+use crate::db::{Db, Tx};
 use crate::fact::{height_cell, named};
 use crate::raw::{self, RAW_EVENTS};
-use crate::sql::{Bulk, Db, Fault, Param, Record, Result, Tx, first_int};
+use crate::sql::{Bulk, Fault, Param, Record, Result, first_int};
 
 const INSIDE: &str = "chain_id = $1 AND height BETWEEN $2 AND $3";
 

@@ -4,13 +4,14 @@ use perpdex_core::{BlockRange, Catalog, ChainId, RangeSet, StreamId, Withdrawn};
 
 use crate::batch::Batch;
 use crate::coverage::{self, read_stream};
+use crate::db::{Db, Tx};
 use crate::dirty;
 use crate::fact::height_cell;
 use crate::join::unjoin_across;
 use crate::record_count;
 use crate::reference::remove_unused_assets;
 use crate::remove::{Removed, listed_in, relist, remove, remove_markets};
-use crate::sql::{Db, Param, Record, Result, Tx};
+use crate::sql::{Param, Record, Result};
 use crate::verify;
 
 /// Removes everything of the chain at these heights. Closes that were joined to a position across one of them wait again.

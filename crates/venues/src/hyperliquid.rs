@@ -6,8 +6,10 @@
 //! passed over. Positions are computed from `startPosition`, `side` and `sz`, never from `dir`. A trade's two legs stand
 //! in one block, and a block is one unit, so the class of a trade is known on both.
 
+mod block_events;
 mod contexts;
 mod dexes;
+mod fill_row;
 mod fills;
 mod ledger;
 mod lines;

@@ -1,6 +1,7 @@
 //! The command line: verbs, flags and their help. Values are parsed here, meaning is given in `commands`.
 
 mod per_chain;
+mod span;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use clap_complete::Shell;
 use perpdex_core::ChainId;
 
 pub(crate) use per_chain::PerChain;
+pub(crate) use span::{Span, whole_hour};
 
-use crate::commands::Span;
 use crate::config::{ChainName, Location, RawPayloads};
 use crate::instant::{Point, parse_time};
 use crate::output::Format;

@@ -22,8 +22,6 @@ mod venues;
 mod verify;
 mod verify_oi;
 
-pub(crate) use report::Span;
-
 use crate::args::{Cli, Command, CommonArgs};
 use crate::config::{Config, Layer, Origin};
 use crate::exit::{CommandResult, Failure};

@@ -2,9 +2,9 @@
 
 use alloy_primitives::{Address, B256, keccak256};
 
-use super::{Fork, WorldOptions};
 use crate::chain::{EvmBlock, EvmChain, EvmLog, Views};
 use crate::encode::abi::{self, Emitted};
+use crate::options::{Fork, WorldOptions};
 use crate::rng::Rng;
 
 /// An EVM chain in the making.

@@ -1,7 +1,7 @@
 //! One price path per asset: correlated random walks, and the one fall.
 
-use super::WorldOptions;
 use super::scene::CASCADE_MS;
+use crate::options::WorldOptions;
 use crate::rng::Rng;
 
 /// Prices carry twelve digits behind the point.

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, keccak256};
 
-use super::WorldOptions;
 use super::prices::Prices;
+use crate::options::WorldOptions;
 use crate::rng::Rng;
 use crate::truth::{MarketSpec, TruthCascade};
 

@@ -4,9 +4,9 @@ use alloy_primitives::keccak256;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::WorldOptions;
 use crate::chain::{SolanaBlock, SolanaChain, SolanaInner, SolanaInstruction, SolanaTransaction};
 use crate::encode::anchor::Layout;
+use crate::options::WorldOptions;
 use crate::rng::Rng;
 
 /// First slot of the chain: the lower bound from which the venues' histories count, so that levels start at zero.

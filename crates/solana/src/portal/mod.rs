@@ -21,7 +21,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::blocks::SKIPPED_RUN_MAX;
-use crate::source::NO_CHAIN_NUMBER;
+use crate::endpoint::NO_CHAIN_NUMBER;
 use http::PortalHttp;
 use line::{Header, Line};
 

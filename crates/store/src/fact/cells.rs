@@ -1,6 +1,6 @@
 //! Cells that many tables share: keys, heights, numbers, names.
 
-use perpdex_core::{ChainId, Decimal, Side, VENUE_SLUGS, VenueSlug};
+use perpdex_core::{BlockRef, ChainId, Decimal, Link, Side, VENUE_SLUGS, VenueSlug};
 use perpdex_reducer::RowKey;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as NameError, StrDeserializer};
@@ -63,4 +63,14 @@ pub(super) fn side_name(side: Side) -> &'static str {
         Side::Buy => "buy",
         Side::Sell => "sell",
     }
+}
+
+/// Reads height, hash, parent's hash and time.
+pub(crate) fn read_block(r: &Record) -> Result<BlockRef> {
+    let hash = |at: usize| r.opt_bytes(at)?.map(|bytes| bytes.try_into().map_err(|_| r.unexpected(at, "a hash"))).transpose();
+    let link = match (hash(1)?, hash(2)?) {
+        (Some(hash), Some(parent)) => Some(Link { hash, parent }),
+        _ => None,
+    };
+    Ok(BlockRef { height: r.height(0)?, link, time_ms: r.int(3)? })
 }

@@ -11,10 +11,11 @@ use perpdex_core::{BlockRange, Event, EventBody, RangeSet, StreamId, VenueSlug, 
 use perpdex_reducer::join_close;
 
 use crate::batch::Batch;
+use crate::db::Tx;
 use crate::fact::height_cell;
 use crate::kept::parse_event;
 use crate::market::load;
-use crate::sql::{Result, Tx};
+use crate::sql::Result;
 use positions::Positions;
 pub(crate) use undo::unjoin_across;
 
@@ -130,14 +131,6 @@ async fn join_chunk(tx: &mut Tx, batch: &mut Batch<'_>, closes: &[Event], reache
         Ok(())
     };
     batch.write_as_made(tx, Vec::new(), closes, make).await
-}
-
-/// The position a close names.
-fn position_key(event: &Event) -> Option<&str> {
-    match &event.body {
-        EventBody::Close(close) => Some(&close.position_key),
-        _ => None,
-    }
 }
 
 /// The heights of those of some events, by venue, that are rows of positions or closes of them.

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use alloy_primitives::I256;
-use perpdex_core::{Action, Amount, ChainId, Decimal, Event, Fill, PositionSide, Side, VenueSlug};
+use perpdex_core::{Action, Amount, ChainId, Decimal, Event, EventBody, Fill, PositionSide, Side, VenueSlug};
 use perpdex_reducer::{Position, PositionRow};
 use serde::Serialize;
 
-use super::position_key;
+use crate::db::Tx;
 use crate::fact::{height_cell, named, read_decimal, read_u8};
-use crate::sql::{Fault, Param, Record, Result, Tx};
+use crate::sql::{Fault, Param, Record, Result};
 
 /// Height, order inside it, and ordinal.
 type Place = (u64, i64, i64);
@@ -175,5 +175,13 @@ fn as_row(fill: &Fill, before: &Position) -> PositionRow {
         price: Decimal::ZERO,
         after_qty: after.and_then(|after| after.qty).map(|qty| qty.native.abs()),
         after_usd: after.and_then(|after| after.entry_usd).and_then(rounded),
+    }
+}
+
+/// The position a close names.
+fn position_key(event: &Event) -> Option<&str> {
+    match &event.body {
+        EventBody::Close(close) => Some(&close.position_key),
+        _ => None,
     }
 }

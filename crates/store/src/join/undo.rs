@@ -4,9 +4,10 @@ use perpdex_core::{BlockRange, ChainId, Event, StreamId, VenueSlug};
 use perpdex_reducer::Row;
 
 use crate::batch::{Batch, JOINED_SUBS};
+use crate::db::Tx;
 use crate::fact::{CONTRIBUTING, height_cell, read};
 use crate::kept::parse_event;
-use crate::sql::{Param, Result, Tx};
+use crate::sql::{Param, Result};
 
 /// Undoes the joins of some closes: their rows and contributions go, and they are given back. `condition` is on
 /// `joined_closes j`.

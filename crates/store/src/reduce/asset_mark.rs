@@ -8,8 +8,9 @@ use perpdex_core::Decimal;
 use perpdex_reducer::{AssetMark, MEDIAN, OwnMark, asset_marks};
 
 use super::replace::replace;
+use crate::db::Tx;
 use crate::dirty::{Touched, mark};
-use crate::sql::{Bulk, Record, Result, Tx};
+use crate::sql::{Bulk, Record, Result};
 
 /// Makes `asset_mark` of some hours, both inside, what the markets' own marks say, and marks the markets that use it where
 /// it changed. Tells whether it did.

@@ -3,8 +3,9 @@
 
 use perpdex_reducer::{AnchorBase, AnchorPart, CoveredTime, HOUR_MS, HourDelta, hour_id};
 
-use super::history::Market;
-use crate::sql::{Param, Result, Tx};
+use super::market_row::Market;
+use crate::db::Tx;
+use crate::sql::{Param, Result};
 
 /// The whole anchors of some stretches of coverage, ascending.
 pub(crate) async fn load(tx: &mut Tx, market: &Market, stretches: &[CoveredTime]) -> Result<Vec<AnchorBase>> {

@@ -9,8 +9,9 @@ use perpdex_reducer::{
 
 use super::params::Params;
 use super::replace::replace;
+use crate::db::Tx;
 use crate::fact::{read_decimal, read_u8};
-use crate::sql::{Bulk, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Param, Record, Result};
 
 /// Milliseconds of a minute.
 const MINUTE_MS: i64 = 60_000;

@@ -1,62 +1,20 @@
 //! What the reducer computes the hours of one market from, read from the tables: from a moment on, and what stood before.
 
-use perpdex_core::{BlockRange, CHAINS, ChainId, ChainKind, Decimal, Family, IndexBasis, LiquidationFeed, Period, PriceKind, VenueSlug};
+use perpdex_core::{BlockRange, CHAINS, ChainKind, Decimal, Family, IndexBasis, Period, PriceKind};
 use perpdex_reducer::{
     CoveredTime, HOUR_MS, HourDelta, Level, MarkPoint, MarketHistory, MedianMark, Moment, RatePoint, RateValue, STATED_LATE_MS_MAX,
     StatedLevel, hour_id,
 };
 
 use super::bases;
+use super::market_row::{Market, market};
+use crate::db::Tx;
 use crate::dirty::FundingLine;
-use crate::fact::{named, read_chain, read_decimal, read_u8, read_venue};
-use crate::sql::{Record, Result, Tx};
+use crate::fact::{named, read_decimal};
+use crate::sql::{Record, Result};
 
 /// Hours of one market; a calendar that is longer has an event with an impossible time in it.
 const HOURS_MAX: i64 = 24 * 366 * 30;
-
-/// A market's properties that its history needs.
-pub(super) struct Market {
-    pub(super) id: i64,
-    pub(super) asset_id: i64,
-    chain: ChainId,
-    venue: VenueSlug,
-    pub(super) qty_scale: u8,
-    first_ms: i64,
-    listed_ms: Option<i64>,
-    pub(super) collateral_tokens: Vec<String>,
-    pub(super) liquidation_feed: LiquidationFeed,
-    pub(super) tells_accounts: bool,
-}
-
-/// Reads a market; `None` for one that is gone.
-pub(super) async fn market(tx: &mut Tx, market_id: i64) -> Result<Option<Market>> {
-    let sql = "SELECT m.chain_id, m.venue_id, m.asset_id, a.qty_scale, m.first_ms, m.listed_ms, m.collateral_tokens, \
-               v.liquidation_feed, v.tells_accounts FROM markets m JOIN assets a ON a.asset_id = m.asset_id \
-               JOIN venues v ON v.venue_id = m.venue_id WHERE m.market_id = $1";
-    let rows = tx.rows(sql, vec![market_id.into()]).await?;
-    let Some(r) = rows.first() else { return Ok(None) };
-    let mut collateral_tokens: Vec<String> = r.text(6)?.split_whitespace().map(str::to_owned).collect();
-    collateral_tokens.sort_unstable();
-    collateral_tokens.dedup();
-    Ok(Some(Market {
-        id: market_id,
-        chain: read_chain(r, 0)?,
-        venue: read_venue(r, 1)?,
-        asset_id: r.int(2)?,
-        qty_scale: read_u8(r, 3)?,
-        first_ms: r.int(4)?,
-        listed_ms: r.opt_int(5)?,
-        collateral_tokens,
-        liquidation_feed: r.parsed(7, "a kind of feed", named)?,
-        tells_accounts: r.flag(8)?,
-    }))
-}
-
-impl Market {
-    pub(super) fn first_hour(&self) -> i64 {
-        hour_id(self.first_ms)
-    }
-}
 
 /// Reads a market's history from the earliest hour on that a change in `dirty_from` or later can reach; the calendar's
 /// first and last hour, where it is too long to be true.

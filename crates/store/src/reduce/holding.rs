@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use perpdex_reducer::{ClosedBy, ClosedLots, holding_ms};
 
-use super::asset::{DayRow, total};
+use super::day_rows::{DayRow, total};
 use super::replace::replace;
-use crate::sql::{Bulk, Param, Result, Tx};
+use crate::db::Tx;
+use crate::sql::{Bulk, Param, Result};
 
 const COLUMNS: &[&str] = &["venue_id", "asset_id", "day_id", "method", "mean_ms", "known_ppm", "reason"];
 

@@ -10,10 +10,10 @@ use perpdex_core::{Action, LiquidationKind, PositionSide};
 use perpdex_reducer::{ClosedBy, DAY_HOURS, HOUR_MS, Lot, LotBook, LotChanges, LotRow, PositionFill, day_id};
 
 use super::replace::{Replaced, replace};
-use super::{Dirty, dirty_rows};
-use crate::dirty::{Touched, mark_assets};
+use crate::db::{Db, Tx};
+use crate::dirty::{Dirty, Touched, dirty_rows, mark_assets};
 use crate::fact::named;
-use crate::sql::{self, Bulk, Db, Fault, Param, Record, Result, Tx};
+use crate::sql::{self, Bulk, Fault, Param, Record, Result};
 
 /// Markets with dirty days looked at in one transaction.
 const MARKETS_PER_TRANSACTION: i64 = 32;

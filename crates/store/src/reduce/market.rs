@@ -7,17 +7,19 @@ use perpdex_reducer::{
     DAY_HOURS, DayHour, FULL_PPM, HOUR_MS, HourFailure, HourFunding, HourLevel, MarketDay, MarketHours, Moment, days, levels, minute_id,
 };
 
-use super::history::{self, Market};
+use super::history;
 use super::lots::BEGAN_AT_ZERO;
+use super::market_row::{self, Market};
 use super::replace::{Replaced, replace};
+use crate::db::Tx;
 use crate::dirty::{ALWAYS, Touched, mark_assets, mark_lots};
 use crate::fact::name;
-use crate::sql::{Bulk, Param, Record, Result, Tx};
+use crate::sql::{Bulk, Param, Record, Result};
 
 /// Computes a market from the earliest of its dirty hours on and marks what changed for the windows of its asset. Gives
 /// the number of hours written.
 pub(super) async fn reduce(tx: &mut Tx, market_id: i64, dirty: (i64, i64), mark_age_ms_max: i64) -> Result<u64> {
-    let Some(market) = history::market(tx, market_id).await? else { return Ok(0) };
+    let Some(market) = market_row::market(tx, market_id).await? else { return Ok(0) };
     let (from_hour, mut hours) = match history::load(tx, &market, dirty.0, mark_age_ms_max).await? {
         Ok(history) => (history.from_hour, levels(&history)),
         Err((first_hour, last_hour)) => (first_hour, too_long(first_hour, last_hour)),

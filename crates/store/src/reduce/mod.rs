@@ -8,17 +8,20 @@ mod asset;
 mod asset_mark;
 mod bases;
 mod cascade;
+mod day_rows;
 mod history;
 mod holding;
 mod lots;
 mod market;
+mod market_row;
 mod params;
 mod replace;
 
 use perpdex_core::ReduceStats;
 
-use crate::dirty;
-use crate::sql::{Db, Result, Tx, first_int};
+use crate::db::{Db, Tx};
+use crate::dirty::{self, dirty_rows};
+use crate::sql::{Result, first_int};
 pub(crate) use history::fills_covered;
 use params::Params;
 
@@ -48,9 +51,6 @@ pub(crate) async fn mark_all(tx: &mut Tx) -> Result<()> {
     }
     dirty::mark_all(tx).await
 }
-
-/// One row of `dirty` or `dirty_assets`: id, first and last hour; of `dirty_lots`: first and last day.
-type Dirty = (i64, i64, i64);
 
 /// Recomputes every market and asset that is dirty when its turn comes.
 pub(crate) async fn reduce(db: &Db, mark_age_ms_max: i64) -> Result<ReduceStats> {
@@ -121,9 +121,4 @@ async fn reduce_assets(db: &Db) -> Result<()> {
         tx.commit().await?;
     }
     Ok(())
-}
-
-async fn dirty_rows(tx: &mut Tx, table: &str, key: &str, of: &str, after: i64, limit: i64) -> Result<Vec<Dirty>> {
-    let sql = format!("SELECT {key}, from_{of}, to_{of} FROM {table} WHERE {key} > $1 ORDER BY {key} LIMIT {limit}");
-    tx.rows(&sql, vec![after.into()]).await?.iter().map(|r| Ok((r.int(0)?, r.int(1)?, r.int(2)?))).collect()
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use perpdex_reducer::{CascadeParams, ExtremeParams, SignalParams};
 
-use crate::sql::{Fault, Result, Tx};
+use crate::db::Tx;
+use crate::sql::{Fault, Result};
 
 /// All thresholds, by name and asset.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::sql::{Bulk, Param, Record, Result, Tx, Value};
+use crate::db::Tx;
+use crate::sql::{Bulk, Param, Record, Result, Value};
 
 /// Rows removed in one statement.
 const ROWS_PER_DELETE: usize = 500;

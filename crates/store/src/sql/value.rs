@@ -265,3 +265,8 @@ impl Record {
         Fault::Corrupt(format!("column {at} of a stored row holds {:?} where {what} was expected", self.0.get(at)))
     }
 }
+
+/// The first cell of the first row, of a statement that always gives one.
+pub(crate) fn first_int(rows: &[Record]) -> Result<i64> {
+    rows.first().ok_or_else(|| Fault::Corrupt("a count gave no row".to_owned()))?.int(0)
+}

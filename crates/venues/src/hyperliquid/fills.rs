@@ -10,6 +10,7 @@ use perpdex_core::{
 };
 use serde::Deserialize;
 
+use super::fill_row::FillRow;
 use super::lines::{Trouble, decimal, events, failure, lower, name};
 use super::scan;
 use super::texts::Texts;
@@ -18,57 +19,13 @@ use super::{SLUG, TOKEN_DECIMALS};
 /// Digits of a position: `startPosition` is printed from a double (`3135809.3999999999`), sizes have at most six.
 const POSITION_DECIMALS: u8 = 6;
 
-/// Accounts that take positions over from liquidated users, besides those seen doing so in the same block.
-/// The child vault of HLP that is the liquidated account of the auto-deleveraging of 2025-10-10.
+/// Accounts that take positions over from liquidated users, besides those seen doing so in the same block: the child vault of HLP that
+/// is the liquidated account of the auto-deleveraging of 2025-10-10.
 const LIQUIDATOR_VAULTS: &[&str] = &["0x2e3d94f0562703b25c83308a05046ddaf9a8dd14"];
 
 const ADL: &str = "Auto-Deleveraging";
 const SETTLEMENT: &str = "Settlement";
 pub(super) const NET_CHILD_VAULTS: &str = "Net Child Vaults";
-
-/// A fill as the node prints it. Keys that are not read here are ignored. [`scan`] reads the same.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FillRow<'a> {
-    #[serde(borrow)]
-    pub(super) coin: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) px: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) sz: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) side: Cow<'a, str>,
-    pub(super) time: i64,
-    #[serde(borrow)]
-    pub(super) start_position: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub(super) dir: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) closed_pnl: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) hash: Option<Cow<'a, str>>,
-    pub(super) oid: Option<u64>,
-    pub(super) crossed: bool,
-    #[serde(borrow)]
-    pub(super) fee: Option<Cow<'a, str>>,
-    pub(super) tid: u64,
-    #[serde(borrow)]
-    pub(super) fee_token: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) liquidation: Option<LiquidationRow<'a>>,
-}
-
-/// The object on both legs of a liquidation or auto-deleveraging.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct LiquidationRow<'a> {
-    #[serde(borrow)]
-    pub(super) liquidated_user: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) mark_px: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) method: Cow<'a, str>,
-}
 
 /// One leg with its numbers read.
 pub(super) struct Leg<'a> {

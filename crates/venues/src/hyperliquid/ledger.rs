@@ -6,9 +6,9 @@ use perpdex_core::{CollateralFlow, EventBody, FlowDirection, FlowScope, TokenAmo
 use serde::Deserialize;
 
 use super::EVENTS;
+use super::block_events::BlockEvents;
 use super::dexes::QUOTE_TOKEN;
-use super::lines::{self, Trouble, lower};
-use super::misc::{MiscBlock, token_units};
+use super::lines::{self, Trouble, lower, token_units};
 
 #[derive(Deserialize)]
 struct LedgerUpdate<'a> {
@@ -26,7 +26,7 @@ struct Delta<'a> {
 }
 
 /// Reads a ledger update; gives its name if the layout does not list it.
-pub(super) fn ledger_update(block: &mut MiscBlock<'_>, raw: &str) -> Result<Option<String>, Trouble> {
+pub(super) fn ledger_update(events: &mut BlockEvents<'_>, raw: &str) -> Result<Option<String>, Trouble> {
     let update: LedgerUpdate<'_> = serde_json::from_str(raw).map_err(|error| Trouble::malformed(format!("LedgerUpdate: {error}")))?;
     let name = format!("LedgerUpdate.{}", update.delta.kind);
     let direction = match &*update.delta.kind {
@@ -48,6 +48,6 @@ pub(super) fn ledger_update(block: &mut MiscBlock<'_>, raw: &str) -> Result<Opti
         amount: TokenAmount { native: amount, token: QUOTE_TOKEN.into() },
         fee_native: update.delta.fee.as_deref().map(|fee| token_units("fee", fee)).transpose()?,
     };
-    block.push(&[&update.delta.kind, &account], None, EventBody::CollateralFlow(flow));
+    events.push(&[&update.delta.kind, &account], None, EventBody::CollateralFlow(flow));
     Ok(None)
 }

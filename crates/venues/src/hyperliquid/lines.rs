@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use alloy_primitives::I256;
 use perpdex_core::{Decimal, Failure, FailureKind, RawRecord};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use super::TOKEN_DECIMALS;
 
 /// Why an event, or a line, could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,4 +89,9 @@ pub(super) fn lower<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     } else {
         text
     }
+}
+
+/// A decimal amount of a token in its smallest units.
+pub(super) fn token_units(field: &str, text: &str) -> Result<I256, Trouble> {
+    Ok(decimal(field, text)?.rescale(TOKEN_DECIMALS).map_err(Trouble::invalid)?.value)
 }

@@ -1,19 +1,20 @@
 //! Misc events: funding payments and rates here, ledger updates in [`super::ledger`].
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use perpdex_core::{
-    Amount, Decimal, DecodeUnit, Decoded, Event, EventBody, EventKey, FundingKind, FundingPayment, FundingRate, Period, PositionSide,
-    RawRecord, TokenAmount, derived_id,
+    Amount, Decimal, DecodeUnit, Decoded, Event, EventBody, FundingKind, FundingPayment, FundingRate, Period, PositionSide, RawRecord,
+    TokenAmount,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::EVENTS;
+use super::block_events::BlockEvents;
 use super::dexes::collateral;
 use super::ledger::ledger_update;
-use super::lines::{Trouble, decimal, events, failure, lower, name};
-use super::{EVENTS, SLUG, STREAM_ORD, TOKEN_DECIMALS};
+use super::lines::{Trouble, decimal, events, failure, lower, name, token_units};
 
 /// Funding is settled every hour, some milliseconds past it.
 const FUNDING_INTERVAL_MS: i64 = 3_600_000;
@@ -46,12 +47,9 @@ struct FundingDelta<'a> {
     funding_rate: Cow<'a, str>,
 }
 
-/// The events of one block as they are made.
-pub(super) struct MiscBlock<'u> {
-    unit: DecodeUnit<'u>,
-    events: Vec<Event>,
-    /// How often a natural key was seen.
-    seen: HashMap<String, u32>,
+/// The payments of one block, as they are made into events.
+struct MiscBlock<'u> {
+    events: BlockEvents<'u>,
     /// Rate of each market, as its first payment says.
     rates: BTreeMap<String, Decimal>,
 }
@@ -60,7 +58,7 @@ pub(super) struct MiscBlock<'u> {
 pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> Decoded {
     let (raw, failures) = events(record, text);
     let mut out = Decoded { failures, ..Decoded::default() };
-    let mut block = MiscBlock { unit: *unit, events: Vec::new(), seen: HashMap::new(), rates: BTreeMap::new() };
+    let mut block = MiscBlock { events: BlockEvents::new(*unit), rates: BTreeMap::new() };
     let mut unknown = BTreeSet::new();
     for (index, raw) in raw.iter().enumerate() {
         let event: MiscEvent<'_> = match serde_json::from_str(raw.get()) {
@@ -76,7 +74,7 @@ pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> D
                     let troubles = block.funding(fields.get());
                     out.failures.extend(troubles.into_iter().map(|(part, trouble)| failure(record, format!("{index}{part}"), trouble)));
                 }
-                "LedgerUpdate" => match ledger_update(&mut block, fields.get()) {
+                "LedgerUpdate" => match ledger_update(&mut block.events, fields.get()) {
                     Ok(None) => {}
                     Ok(Some(name)) if !unknown.insert(name.clone()) => {}
                     Ok(Some(name)) => out.unknown.push(failure(record, index.to_string(), Trouble::unknown(name))),
@@ -96,27 +94,9 @@ pub(super) fn decode(unit: &DecodeUnit<'_>, record: &RawRecord, text: &str) -> D
 }
 
 impl MiscBlock<'_> {
-    /// Adds an event. The key is its natural key, with a count where the same one comes again in the block.
-    pub(super) fn push(&mut self, key: &[&str], market: Option<String>, body: EventBody) {
-        let nth = self.seen.entry(key.join("/")).or_default();
-        let count = nth.to_string();
-        *nth += 1;
-        let rec = derived_id(&[key, &[count.as_str()]].concat());
-        self.events.push(Event {
-            key: EventKey { height: self.unit.height, rec, sub: 0 },
-            ord: STREAM_ORD + i64::try_from(self.events.len()).expect("a block's events are counted in memory"),
-            chain: self.unit.chain,
-            venue: SLUG,
-            market: market.map(Into::into),
-            time_ms: self.unit.time_ms,
-            tx_id: self.unit.tx_id.to_owned(),
-            body,
-        });
-    }
-
     /// The end of the interval that a payment of this block closes.
     fn interval_end_ms(&self) -> i64 {
-        self.unit.time_ms.div_euclid(FUNDING_INTERVAL_MS) * FUNDING_INTERVAL_MS
+        self.events.time_ms().div_euclid(FUNDING_INTERVAL_MS) * FUNDING_INTERVAL_MS
     }
 
     /// Payments of one funding event; troubles come with their place behind the event's index.
@@ -151,7 +131,7 @@ impl MiscBlock<'_> {
             size: Some(Amount::decimals(size.value, size.scale)),
             interval_end_ms: Some(self.interval_end_ms()),
         };
-        self.push(&["funding", &user, &delta.coin], Some(delta.coin.to_string()), EventBody::FundingPayment(payment));
+        self.events.push(&["funding", &user, &delta.coin], Some(delta.coin.to_string()), EventBody::FundingPayment(payment));
         let first = *self.rates.entry(delta.coin.to_string()).or_insert(rate);
         if first == rate {
             Ok(())
@@ -166,13 +146,8 @@ impl MiscBlock<'_> {
         for (coin, rate) in std::mem::take(&mut self.rates) {
             let period = Period::Exact { start_ms: end_ms - FUNDING_INTERVAL_MS, end_ms };
             let body = FundingRate { kind: FundingKind::Funding, period, cost_long_1h: Some(rate), cost_short_1h: Some(rate.neg()) };
-            self.push(&["rate", &coin], Some(coin.clone()), EventBody::FundingRate(body));
+            self.events.push(&["rate", &coin], Some(coin.clone()), EventBody::FundingRate(body));
         }
-        self.events
+        self.events.into_events()
     }
-}
-
-/// A decimal amount of a token in its smallest units.
-pub(super) fn token_units(field: &str, text: &str) -> Result<alloy_primitives::I256, Trouble> {
-    Ok(decimal(field, text)?.rescale(TOKEN_DECIMALS).map_err(Trouble::invalid)?.value)
 }

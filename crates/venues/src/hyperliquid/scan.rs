@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::fills::{FillRow, LiquidationRow};
+use super::fill_row::{FillRow, LiquidationRow};
 
 /// The account of a fill and the fill.
 pub(super) type Pair<'a> = (Cow<'a, str>, FillRow<'a>);

@@ -7,7 +7,8 @@ use perpdex_core::{
 };
 use serde::Deserialize;
 
-use super::fills::{FillRow, Leg, NET_CHILD_VAULTS, is_perpetual, leg, legs_of};
+use super::fill_row::FillRow;
+use super::fills::{Leg, NET_CHILD_VAULTS, is_perpetual, leg, legs_of};
 use super::lines::{Trouble, decimal, failure, lower, name};
 use super::{SLUG, STREAM_ORD};
 

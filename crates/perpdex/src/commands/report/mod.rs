@@ -2,7 +2,6 @@
 
 mod read;
 mod rows;
-mod span;
 
 use std::io::{self, Write};
 
@@ -10,12 +9,10 @@ use anyhow::anyhow;
 use perpdex_report::{Input, Window, html, json, markdown, text};
 use perpdex_store::SqlStore;
 
-use crate::args::{CommonArgs, ReportArgs, ReportFormat};
+use crate::args::{CommonArgs, ReportArgs, ReportFormat, Span, whole_hour};
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::wiring;
 use read::{Filter, input, known_names, newest_whole_hour};
-pub(crate) use span::Span;
-use span::whole_hour;
 
 /// Runs the verb.
 pub(crate) async fn run(common: &CommonArgs, args: ReportArgs) -> CommandResult {

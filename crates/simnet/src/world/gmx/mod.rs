@@ -2,12 +2,14 @@
 
 mod market;
 mod order;
+mod position;
 mod view;
 
 use alloy_primitives::{B256, U256};
 
 use self::market::{LISTINGS, LONG_TOKEN, Market, Quotes, SHORT_TOKEN, UNLISTED, pow10};
-use self::order::{Executed, Order, Position, Reason, execute};
+use self::order::{Executed, execute};
+use self::position::{Order, Position, Reason};
 use super::evm::EvmBuilder;
 use super::prices::PRICE_SCALE;
 use super::scene::{CASCADE_ASSET, Cue, Scene, named_address};

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, I256, U256};
 
 use super::market::{LONG_TOKEN, Market, Quotes, SHORT_TOKEN, pow10};
-use super::order::{Charges, Order, Position, Reason};
+use super::position::{Charges, Order, Position, Reason};
 use crate::encode::gmx::Items;
 
 /// All that the events of an executed order show; the position is as it is after the order.

@@ -35,7 +35,7 @@ impl Span {
 }
 
 /// The hour that begins at a moment.
-pub(super) fn whole_hour(ts_ms: i64) -> Result<i64, String> {
+pub(crate) fn whole_hour(ts_ms: i64) -> Result<i64, String> {
     match ts_ms.rem_euclid(HOUR_MS) {
         0 => Ok(ts_ms / HOUR_MS),
         _ => Err(format!("{}: a report counts in whole hours", crate::instant::format_time(ts_ms))),
