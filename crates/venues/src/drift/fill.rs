@@ -1,8 +1,8 @@
 //! `OrderActionRecord`: a fill becomes the legs of the accounts it names.
 
-use perpdex_core::{Action, Decimal, EventBody, Fill, Forced, Liquidation, PositionSide, RawRecord, Side, Size, Text};
+use perpdex_core::{Action, Decimal, EventBody, Fill, Forced, Liquidation, LiquidationKind, PositionSide, RawRecord, Side, Size, Text};
 
-use super::liquidation::{Liquidations, TAKEN_OVER};
+use super::liquidation::{LIQUIDATION, Liquidations};
 use super::records::{Existing, OrderAction};
 use super::{Program, QUOTE_DECIMALS, base, price};
 use crate::anchor::{time_ms, wide};
@@ -84,13 +84,19 @@ impl Program {
             return Ok(());
         }
         let liquidation = liquidations.of_fill(fill, base);
+        let is_forced = liquidation.is_some() || fill.action_explanation == LIQUIDATION;
+        // Of a liquidation whose record is missing, only what the venue's market maker met is known to have been on the market.
+        let is_takeover = liquidation.as_ref().map_or(fill.maker.is_some(), |told| told.kind == LiquidationKind::Takeover);
         let off_market = match fill.action_explanation {
-            TAKEN_OVER => Some(Action::Takeover),
             MARKET_EXPIRED => Some(Action::Settlement),
             TRANSFERRED => Some(Action::Transfer),
+            _ if is_forced && is_takeover => Some(Action::Takeover),
             _ => None,
         };
-        let is_forced = liquidation.is_some() || fill.action_explanation == TAKEN_OVER;
+        if is_forced && liquidation.is_none() {
+            let error = format!("no LiquidationRecord names fill {number} of market {market}: what was liquidated, and whether on the market");
+            emitter.failure(record, "OrderActionRecord", DecodeError::invalid(error));
+        }
         let forced = if is_forced { Forced::Liq } else { Forced::None };
         let trade = Trade { market, number, base, quote, forced, off_market };
         let ts_ms = time_ms(fill.ts, "ts")?;

@@ -5,8 +5,9 @@ use perpdex_core::{Liquidation, LiquidationKind, PositionSide, RawRecord};
 use super::records::{Liquidated, OrderAction};
 use crate::emit::{DecodeError, Emitter};
 
-/// `OrderActionExplanation` of a position that the liquidator takes over.
-pub(super) const TAKEN_OVER: u8 = 5;
+/// `OrderActionExplanation` of the fills of a liquidation: of its order on the book as well as of a position that the liquidator takes over
+/// (drift-labs/protocol-v2, `controller/orders.rs`, `fulfill_perp_order_with_amm` and `_with_match`; `controller/liquidation.rs`).
+pub(super) const LIQUIDATION: u8 = 5;
 
 /// The liquidations of a transaction and what of them no fill has told yet.
 #[derive(Debug, Default)]
@@ -28,23 +29,23 @@ impl<'a> Liquidations<'a> {
         }
     }
 
-    /// The liquidation that a fill of `base` by its taker is part of. Takeovers are named by the fill's number; on the book
-    /// the fills of the order that the program placed for the user count, from the record's number on.
+    /// The liquidation that a fill of `base` by its taker is part of. The record tells which kind it is, the fill does not: on the book
+    /// the fills of the order that the program placed for the user count, from the record's number on; a takeover is the one fill
+    /// of that number.
     pub(super) fn of_fill(&mut self, fill: &OrderAction, base: u64) -> Option<Liquidation> {
         let number = fill.fill_record_id?;
-        let is_takeover = fill.action_explanation == TAKEN_OVER;
         let open = self.0.iter_mut().find(|open| {
             let said = &open.said;
-            let is_named = if is_takeover {
-                !said.is_on_book && said.fill_record_id == number
+            let is_named = if said.is_on_book {
+                said.fill_record_id <= number && fill.taker_order_id == Some(said.user_order_id)
             } else {
-                said.is_on_book && said.fill_record_id <= number && fill.taker_order_id == Some(said.user_order_id)
+                said.fill_record_id == number && fill.action_explanation == LIQUIDATION
             };
             is_named && open.rest >= base && fill.market_index == said.market_index && fill.taker == Some(said.user)
         })?;
         open.rest -= base;
         Some(Liquidation {
-            kind: if is_takeover { LiquidationKind::Takeover } else { LiquidationKind::Market },
+            kind: if open.said.is_on_book { LiquidationKind::Market } else { LiquidationKind::Takeover },
             side: if open.said.base_asset_amount < 0 { PositionSide::Long } else { PositionSide::Short },
             liquidator: Some(open.said.liquidator.to_string().into()),
             mark_price: None,

@@ -198,7 +198,7 @@ impl Venue<'_> {
     fn liquidate(&mut self, now: Moment, tally: &mut Tally) -> Vec<Vec<u8>> {
         let Some((which, user, held)) = self.victim() else { return Vec::new() };
         let liquidator = self.user("liquidator", LIQUIDATORS);
-        let fill = self.fill(which, now, (held < 0, held.abs()), Some(user), None, "OrderFilledWithAMM");
+        let fill = self.fill(which, now, (held < 0, held.abs()), Some(user), None, "Liquidation");
         self.count_trade(&fill, Some(held < 0), tally);
         tally.liquidation(self.markets[which], now.secs * 1_000, held > 0, small(fill.quote));
         vec![record::fill(&self.layout, &fill), record::liquidation(&self.layout, &fill, user, liquidator, false)]
