@@ -9,6 +9,7 @@ use crate::error::FolderError;
 use crate::files::StreamFiles;
 use crate::layout::Form;
 use crate::lines::{LINE_BYTES_MAX, LineReader, Next};
+use crate::repeats::{Printed, Repeated};
 
 /// Longest quiet stretch between two files of misc events that is taken for one without events, milliseconds. The
 /// writer skips blocks without events, so numbers alone cannot tell a missing file.
@@ -69,8 +70,11 @@ pub(crate) struct BlockReader {
     cut: Option<String>,
     /// The reader moved to another file since the newest block.
     switched: bool,
-    /// Blocks that stand in the files a second time: first, last, and where they begin.
-    repeated: Option<(u64, u64, String)>,
+    /// Number of the block before the newest one.
+    before: Option<u64>,
+    repeated: Option<Repeated>,
+    /// What the pending block's lines hold.
+    printed: Printed,
     /// The last file cannot be read any further.
     closed: bool,
     /// Text of blocks below is not kept.
@@ -94,7 +98,9 @@ impl BlockReader {
             given: None,
             cut: None,
             switched: false,
+            before: None,
             repeated: None,
+            printed: Printed::default(),
             closed: false,
             text_from,
             malformed: Vec::new(),
@@ -203,13 +209,26 @@ impl BlockReader {
                 return None;
             }
         };
+        let kept = |line: &str| if number < self.text_from { String::new() } else { under(self.header.as_deref(), line) };
         if let Some(pending) = self.pending.as_mut().filter(|pending| pending.number == number) {
-            pending.has_events |= has_events;
-            let is_copy = self.switched && pending.text.lines().any(|line| line == text);
-            if number >= self.text_from && !is_copy {
-                pending.text.push('\n');
-                pending.text.push_str(text);
+            if let Some(repeated) = self.repeated.as_mut().filter(|repeated| repeated.has_come_to(self.before, number)) {
+                repeated.replaces(number);
+                (pending.has_events, pending.text) = (has_events, kept(text));
+                self.printed.forget();
+                self.end_repeat(files);
+                return None;
             }
+            pending.has_events |= has_events;
+            if number < self.text_from || (self.switched && pending.text.lines().any(|line| line == text)) {
+                return None;
+            }
+            if self.printed.holds(files.stream, number, &pending.text, text) {
+                let place = format!("{name}, line {}", self.lines.number());
+                self.repeated.get_or_insert_with(|| Repeated::new(number, place)).add(number);
+                return None;
+            }
+            pending.text.push('\n');
+            pending.text.push_str(text);
             return None;
         }
         let kept_open = files.form == Form::Streaming && self.pending.is_none();
@@ -218,30 +237,19 @@ impl BlockReader {
         }
         self.rewound_to = None;
         if self.newest.is_some_and(|(newest, _)| number < newest || (number == newest && !kept_open)) {
-            let here = format!("{name}, line {}", self.lines.number());
-            let (_, last, _) = self.repeated.get_or_insert((number, number, here));
-            *last = number;
+            let place = format!("{name}, line {}", self.lines.number());
+            self.repeated.get_or_insert_with(|| Repeated::new(number, place)).add(number);
             return None;
         }
-        let block = Block {
-            number,
-            time_ms,
-            text: if number >= self.text_from { self.first_text(text) } else { String::new() },
-            has_events,
-            hole_before: None,
-        };
+        let block = Block { number, time_ms, text: kept(text), has_events, hole_before: None };
         let hole_before = self.hole_before(files, number, time_ms);
         self.end_repeat(files);
+        self.before = self.newest.map(|(newest, _)| newest);
         self.newest = Some((number, time_ms));
         self.switched = false;
         let done = self.give_pending();
         self.pending = Some(Block { hole_before, ..block });
         done
-    }
-
-    /// A block's first line, under the names of its columns where lines have them.
-    fn first_text(&self, line: &str) -> String {
-        self.header.as_ref().map_or_else(|| line.to_owned(), |header| format!("{header}\n{line}"))
     }
 
     /// What is missing between the newest block and the one that begins now.
@@ -298,9 +306,8 @@ impl BlockReader {
     }
 
     fn end_repeat(&mut self, files: &StreamFiles) {
-        if let Some((first, last, place)) = self.repeated.take() {
-            let error = format!("{place}: blocks {first} to {last} stand earlier in the files; the earlier lines are used");
-            self.report(files, error, String::new());
+        if let Some(repeated) = self.repeated.take() {
+            self.report(files, repeated.error(), String::new());
         }
     }
 
@@ -308,6 +315,11 @@ impl BlockReader {
         let height = self.newest.map_or(files.entries[self.file].first, |(newest, _)| newest);
         self.malformed.push(MalformedLine { height, error, text });
     }
+}
+
+/// A block's first line, under the names of its columns where lines have them.
+fn under(header: Option<&str>, line: &str) -> String {
+    header.map_or_else(|| line.to_owned(), |header| format!("{header}\n{line}"))
 }
 
 fn shortened(line: &[u8]) -> String {

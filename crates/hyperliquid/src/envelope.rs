@@ -94,6 +94,11 @@ impl<'a> Envelope<'a> {
         Ok((envelope, text, time_ms))
     }
 
+    /// The events as they are printed.
+    pub(crate) fn events(&self) -> &'a str {
+        self.events.get()
+    }
+
     /// Whether the line holds any event.
     pub(crate) fn has_events(&self) -> bool {
         self.events.get().strip_prefix('[').is_none_or(|rest| rest.trim_start() != "]")

@@ -21,6 +21,7 @@ mod frames;
 mod layout;
 mod lines;
 mod place;
+mod repeats;
 mod source;
 
 pub use api::{ApiOptions, ApiSource};

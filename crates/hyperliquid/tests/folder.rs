@@ -248,6 +248,103 @@ async fn lines_that_are_no_blocks_are_malformed_once() {
     assert_eq!(batch.malformed.len(), 3);
 }
 
+/// A line as a writer prints it when it prints a block again: at another time of its own.
+fn again(number: u64, second: i64, events: &str) -> String {
+    line(number, second, events).replacen("\"local_time\":\"2026", "\"local_time\":\"2027", 1)
+}
+
+/// Hours of lines, and what must be read of them: the fills of each block, and what is said besides.
+struct Rewritten {
+    name: &'static str,
+    form: &'static str,
+    hours: Vec<Vec<String>>,
+    want: &'static [(u64, &'static [&'static str])],
+    said: &'static [&'static str],
+}
+
+#[tokio::test]
+async fn what_a_writer_prints_again_counts_once() {
+    let fill = |n: u32| format!(r#"["0x{n}",{{}}]"#);
+    let (one, two, three, both_of) = (fill(1), fill(2), fill(3), format!("{},{}", fill(1), fill(2)));
+    let earlier = "the earlier lines are used";
+    for Rewritten { name, form, hours, want, said } in [
+        Rewritten {
+            name: "a line twice in a row",
+            form: FILLS,
+            hours: vec![vec![line(1, 1, &one), line(2, 2, &both_of), again(2, 2, &both_of), line(3, 3, &three)]],
+            want: &[(1, &["0x1"]), (2, &["0x1", "0x2"]), (3, &["0x3"])],
+            said: &["hourly/20260101/0, line 3: blocks 2 to 2 stand earlier in the files; "],
+        },
+        Rewritten {
+            name: "begun anew two blocks before",
+            form: FILLS,
+            hours: vec![vec![
+                line(1, 1, &one),
+                line(2, 2, &two),
+                line(3, 3, &both_of),
+                again(2, 2, &two),
+                again(3, 3, &both_of),
+                line(4, 4, &three),
+            ]],
+            want: &[(1, &["0x1"]), (2, &["0x2"]), (3, &["0x1", "0x2"]), (4, &["0x3"])],
+            said: &["hourly/20260101/0, line 4: blocks 2 to 2 stand earlier in the files; "],
+        },
+        Rewritten {
+            name: "broken off inside a block and begun anew with the one before",
+            form: "node_fills_streaming/hourly",
+            hours: vec![vec![
+                line(1, 1, &one),
+                line(2, 2, &one),
+                line(2, 2, &two),
+                again(1, 1, &one),
+                again(2, 2, &both_of),
+                again(2, 2, &three),
+                line(3, 3, &one),
+                line(4, 4, &one),
+            ]],
+            want: &[(1, &["0x1"]), (2, &["0x1", "0x2", "0x3"]), (3, &["0x1"])],
+            said: &["hourly/20260101/0, line 4: blocks 1 to 1 stand earlier in the files; "],
+        },
+        Rewritten {
+            name: "broken off at the end of an hour and begun anew with the block",
+            form: "node_fills_streaming/hourly",
+            hours: vec![
+                vec![line(1, 1, &one), line(2, 2, &one), line(2, 2, &two)],
+                vec![again(2, 2, &one), again(2, 2, &two), again(2, 2, &three), line(3, 3, &one), line(4, 4, &one)],
+            ],
+            want: &[(1, &["0x1"]), (2, &["0x1", "0x2", "0x3"]), (3, &["0x1"])],
+            said: &["hourly/20260101/1, line 1: blocks 2 to 2 stand earlier in the files; "],
+        },
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (hour, lines) in hours.iter().enumerate() {
+            write(&folder.path().join(format!("{form}/20260101/{hour}")), lines);
+        }
+        let last = want.last().unwrap().0;
+        // At once, and by a source that has read up to each block before.
+        for step in [last, 1] {
+            let source = FolderSource::open(folder.path(), ChainId::HYPERLIQUID, "node").unwrap();
+            let (mut blocks, mut malformed) = (Vec::new(), Vec::new());
+            for from in (1..=last).step_by(step as usize) {
+                let batch = source.fetch(range(from, from + step - 1), &fills(Headers::Needed)).await.unwrap();
+                assert_eq!(holes(&batch), [], "{name}");
+                blocks.extend(texts(&batch));
+                malformed.extend(batch.malformed.into_iter().map(|line| line.error));
+            }
+            let users = |text: &str| text.split('"').filter(|part| part.starts_with("0x")).map(str::to_owned).collect::<Vec<_>>();
+            let found: Vec<(u64, Vec<String>)> = blocks.iter().map(|(height, text)| (*height, users(text))).collect();
+            let want: Vec<(u64, Vec<String>)> =
+                want.iter().map(|(height, users)| (*height, users.iter().map(|user| (*user).to_owned()).collect())).collect();
+            assert_eq!(found, want, "{name}, {step} at once");
+            let said: Vec<String> = said.iter().map(|said| format!("{}/{said}{earlier}", form.trim_end_matches("/hourly"))).collect();
+            assert_eq!(malformed.len(), said.len(), "{name}: {malformed:?}");
+            for (found, want) in malformed.iter().zip(&said) {
+                assert!(found.starts_with(want.as_str()), "{name}: {found}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn blocks_are_found_by_number_and_time() {
     let folder = tempfile::tempdir().unwrap();

@@ -94,7 +94,8 @@ impl Program {
             _ => None,
         };
         if is_forced && liquidation.is_none() {
-            let error = format!("no LiquidationRecord names fill {number} of market {market}: what was liquidated, and whether on the market");
+            let error =
+                format!("no LiquidationRecord names fill {number} of market {market}: what was liquidated, and whether on the market");
             emitter.failure(record, "OrderActionRecord", DecodeError::invalid(error));
         }
         let forced = if is_forced { Forced::Liq } else { Forced::None };
