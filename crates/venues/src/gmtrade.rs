@@ -5,6 +5,8 @@
 
 mod layout;
 
+use std::collections::HashMap;
+
 use alloy_primitives::I256;
 use perpdex_core::{
     Action, Amount, Carrier, ChainId, Decimal, DecodeUnit, Decoded, Deployment, Disposition, EventBody, Fill, Forced, FundingKind,
@@ -12,8 +14,9 @@ use perpdex_core::{
     VenueModel, VenueSlug,
 };
 
-use self::layout::{EventPositionState, EventTradePrice, TradeEvent};
+use self::layout::{EventPositionState, EventTradePrice, OrderUpdated, TradeEvent};
 use crate::anchor::{self, AnchorEvent, event, specs, time_ms, wide, wide_unsigned};
+use crate::borsh::Pubkey;
 use crate::emit::{DecodeError, Emitter};
 
 /// The decoder.
@@ -33,6 +36,11 @@ const USD_DECIMALS: u8 = 20;
 /// Bits of `flags`.
 const IS_LONG: u8 = 1;
 const IS_COLLATERAL_LONG: u8 = 2;
+
+/// `OrderKind` of orders that the program places to close a position by force, and the last kind there is (`crates/utils/src/order.rs`).
+const LIQUIDATION: u8 = 0;
+const AUTO_DELEVERAGING: u8 = 1;
+const ORDER_KIND_MAX: u8 = 8;
 
 const ORDER: &str = "an order, a deposit, a withdrawal or a shift on its way; what it trades has a TradeEvent";
 const POOL: &str = "liquidity of a pool, no trader's position";
@@ -61,7 +69,7 @@ const LAYOUT: &[AnchorEvent; 28] = &[
     event(0xc034_73bd_692c_fe79, "MarketTokenValue", Disposition::Ignored(STATE)),
     event(0xe001_e53f_fe3c_be9f, "OrderCreated", Disposition::Ignored(ORDER)),
     event(0x549b_798e_f0eb_9017, "OrderRemoved", Disposition::Ignored(ORDER)),
-    event(0xac8c_d2f1_6c75_7a91, "OrderUpdated", Disposition::Ignored(ORDER)),
+    event(0xac8c_d2f1_6c75_7a91, "OrderUpdated", Disposition::Mapped),
     event(0xfb97_25cc_7f57_73e8, "PositionDecreased", Disposition::Ignored(REPORT)),
     event(0x493a_f7b5_64ed_f951, "PositionIncreased", Disposition::Ignored(REPORT)),
     event(0x7e86_89d3_d683_79bc, "ShiftRemoved", Disposition::Ignored(ORDER)),
@@ -87,7 +95,8 @@ static INFO: VenueInfo = VenueInfo {
     gives: &["trades", "liquidations", "funding", "borrow", "oi"],
     unverified: &[
         "no event of the program was at hand: the body and its flags follow its source",
-        "a trade with a liquidation fee is a liquidation; one without a fee, and auto-deleveraging, cannot be told from an order",
+        "before the program told the kind of its own orders (OrderUpdated, release 0.6 of 2025) a trade with a liquidation fee is a liquidation; one whose \
+         collateral did not cover the fees, and auto-deleveraging, cannot be told from an order there",
         "markets are named by config/markets/gmtrade.toml: one that is not there waits for its decimals in v_unresolved",
         "funding claimed in another token than the collateral is counted when the position changes, as on GMX",
     ],
@@ -104,13 +113,37 @@ impl Venue for Gmtrade {
 
     fn decode(&self, unit: &DecodeUnit<'_>) -> Decoded {
         let mut emitter = Emitter::new(unit, SLUG);
+        let mut kinds = HashMap::new();
         for found in anchor::events(unit, (Carrier::Cpi, LAYOUT, INFO.layout), &mut emitter) {
-            let trade = found.read::<TradeEvent>();
-            if let Err(error) = trade.and_then(|trade| Trade::of(&trade)?.emit(&trade, found.record, &mut emitter)) {
+            let read = match found.name {
+                // A position is cut in one instruction: the order is told before its trade.
+                "OrderUpdated" => found.read().and_then(|order| kind(&order)).map(|(order, kind)| _ = kinds.insert(order, kind)),
+                _ => found.read().and_then(|trade| Trade::of(&trade, &kinds)?.emit(&trade, found.record, &mut emitter)),
+            };
+            if let Err(error) = read {
                 emitter.failure(found.record, found.name, error);
             }
         }
         emitter.finish()
+    }
+}
+
+/// An order and its kind.
+fn kind(order: &OrderUpdated) -> Result<(Pubkey, u8), DecodeError> {
+    match order.params.kind {
+        known @ ..=ORDER_KIND_MAX => Ok((order.order, known)),
+        other => Err(DecodeError::invalid(format!("order kind {other} is not known"))),
+    }
+}
+
+/// Whether a trade was forced, by the kind of its order where the transaction tells it. A liquidation whose collateral does not cover the
+/// fees is charged none, so that the fee alone would not show it.
+fn forced(trade: &TradeEvent, kinds: &HashMap<Pubkey, u8>) -> Forced {
+    match kinds.get(&trade.order) {
+        Some(&LIQUIDATION) => Forced::Liq,
+        Some(&AUTO_DELEVERAGING) => Forced::Adl,
+        None if trade.fees.liquidation_fee_amount > 0 => Forced::Liq,
+        _ => Forced::None,
     }
 }
 
@@ -120,6 +153,7 @@ struct Trade {
     account: Text,
     position_key: Text,
     side: PositionSide,
+    forced: Forced,
     collateral: Side,
     time_ms: i64,
 }
@@ -132,12 +166,13 @@ struct Side {
 }
 
 impl Trade {
-    fn of(trade: &TradeEvent) -> Result<Trade, DecodeError> {
+    fn of(trade: &TradeEvent, kinds: &HashMap<Pubkey, u8>) -> Result<Trade, DecodeError> {
         let market = trade.market_token.to_string();
         Ok(Trade {
             account: trade.user.to_string().into(),
             position_key: trade.position.to_string().into(),
             side: if trade.flags & IS_LONG != 0 { PositionSide::Long } else { PositionSide::Short },
+            forced: forced(trade, kinds),
             collateral: pool_token(trade, &market, trade.flags & IS_COLLATERAL_LONG != 0),
             time_ms: time_ms(trade.ts, "ts")?,
             market: market.into(),
@@ -171,16 +206,15 @@ impl Trade {
         if trade.execution_price == 0 {
             return Err(DecodeError::invalid("an execution price of 0".to_owned()));
         }
-        let liquidation_fee = trade.fees.liquidation_fee_amount;
-        let is_liquidation = liquidation_fee > 0;
         let order_fee = trade.fees.order_fee_for_receiver_amount.checked_add(trade.fees.order_fee_for_pool_amount);
         let order_fee = order_fee.ok_or_else(|| DecodeError::invalid("order fees overflow".to_owned()))?;
-        let action = match (is_liquidation, opens) {
-            (true, _) => Action::Liquidation,
-            (false, true) if before.size_in_tokens == 0 => Action::Open,
-            (false, true) => Action::Increase,
-            (false, false) if after.size_in_tokens == 0 => Action::Close,
-            (false, false) => Action::Decrease,
+        let action = match (self.forced, opens) {
+            (Forced::Liq, _) => Action::Liquidation,
+            (Forced::Adl, _) => Action::Adl,
+            (Forced::None, true) if before.size_in_tokens == 0 => Action::Open,
+            (Forced::None, true) => Action::Increase,
+            (Forced::None, false) if after.size_in_tokens == 0 => Action::Close,
+            (Forced::None, false) => Action::Decrease,
         };
         let tokens = wide_unsigned(after.size_in_tokens.abs_diff(before.size_in_tokens));
         let usd = wide_unsigned(after.size_in_usd.abs_diff(before.size_in_usd));
@@ -192,9 +226,9 @@ impl Trade {
             trade_key: format!("{}/{}", self.market, trade.trade_id).into(),
             order_key: Some(trade.order.to_string().into()),
             is_taker: true,
-            is_directional: true,
+            is_directional: self.forced != Forced::Adl,
             in_volume: true,
-            forced: if is_liquidation { Forced::Liq } else { Forced::None },
+            forced: self.forced,
             side: self.side.trade_side(opens),
             action,
             qty: Amount::market_qty(tokens),
@@ -205,14 +239,23 @@ impl Trade {
             fee: Some(self.collateral.amount(wide_unsigned(order_fee))),
             fee_token_price_usd: Some(self.collateral.price_usd),
             realized_pnl_usd: (!opens).then(|| Decimal::new(wide(trade.pnl.pnl), USD_DECIMALS)),
-            liquidation: is_liquidation.then(|| Liquidation {
-                kind: LiquidationKind::Pool,
-                side: self.side,
-                liquidator: None,
-                mark_price: None,
-                fee: Some(self.collateral.amount(wide_unsigned(liquidation_fee))),
-                is_partial: Some(after.size_in_tokens > 0),
-            }),
+            liquidation: self.liquidation(trade),
+        })
+    }
+
+    fn liquidation(&self, trade: &TradeEvent) -> Option<Liquidation> {
+        let kind = match self.forced {
+            Forced::None => return None,
+            Forced::Liq => LiquidationKind::Pool,
+            Forced::Adl => LiquidationKind::Adl,
+        };
+        Some(Liquidation {
+            kind,
+            side: self.side,
+            liquidator: None,
+            mark_price: None,
+            fee: Some(self.collateral.amount(wide_unsigned(trade.fees.liquidation_fee_amount))),
+            is_partial: Some(trade.after.size_in_tokens > 0),
         })
     }
 
@@ -257,7 +300,7 @@ mod tests {
 
     #[test]
     fn layout_is_that_of_the_file() {
-        let declared = [("TradeEvent", TradeEvent::kind())];
+        let declared = [("TradeEvent", TradeEvent::kind()), ("OrderUpdated", OrderUpdated::kind())];
         anchor::tests::assert_layout(LAYOUT, &declared, include_str!("../../../abi/gmtrade/events.json"));
     }
 }

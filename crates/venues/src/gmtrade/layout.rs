@@ -1,4 +1,4 @@
-//! The body of `TradeEvent`. Dollars carry twenty decimals; prices are dollars per smallest unit of a token, with the same.
+//! The bodies of `TradeEvent` and `OrderUpdated`. Dollars carry twenty decimals; prices are dollars per smallest unit of a token, with the same.
 
 use crate::borsh::{Padding, Pubkey, borsh_struct};
 
@@ -28,6 +28,35 @@ borsh_struct! {
         pnl: EventTradePnl,
         fees: EventTradeFees,
         output_amounts: EventTradeOutputAmounts,
+    }
+
+    /// `OrderUpdated`.
+    struct OrderUpdated {
+        is_create: bool,
+        id: u64,
+        ts: i64,
+        slot: u64,
+        store: Pubkey,
+        order: Pubkey,
+        market_token: Pubkey,
+        owner: Pubkey,
+        params: OrderParamsForEvent,
+    }
+
+    /// Part of [`OrderUpdated`].
+    struct OrderParamsForEvent {
+        kind: u8,
+        is_long: bool,
+        decrease_position_swap_type: u8,
+        position: Option<Pubkey>,
+        collateral_token: Pubkey,
+        initial_collateral_token: Option<Pubkey>,
+        initial_collateral_delta_amount: u64,
+        size_delta_value: u128,
+        min_output: u128,
+        trigger_price: u128,
+        acceptable_price: u128,
+        valid_from_ts: i64,
     }
 
     /// Part of [`TradeEvent`].
