@@ -17,20 +17,35 @@ use crate::known::{Known, conflict, range_cells};
 use crate::raw::Records;
 use crate::reference::ensure_chain;
 use crate::sql::{Bulk, Fault, Param, Result};
-use crate::{coverage, dirty, join, raw, record_count};
+use crate::{coverage, dirty, doubt, join, raw, record_count, withdraw};
 
 /// Writes a commit; `drops_raw`: its records without their payload.
 ///
 /// What hangs on nothing but the commit's own heights (blocks, records, rows of markets that stand) is written before its turn where the
 /// engine can, in a transaction that keeps no other writer out yet. All else is read and written behind the commits before it.
-pub(crate) async fn commit(db: &Db, catalog: &Catalog, mut commit: Commit, drops_raw: bool, turn: Turn) -> Result<Committed> {
-    check(&commit)?;
+pub(crate) async fn commit(db: &Db, catalog: &Catalog, mut what: Commit, drops_raw: bool, turn: Turn) -> Result<Committed> {
+    check(&what)?;
     let (mut tx, turn) = begin(db, turn).await?;
     let is_ahead = turn.is_some();
-    let mut batch = Batch::new(catalog, commit.chain);
-    let own = write_own(&mut tx, &mut batch, &mut commit, drops_raw, turn).await;
-    let own = own.map_err(|fault| if is_ahead { fault.of_another_writer() } else { fault })?;
-    write_shared(tx, batch, commit, own).await
+    let told = |fault: Fault| if is_ahead { fault.of_another_writer() } else { fault };
+    tx.look_up_by_keys().await?;
+    let known = known(&mut tx, &what).await.map_err(told)?;
+    let doubts = doubt::doubts(&mut tx, &what, &known).await.map_err(told)?;
+    if !doubts.stored.is_empty() {
+        drop(tx);
+        if let Some(turn) = turn {
+            turn.wait().await?;
+        }
+        // A crash between the two leaves a gap, which is read again.
+        for (venue, heights) in doubts.stored {
+            withdraw::withdraw_venue(db, catalog, what.chain, venue, &heights).await?;
+        }
+        return Box::pin(commit(db, catalog, what, drops_raw, Turn::now())).await;
+    }
+    doubts.leave_out(&mut what);
+    let mut batch = Batch::new(catalog, what.chain);
+    let own = write_own(&mut tx, &mut batch, &mut what, known, drops_raw, turn).await.map_err(told)?;
+    write_shared(tx, batch, what, own).await
 }
 
 /// A transaction, and the turn that is still to be waited for in it.
@@ -56,11 +71,21 @@ struct Own {
     closes: Vec<Event>,
 }
 
-/// Writes what no other commit touches; behind it the commit's turn has come.
-async fn write_own(tx: &mut Tx, batch: &mut Batch<'_>, commit: &mut Commit, drops_raw: bool, turn: Option<Turn>) -> Result<Own> {
-    tx.look_up_by_keys().await?;
+/// Writes the blocks of the commit and gives what is stored of its records.
+async fn known(tx: &mut Tx, commit: &Commit) -> Result<Known> {
     write_blocks(tx, commit).await?;
-    let known = Known::load(tx, commit).await?;
+    Known::load(tx, commit).await
+}
+
+/// Writes what no other commit touches; behind it the commit's turn has come.
+async fn write_own(
+    tx: &mut Tx,
+    batch: &mut Batch<'_>,
+    commit: &mut Commit,
+    known: Known,
+    drops_raw: bool,
+    turn: Option<Turn>,
+) -> Result<Own> {
     let mut done = Committed::default();
     let given = commit.records.iter().map(|(_, record)| (record.height, record.rec)).collect();
     let records = new_records(commit, &known, &mut done)?;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use alloy_primitives::{B256, hex};
-use perpdex_core::{BlockConflict, ChainId, Commit, Event, RawBody, RawRecord, StoreError, VenueSlug};
+use perpdex_core::{BlockConflict, ChainId, Commit, Event, RawBody, RawRecord, StoreError, StreamId, VenueSlug};
 
 use crate::db::Tx;
 use crate::fact::{FACT_TABLES, height_cell};
@@ -24,6 +24,7 @@ pub(crate) struct Known {
 struct KnownRecord {
     /// The venue it was stored for first. Another one that watches it too may come later.
     venue_id: i64,
+    part: String,
     tx_id: String,
     block_hash: Option<B256>,
 }
@@ -31,10 +32,10 @@ struct KnownRecord {
 impl Known {
     pub(crate) async fn load(tx: &mut Tx, commit: &Commit) -> Result<Known> {
         let mut known = Known::default();
-        let sql = "SELECT height, rec, tx_id, block_hash, venue_id FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
+        let sql = "SELECT height, rec, tx_id, block_hash, venue_id, part FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
         for row in tx.rows(sql, range_cells(commit)).await? {
             let block_hash = row.opt_bytes(3)?.map(B256::from_slice);
-            let record = KnownRecord { venue_id: row.int(4)?, tx_id: row.string(2)?, block_hash };
+            let record = KnownRecord { venue_id: row.int(4)?, part: row.string(5)?, tx_id: row.string(2)?, block_hash };
             known.records.insert((row.height(0)?, row.int(1)?), record);
         }
         if known.records.is_empty() {
@@ -71,6 +72,12 @@ impl Known {
             return Err(Fault::Store(StoreError::Conflict { chain, conflict }));
         }
         Ok(true)
+    }
+
+    /// Keys and transactions of the records that were stored for a stream first, whatever its version was.
+    pub(crate) fn records_of(&self, stream: &StreamId) -> impl Iterator<Item = ((u64, i64), &str)> {
+        let is_of = |record: &KnownRecord| record.venue_id == stream.venue.id() && record.part == stream.part;
+        self.records.iter().filter(move |(_, record)| is_of(record)).map(|(key, record)| (*key, record.tx_id.as_str()))
     }
 
     /// Whether a record is stored, for this venue first.

@@ -15,6 +15,7 @@ mod coverage;
 mod db;
 mod dictionary;
 mod dirty;
+mod doubt;
 mod dump;
 mod external;
 mod fact;

@@ -5,18 +5,17 @@ use std::collections::HashSet;
 use perpdex_core::{
     BlockRange, Catalog, ChainId, Commit, Committed, Event, EventBody, RangeSet, StoreError, StoredPiece, StoredRange, StreamId, VenueSlug,
 };
-use perpdex_reducer::Row;
 
 use crate::batch::Batch;
 use crate::capture::{RawCapture, RawCaptures};
 use crate::commit::gather_failures;
 use crate::db::{Db, Tx};
-use crate::fact::{CONTRIBUTING, height_cell, read};
+use crate::fact::height_cell;
 use crate::join::{Reach, join, unjoin_across};
 use crate::known::Known;
 use crate::place::Place;
 use crate::reference::remove_unused_assets;
-use crate::remove::{listed_in, relist, remove_markets};
+use crate::remove::{listed_in, relist, remove_markets, remove_of_venues};
 use crate::sql::{Fault, Param, Result};
 use crate::withdraw::{lift_first, met_at};
 use crate::{coverage, dirty};
@@ -65,7 +64,7 @@ pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venu
     }
     let old = listed_in(tx, catalog, chain, range).await?;
     let met = met_at(tx, chain, &RangeSet::from_ranges([range])).await?;
-    remove_rows(tx, &mut batch, chain, range, venues).await?;
+    remove_of_venues(tx, &mut batch, chain, range, venues).await?;
     let gone = lift_first(tx, chain, &met).await?;
     remove_markets(tx, &gone).await?;
     let left: Vec<_> = old.into_iter().filter(|market| !gone.contains(&market.row.market_id)).collect();
@@ -117,43 +116,6 @@ fn inside(chain: ChainId, range: BlockRange) -> Vec<Param> {
 }
 
 const INSIDE: &str = "chain_id = $1 AND height BETWEEN $2 AND $3";
-
-/// Removes what the venues' records in a range have become, with its contributions.
-async fn remove_rows(tx: &mut Tx, batch: &mut Batch<'_>, chain: ChainId, range: BlockRange, venues: &[VenueSlug]) -> Result<()> {
-    let ids = venues.iter().map(|venue| venue.id().to_string()).collect::<Vec<_>>().join(", ");
-    let of_market = format!("market_id IN (SELECT m.market_id FROM markets m WHERE m.venue_id IN ({ids}))");
-    let of_venue = format!("venue_id IN ({ids})");
-    let of_record = format!(
-        "EXISTS (SELECT 1 FROM raw_events e WHERE e.chain_id = token_prices.chain_id AND e.height = token_prices.height \
-         AND e.rec = token_prices.rec AND e.venue_id IN ({ids}))"
-    );
-    for (table, columns) in CONTRIBUTING {
-        let owned = if table == "collateral_flows" { &of_venue } else { &of_market };
-        let sql = format!("SELECT {} FROM {table} WHERE {INSIDE} AND {owned}", columns.join(", "));
-        let rows = tx.rows(&sql, inside(chain, range)).await?.iter().map(|record| read(table, record)).collect::<Result<Vec<Row>>>()?;
-        batch.subtract(&rows)?;
-    }
-    let malformed_stay = format!("{of_venue} AND kind <> 'not_a_record'");
-    let tables: [(&str, &String); 13] = [
-        ("fills", &of_market),
-        ("liquidations", &of_market),
-        ("funding_payments", &of_market),
-        ("funding_rates", &of_market),
-        ("funding_index", &of_market),
-        ("oi_anchors", &of_market),
-        ("prices", &of_market),
-        ("token_prices", &of_record),
-        ("collateral_flows", &of_venue),
-        ("undescribed_events", &of_market),
-        ("market_listings", &of_market),
-        ("unresolved", &of_venue),
-        ("decode_failures", &malformed_stay),
-    ];
-    for (table, owned) in tables {
-        tx.execute(&format!("DELETE FROM {table} WHERE {INSIDE} AND {owned}"), inside(chain, range)).await?;
-    }
-    Ok(())
-}
 
 /// Keys of token prices that are left: they came by other venues.
 async fn kept_token_prices(tx: &mut Tx, chain: ChainId, range: BlockRange) -> Result<HashSet<(u64, i64, i64)>> {

@@ -1,6 +1,6 @@
 //! Rows of some heights in the middle of a history go, with everything they added.
 
-use perpdex_core::{BlockRange, Catalog, ChainId};
+use perpdex_core::{BlockRange, Catalog, ChainId, VenueSlug};
 use perpdex_reducer::Row;
 
 use crate::batch::Batch;
@@ -43,6 +43,49 @@ pub(crate) async fn remove(tx: &mut Tx, batch: &mut Batch<'_>, chain: ChainId, r
     let records = tx.execute(&format!("DELETE FROM raw_events WHERE {INSIDE}"), inside(chain, range)).await?;
     let blocks = tx.execute(&format!("DELETE FROM blocks WHERE {INSIDE}"), inside(chain, range)).await?;
     Ok(Removed { records, blocks })
+}
+
+/// Removes what the venues' records in a range have become, with its contributions.
+pub(crate) async fn remove_of_venues(
+    tx: &mut Tx,
+    batch: &mut Batch<'_>,
+    chain: ChainId,
+    range: BlockRange,
+    venues: &[VenueSlug],
+) -> Result<()> {
+    let ids = venues.iter().map(|venue| venue.id().to_string()).collect::<Vec<_>>().join(", ");
+    let of_market = format!("market_id IN (SELECT m.market_id FROM markets m WHERE m.venue_id IN ({ids}))");
+    let of_venue = format!("venue_id IN ({ids})");
+    let of_record = format!(
+        "EXISTS (SELECT 1 FROM raw_events e WHERE e.chain_id = token_prices.chain_id AND e.height = token_prices.height \
+         AND e.rec = token_prices.rec AND e.venue_id IN ({ids}))"
+    );
+    for (table, columns) in CONTRIBUTING {
+        let owned = if table == "collateral_flows" { &of_venue } else { &of_market };
+        let sql = format!("SELECT {} FROM {table} WHERE {INSIDE} AND {owned}", columns.join(", "));
+        let rows = tx.rows(&sql, inside(chain, range)).await?.iter().map(|record| read(table, record)).collect::<Result<Vec<Row>>>()?;
+        batch.subtract(&rows)?;
+    }
+    let malformed_stay = format!("{of_venue} AND kind <> 'not_a_record'");
+    let tables: [(&str, &String); 13] = [
+        ("fills", &of_market),
+        ("liquidations", &of_market),
+        ("funding_payments", &of_market),
+        ("funding_rates", &of_market),
+        ("funding_index", &of_market),
+        ("oi_anchors", &of_market),
+        ("prices", &of_market),
+        ("token_prices", &of_record),
+        ("collateral_flows", &of_venue),
+        ("undescribed_events", &of_market),
+        ("market_listings", &of_market),
+        ("unresolved", &of_venue),
+        ("decode_failures", &malformed_stay),
+    ];
+    for (table, owned) in tables {
+        tx.execute(&format!("DELETE FROM {table} WHERE {INSIDE} AND {owned}"), inside(chain, range)).await?;
+    }
+    Ok(())
 }
 
 /// The markets that something inside the range lists, as their rows are now.

@@ -284,7 +284,7 @@ impl Store for SqlStore {
     }
 
     async fn uncover(&self, stream: &StreamId, range: BlockRange) -> Outcome<()> {
-        withdraw::uncover(&self.db, stream, range).await.map_err(|fault| self.told(fault))
+        withdraw::uncover(&self.db, &self.catalog, stream, range).await.map_err(|fault| self.told(fault))
     }
 
     async fn doubted(&self, chain: ChainId) -> Outcome<RangeSet> {

@@ -1,6 +1,6 @@
 //! One withdrawal: some heights of a chain go, so that an ordinary commit can bring them as they were proved.
 
-use perpdex_core::{BlockRange, Catalog, ChainId, RangeSet, StreamId, Withdrawn};
+use perpdex_core::{BlockRange, Catalog, ChainId, RangeSet, StreamId, VenueSlug, Withdrawn};
 
 use crate::batch::Batch;
 use crate::coverage::{self, read_stream};
@@ -10,7 +10,7 @@ use crate::fact::height_cell;
 use crate::join::unjoin_across;
 use crate::record_count;
 use crate::reference::remove_unused_assets;
-use crate::remove::{Removed, listed_in, relist, remove, remove_markets};
+use crate::remove::{listed_in, relist, remove, remove_markets, remove_of_venues};
 use crate::sql::{Param, Record, Result};
 use crate::verify;
 
@@ -18,11 +18,29 @@ use crate::verify;
 pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights: &RangeSet) -> Result<Withdrawn> {
     let mut writer = db.begin().await?;
     let tx = &mut writer;
+    let records = take_out(tx, catalog, chain, None, heights).await?;
+    // What is withdrawn may have come or gone behind the program's back.
+    record_count::rebuild(tx).await?;
+    writer.commit().await?;
+    Ok(Withdrawn { records, heights: heights.clone() })
+}
+
+/// Removes a venue's records at these heights with all that they have become; blocks stay.
+pub(crate) async fn withdraw_venue(db: &Db, catalog: &Catalog, chain: ChainId, venue: VenueSlug, heights: &RangeSet) -> Result<()> {
+    let mut writer = db.begin().await?;
+    let tx = &mut writer;
+    let records = take_out(tx, catalog, chain, Some(venue), heights).await?;
+    record_count::subtract(tx, chain, records).await?;
+    writer.commit().await
+}
+
+/// Removes what stands at some heights, of one venue or of all, with the coverage; gives the number of raw records.
+async fn take_out(tx: &mut Tx, catalog: &Catalog, chain: ChainId, venue: Option<VenueSlug>, heights: &RangeSet) -> Result<u64> {
     // Rare enough that everything may be computed anew; before any market goes, so that its asset is among it.
     dirty::mark_all(tx).await?;
     let mut batch = Batch::new(catalog, chain);
     for range in heights.ranges() {
-        for close in unjoin_across(tx, &mut batch, chain, None, *range).await? {
+        for close in unjoin_across(tx, &mut batch, chain, venue, *range).await? {
             if RangeSet::from_ranges([BlockRange::single(close.key.height)]).without(heights).is_empty() {
                 continue;
             }
@@ -36,33 +54,39 @@ pub(crate) async fn withdraw(db: &Db, catalog: &Catalog, chain: ChainId, heights
     old.sort_by_key(|market| market.row.market_id);
     old.dedup_by_key(|market| market.row.market_id);
     let met = met_at(tx, chain, heights).await?;
-    let mut removed = Removed::default();
+    let mut records = 0;
     for range in heights.ranges() {
-        let part = remove(tx, &mut batch, chain, *range).await?;
-        removed.records += part.records;
-        removed.blocks += part.blocks;
+        records += match venue {
+            None => remove(tx, &mut batch, chain, *range).await?.records,
+            Some(venue) => remove_of_venue(tx, &mut batch, chain, *range, venue).await?,
+        };
     }
-    // What is withdrawn may have come or gone behind the program's back.
-    record_count::rebuild(tx).await?;
     let gone = lift_first(tx, chain, &met).await?;
     remove_markets(tx, &gone).await?;
     old.retain(|market| !gone.contains(&market.row.market_id));
     relist(tx, &mut batch, chain, &old).await?;
     // Once more: a market's row that was made anew carries the first height it had.
     lift_first(tx, chain, &met).await?;
-    for stream in streams(tx, chain).await? {
+    for stream in streams(tx, chain).await?.into_iter().filter(|stream| venue.is_none_or(|venue| stream.venue == venue)) {
         coverage::cut_out(tx, &stream, heights).await?;
         verify::forget(tx, &stream, heights).await?;
     }
     batch.finish(tx).await?;
     dirty::forget_gone(tx).await?;
     remove_unused_assets(tx).await?;
-    writer.commit().await?;
-    Ok(Withdrawn { records: removed.records, heights: heights.clone() })
+    Ok(records)
 }
 
-/// Takes a range off a stream's coverage; its rows stay.
-pub(crate) async fn uncover(db: &Db, stream: &StreamId, range: BlockRange) -> Result<()> {
+/// Removes a venue's rows and raw records in a range; gives the number of the latter.
+async fn remove_of_venue(tx: &mut Tx, batch: &mut Batch<'_>, chain: ChainId, range: BlockRange, venue: VenueSlug) -> Result<u64> {
+    // Which of the venues has told a token's price, its record says.
+    remove_of_venues(tx, batch, chain, range, &[venue]).await?;
+    let sql = "DELETE FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3 AND venue_id = $4";
+    tx.execute(sql, vec![chain.as_i64().into(), height_cell(range.from()), height_cell(range.to()), venue.id().into()]).await
+}
+
+/// Takes a range off a stream's coverage; its rows stay. Closes that were joined to a position across it wait again.
+pub(crate) async fn uncover(db: &Db, catalog: &Catalog, stream: &StreamId, range: BlockRange) -> Result<()> {
     let heights = RangeSet::from_ranges([range]);
     let mut writer = db.begin().await?;
     let tx = &mut writer;
@@ -70,6 +94,11 @@ pub(crate) async fn uncover(db: &Db, stream: &StreamId, range: BlockRange) -> Re
     dirty::mark_all(tx).await?;
     coverage::cut_out(tx, stream, &heights).await?;
     verify::forget(tx, stream, &heights).await?;
+    let mut batch = Batch::new(catalog, stream.chain);
+    for close in unjoin_across(tx, &mut batch, stream.chain, Some(stream.venue), range).await? {
+        batch.wait_for_open(close);
+    }
+    batch.finish(tx).await?;
     writer.commit().await
 }
 

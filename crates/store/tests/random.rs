@@ -29,6 +29,8 @@ enum Step {
     Halves { from: u64, blocks: u64, is_written: bool },
     /// Commits a range of which some blocks could not be had.
     Holed { from: u64, blocks: u64, hole: u64 },
+    /// Commits a range of which some blocks were not believed.
+    Doubted { from: u64, blocks: u64, hole: u64 },
     /// Starts the targets elsewhere.
     Aim { from: u64 },
     /// Recomputes levels and windows.
@@ -83,6 +85,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0..BLOCKS, 2..20_u64, prop::bool::weighted(0.8))
             .prop_map(|(from, blocks, is_written)| Step::Halves { from, blocks, is_written }),
         2 => (0..BLOCKS, 3..20_u64, 0..20_u64).prop_map(|(from, blocks, hole)| Step::Holed { from, blocks, hole }),
+        2 => (0..BLOCKS, 3..20_u64, 0..20_u64).prop_map(|(from, blocks, hole)| Step::Doubted { from, blocks, hole }),
         1 => (0..BLOCKS).prop_map(|from| Step::Aim { from }),
         2 => Just(Step::Reduce),
         1 => Just(Step::Crash),
@@ -178,6 +181,33 @@ fn holed(whole: Commit, hole: u64) -> Commit {
     out
 }
 
+/// A commit with a hole whose blocks were read and not believed: they lack a record and have one that the chain has not, in a transaction
+/// of its own or in one that it has.
+fn doubted(whole: Commit, hole: u64) -> Commit {
+    let (first, last) = (whole.range.from(), whole.range.to());
+    let range = BlockRange::new(first + hole % (last - first + 1), last).unwrap().split_at(3).0;
+    let mut out = whole;
+    for height in range.from()..=range.to() {
+        let Some(at) = out.records.iter().position(|(_, record)| record.height == height) else { continue };
+        let (_, mut phantom) = if height % 2 == 0 { out.records.remove(at) } else { out.records[at].clone() };
+        let rec = std::mem::replace(&mut phantom.rec, 77);
+        if height % 2 == 0 {
+            out.events.retain(|event| (event.key.height, event.key.rec) != (height, rec));
+        } else {
+            phantom.tx_id = "phantom".into();
+        }
+        let amount = i64::try_from(hole + height).unwrap();
+        let mut other = phantom.clone();
+        (other.rec, other.ord) = (78, 78);
+        out.records.extend([(stream(GMX), phantom), (stream(ASTER), other)]);
+        out.events.push(event(height, 77, 0, GMX, Some("0xbtc"), history::payment(amount)));
+        out.events.push(event(height, 77, 1, GMX, Some("0xphantom"), listed(Some("SOL"), None, true)));
+        out.events.push(event(height, 78, 0, ASTER, Some("0xbase"), history::open("again", 10 * amount)));
+    }
+    out.holes = vec![Hole { range, reason: HoleReason::Unproven, detail: String::new(), streams: Vec::new() }];
+    out
+}
+
 /// Thresholds that so short a history can meet.
 const PARAMS: &str = "UPDATE reduce_params SET value = 1 WHERE name IN ('cascade_floor_usd', 'cascade_keep_floors', 'cascade_keep_bursts');
 UPDATE reduce_params SET value = 90 WHERE name IN ('cascade_gap_minutes', 'cascade_baseline_percentile');
@@ -199,6 +229,7 @@ async fn walk(database: &Database, mut store: SqlStore, steps: &[Step], blocks: 
             Step::Commit { from, blocks: count } => drop(store.commit(part(from, count, blocks)).await.unwrap()),
             Step::Halves { from, blocks: count, is_written } => commit_halves(&store, from, count, blocks, is_written).await,
             Step::Holed { from, blocks: count, hole } => drop(store.commit(holed(part(from, count, blocks), hole)).await.unwrap()),
+            Step::Doubted { from, blocks: count, hole } => drop(store.commit(doubted(part(from, count, blocks), hole)).await.unwrap()),
             Step::Aim { from } => store.set_targets(&targets(from)).await.unwrap(),
             Step::Reduce => drop(store.reduce().await.unwrap()),
             Step::Torn { from, blocks: count, table } => {
