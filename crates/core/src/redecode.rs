@@ -38,6 +38,7 @@ pub trait RedecodeStore: Store {
     async fn stored_piece(&self, chain: ChainId, range: BlockRange) -> Result<Option<StoredPiece>, StoreError>;
 
     /// One transaction: the rows of these venues in the commit's range go with their contributions, and those of its events
-    /// come. Raw records, blocks and coverage stay as they are. `records` of the commit must be all of the range.
-    async fn replace(&self, commit: Commit, venues: &[VenueSlug]) -> Result<Committed, StoreError>;
+    /// come. Raw records, blocks and coverage stay as they are. `records_read` is the number of raw records that were stored in the range
+    /// when it was read, of all venues: where it holds others by now, another process writes, which is an error.
+    async fn replace(&self, commit: Commit, venues: &[VenueSlug], records_read: u64) -> Result<Committed, StoreError>;
 }

@@ -96,13 +96,14 @@ async fn replace_range(
     if venues.is_empty() {
         return Ok(());
     }
+    let records_read = stored.records.len() as u64;
     let commit = decoded(job, &venues, stored);
     report.ranges += 1;
     report.blocks += range.blocks();
     report.records += commit.records.len() as u64;
     report.unknown += crate::decode::unknown(&commit);
     let all = commit.failures.iter().filter(|(_, failure)| failure.kind != FailureKind::UnknownEvent).count() as u64;
-    let replaced = store.replace(commit, &venues).await?;
+    let replaced = store.replace(commit, &venues, records_read).await?;
     report.events += replaced.events;
     report.failures += replaced.failures.max(all);
     Ok(())

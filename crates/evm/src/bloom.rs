@@ -25,8 +25,17 @@ pub(crate) struct BloomTest {
     receipts: Receipts,
 }
 
+/// A log that is known of a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownLog<'a> {
+    index: u64,
+    address: &'a Address,
+    topics: &'a [B256],
+    data: &'a [u8],
+}
+
 /// Logs that are known of one block.
-pub(crate) type KnownLogs<'a> = Vec<(u64, &'a Address, &'a [B256])>;
+pub(crate) type KnownLogs<'a> = Vec<KnownLog<'a>>;
 
 /// What the headers of some blocks, with their receipts where needed, said.
 #[derive(Debug, Default)]
@@ -72,6 +81,17 @@ impl Tested {
     }
 }
 
+impl KnownLog<'_> {
+    /// Whether a receipt has another content at this place.
+    fn differs(&self, (_, index): &Place, told: &PlacedLog) -> bool {
+        let is_same = || {
+            let log = &told.log.inner;
+            (self.address, self.topics, self.data) == (&log.address, log.data.topics(), &log.data.data[..])
+        };
+        self.index == *index && !is_same()
+    }
+}
+
 impl BloomTest {
     /// Whether it is known if blooms can be believed here.
     pub(crate) fn is_learnt(&self) -> bool {
@@ -100,10 +120,11 @@ impl BloomTest {
         for header in headers.iter() {
             let Some(logs) = known(header.number) else { continue };
             let is_open = |query: &&LogQuery| {
-                let is_answered = logs.iter().any(|(_, address, topics)| query.matches(address, topics));
+                let is_answered = || logs.iter().any(|log| query.matches(log.address, log.topics));
                 // A bloom of zeros says "no" only where blooms are known to be filled.
-                let may_be_in = denied || (header.bloom == Bloom::ZERO && !confirmed) || query.may_be_in(&header.bloom);
-                may_be_in && (denied || !is_answered)
+                let is_void = header.bloom == Bloom::ZERO && !confirmed;
+                let told = logs.iter().map(|log| (log.address, log.topics));
+                denied || (is_void && !is_answered()) || query.may_hold_more(&header.bloom, told)
             };
             let open: Vec<&LogQuery> = queries.iter().filter(is_open).collect();
             if !open.is_empty() {
@@ -113,17 +134,17 @@ impl BloomTest {
         Ok(tested)
     }
 
-    /// Reads the receipts of every block, whatever the blooms say.
+    /// Reads the receipts of every block that is asked for, whatever the blooms say.
     pub(crate) async fn run_receipts<'a>(
         &self,
         client: &Client,
         queries: &[LogQuery],
-        headers: &Headers,
+        headers: impl Iterator<Item = &Header>,
         known: impl Fn(u64) -> Option<KnownLogs<'a>>,
     ) -> Result<Tested, SourceError> {
         let mut tested = Tested { by_receipts: true, ..Tested::default() };
         let all: Vec<&LogQuery> = queries.iter().collect();
-        for header in headers.iter() {
+        for header in headers {
             let Some(logs) = known(header.number) else { continue };
             self.settle(client, &all, header, &logs, true, &mut tested).await?;
         }
@@ -131,8 +152,8 @@ impl BloomTest {
     }
 
     fn learn(&self, header: &Header, logs: &KnownLogs<'_>) {
-        for (_, address, topics) in logs {
-            let has = header.bloom.contains_raw_log(**address, topics);
+        for log in logs {
+            let has = header.bloom.contains_raw_log(*log.address, log.topics);
             let learnt = if has { &self.confirmed } else { &self.denied };
             learnt.store(true, Ordering::Relaxed);
         }
@@ -163,8 +184,12 @@ impl BloomTest {
             tested.unsettled.push(header.number);
             return Ok(());
         }
+        if let Some(log) = known.iter().find(|log| found.logs.iter().any(|(place, told)| log.differs(place, told))) {
+            let text = format!("eth_getLogs and eth_getBlockReceipts tell two contents of log {} of block {}", log.index, header.number);
+            return Err(client.error(SourceErrorKind::Transient, text));
+        }
         tested.unreadable.extend(found.unreadable);
-        let is_known = |place: &Place| known.iter().any(|(index, ..)| *index == place.1);
+        let is_known = |place: &Place| known.iter().any(|log| log.index == place.1);
         let is_asked = |log: &PlacedLog| open.iter().any(|query| query.matches(&log.log.address(), log.log.topics()));
         tested.omitted.extend(found.logs.into_iter().filter(|(place, log)| is_asked(log) && !is_known(place)));
         Ok(())
@@ -174,14 +199,19 @@ impl BloomTest {
 /// Whether the receipts are all there: one for each transaction, with the logs that are known already, and with some log
 /// where the bloom has one. Those of a node that does not keep them are empty.
 fn is_whole(header: &Header, found: &ReceiptLogs, known: &KnownLogs<'_>, bloom_is_void: bool) -> bool {
-    let has_known = known.iter().all(|(index, ..)| found.logs.iter().any(|((_, found), _)| found == index));
+    let has_known = known.iter().all(|log| found.logs.iter().any(|((_, found), _)| *found == log.index));
     let has_logs = !found.logs.is_empty() || !found.unreadable.is_empty();
     header.transactions <= found.receipts && has_known && (has_logs || bloom_is_void || header.bloom == Bloom::ZERO)
 }
 
 /// The known logs of a block, from an answer.
 pub(crate) fn known_of_logs(logs: &Logs, block: u64) -> Option<KnownLogs<'_>> {
-    let known = logs.of_block(block).map(|((_, index), log)| (*index, &log.log.inner.address, log.log.topics()));
+    let known = logs.of_block(block).map(|((_, index), log)| KnownLog {
+        index: *index,
+        address: &log.log.inner.address,
+        topics: log.log.topics(),
+        data: &log.log.inner.data.data,
+    });
     (!logs.is_damaged(block)).then(|| known.collect())
 }
 
@@ -193,7 +223,10 @@ pub(crate) fn known_of_batch(batch: &Batch, block: u64) -> Option<KnownLogs<'_>>
     let from = batch.records.partition_point(|record| record.height < block);
     let of_block = batch.records[from..].iter().take_while(|record| record.height == block);
     let log = of_block.filter_map(|record| match &record.body {
-        RawBody::EvmLog(log) => Some((u64::try_from(record.rec).ok()?, &log.address, log.topics.as_slice())),
+        RawBody::EvmLog(log) => {
+            let index = u64::try_from(record.rec).ok()?;
+            Some(KnownLog { index, address: &log.address, topics: &log.topics, data: &log.data })
+        }
         _ => None,
     });
     Some(log.collect())

@@ -109,6 +109,13 @@ impl Fetched {
         client.count_headers(Purpose::Witness, heights.len());
         let mut calls: Vec<Call> = heights.iter().map(|height| header_call(*height)).collect();
         calls.extend(query.map(|query| Call { method: "eth_getLogs", params: query.params(range), asked: Some(range) }));
+        if client.batch_calls_max() < calls.len() {
+            let text = format!(
+                "takes fewer than the {} calls in a batch that logs and the headers of both their ends are: use another endpoint",
+                calls.len()
+            );
+            return Err(client.error(SourceErrorKind::Permanent, text));
+        }
         let mut answers = client.batch(&calls).await?.into_iter();
         let contradiction = |message: String| client.error(SourceErrorKind::Transient, format_args!("eth_getLogs {range}: {message}"));
         for (height, answer) in heights.iter().zip(&mut answers) {

@@ -1,6 +1,6 @@
 //! Stronger proof than a fetch brings: single blocks probed, ranges tested header by header or read from receipts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::B256;
 use perpdex_core::{Batch, BlockRange, Evidence, Filter, Probe, Proof, RawBody, SourceError, SourceErrorKind};
@@ -37,15 +37,40 @@ pub(crate) async fn prove(node: &Node, range: BlockRange, filter: &Filter, level
     let tested = match level {
         Evidence::Receipts => {
             let known = |block| known_of_logs(&fetched.logs, block);
-            let tested = node.bloom_test.run_receipts(&node.client, &queries, &fetched.headers, known).await?;
+            let tested = node.bloom_test.run_receipts(&node.client, &queries, fetched.headers.iter(), known).await?;
             // Where receipts are not to be had, blooms are the next best.
             if tested.unsettled.is_empty() { tested } else { fetched.test(node, &queries).await? }
         }
-        _ => fetched.test(node, &queries).await?,
+        _ => beside_omitted(node, &queries, &fetched, fetched.test(node, &queries).await?).await?,
     };
     let (omitted, evidence) = (tested.omitted_heights(), tested.evidence());
     take(node, &mut fetched, &queries, tested)?;
     Ok(Proof { batch: fetched.into_batch(node, filter, evidence), omitted })
+}
+
+/// An answer that leaves logs out may begin or end in the midst of a block, of whose contract and topics other logs came: no bloom shows
+/// that. So the receipts are read of the blocks with logs that stand next to those without.
+async fn beside_omitted(node: &Node, queries: &[LogQuery], fetched: &Fetched, mut tested: Tested) -> Result<Tested, SourceError> {
+    let omitted = tested.omitted_heights();
+    let known = |block| known_of_logs(&fetched.logs, block);
+    let is_busy = |height: &u64| !omitted.contains(height) && known(*height).is_some_and(|logs| !logs.is_empty());
+    let busy: Vec<u64> = fetched.headers.iter().map(|header| header.number).filter(is_busy).collect();
+    let beside: BTreeSet<u64> = omitted
+        .iter()
+        .flat_map(|height| {
+            let above = busy.partition_point(|busy| busy < height);
+            [above.checked_sub(1).map(|below| busy[below]), busy.get(above).copied()]
+        })
+        .flatten()
+        .collect();
+    let headers = fetched.headers.iter().filter(|header| beside.contains(&header.number));
+    let more = node.bloom_test.run_receipts(&node.client, queries, headers, known).await?;
+    tested.omitted.extend(more.omitted);
+    tested.unreadable.extend(more.unreadable);
+    tested.unsettled.extend(more.unsettled);
+    tested.unsettled.sort_unstable();
+    tested.unsettled.dedup();
+    Ok(tested)
 }
 
 /// Adds to an answer what its blocks' receipts have besides.

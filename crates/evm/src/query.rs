@@ -102,6 +102,21 @@ impl LogQuery {
         Some((one, other))
     }
 
+    /// Whether a block with this bloom may hold a log that the request asks for besides those that are known of it: one of a contract, or
+    /// with a named topic, of which none is known. `false` is certain but for a further log of a contract and topics that are known.
+    pub(crate) fn may_hold_more<'a>(&self, bloom: &Bloom, known: impl Iterator<Item = (&'a Address, &'a [B256])>) -> bool {
+        if !self.may_be_in(bloom) {
+            return false;
+        }
+        let known: Vec<(&Address, &[B256])> = known.filter(|(address, topics)| self.matches(address, topics)).collect();
+        let holds = |bytes: &[u8]| bloom.contains_input(BloomInput::Raw(bytes));
+        let is_new_contract = |one: &Address| known.iter().all(|(address, _)| *address != one) && holds(one.as_slice());
+        let is_new_topic = |at: usize, one: &B256| known.iter().all(|(_, topics)| topics.get(at) != Some(one)) && holds(one.as_slice());
+        known.is_empty()
+            || self.addresses.iter().any(is_new_contract)
+            || self.topics.iter().enumerate().any(|(at, accepted)| accepted.iter().any(|one| is_new_topic(at, one)))
+    }
+
     /// Whether a block with this bloom may hold a log that the request asks for. `false` is certain.
     pub(crate) fn may_be_in(&self, bloom: &Bloom) -> bool {
         let holds = |bytes: &[u8]| bloom.contains_input(BloomInput::Raw(bytes));

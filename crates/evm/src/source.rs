@@ -68,7 +68,11 @@ impl EvmSource {
             calls.insert(0, Call { method: "eth_chainId", params: json!([]), asked: None });
         }
         self.node.client.count_headers(Purpose::Look, calls.len() - usize::from(checks_chain));
-        let mut answers = self.node.client.batch(&calls).await?.into_iter();
+        let mut answers = Vec::with_capacity(calls.len());
+        for part in calls.chunks(self.node.client.batch_calls_max()) {
+            answers.extend(self.node.client.batch(part).await?);
+        }
+        let mut answers = answers.into_iter();
         let mut next = || answers.next().expect("a batch has an answer for every call");
         if checks_chain {
             self.check_chain(next())?;

@@ -2,8 +2,8 @@
 
 use perpdex_core::{BlockRange, BlockRef, ChainId, Covered, Evidence, Hole, RangeSet, RawRecord, StoreError, StoredRecord, StreamId};
 
-use crate::coverage::{HOLE_COLUMNS, of_chain, read_hole, read_stream};
-use crate::db::Db;
+use crate::coverage::{self, COLUMNS, HOLE_COLUMNS, of_chain, read_hole, read_stream};
+use crate::db::{Db, Snapshot};
 use crate::fact::{height_cell, read_block};
 use crate::place::Place;
 use crate::raw::{self, RAW_EVENTS};
@@ -58,7 +58,6 @@ pub struct RawCaptures<'a> {
     db: &'a Db,
     place: &'a Place,
     chain: ChainId,
-    covered: Vec<Covered>,
     /// Ranges with the same streams throughout, descending: the next is the last.
     ranges: Vec<BlockRange>,
 }
@@ -68,7 +67,7 @@ impl<'a> RawCaptures<'a> {
         let covered = final_part(of_chain(db, chain.as_i64()).await?, finalized(db, chain).await?);
         let mut ranges = uniform(&covered);
         ranges.reverse();
-        Ok(RawCaptures { db, place, chain, covered, ranges })
+        Ok(RawCaptures { db, place, chain, ranges })
     }
 
     /// All that is covered of some heights, final or not.
@@ -77,7 +76,7 @@ impl<'a> RawCaptures<'a> {
         let covered: Vec<Covered> = of_chain(db, chain.as_i64()).await?.into_iter().filter_map(part).collect();
         let mut ranges = uniform(&covered);
         ranges.reverse();
-        Ok(RawCaptures { db, place, chain, covered, ranges })
+        Ok(RawCaptures { db, place, chain, ranges })
     }
 
     /// The next piece, or `None` after the last.
@@ -86,39 +85,63 @@ impl<'a> RawCaptures<'a> {
     }
 
     pub(crate) async fn read_next(&mut self) -> Result<Option<RawCapture>> {
-        let Some(range) = self.ranges.pop() else { return Ok(None) };
-        let (range, rest) = self.split(range).await?;
-        self.ranges.extend(rest);
+        while let Some(range) = self.ranges.pop() {
+            let mut now = self.db.snapshot().await?;
+            let (range, rest) = self.split(&mut now, range).await?;
+            self.ranges.extend(rest);
+            let covered = self.covered(&mut now, range).await?;
+            let pieces = uniform(&covered);
+            if pieces == [range] {
+                return self.read(&mut now, range, &covered).await.map(Some);
+            }
+            // Another process has taken some of it away since it was listed, or added to it.
+            self.ranges.extend(pieces.into_iter().rev());
+        }
+        Ok(None)
+    }
+
+    /// Reads a piece throughout which these streams are known.
+    async fn read(&self, now: &mut Snapshot, range: BlockRange, covered: &[Covered]) -> Result<RawCapture> {
         let cells = || vec![self.chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
         const INSIDE: &str = "WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
         let sql = format!("SELECT {} FROM raw_events {INSIDE} ORDER BY height, ord, rec", RAW_EVENTS.join(", "));
-        let records = self.db.rows(&sql, cells()).await?.iter().map(raw::read).collect::<Result<Vec<_>>>()?;
+        let records = now.rows(&sql, cells()).await?.iter().map(raw::read).collect::<Result<Vec<_>>>()?;
         let dropped = dropped(range, &records);
         let sql = format!("SELECT height, hash, parent_hash, ts_ms FROM blocks {INSIDE} ORDER BY height");
-        let blocks = self.db.rows(&sql, cells()).await?.iter().map(read_block).collect::<Result<_>>()?;
+        let blocks = now.rows(&sql, cells()).await?.iter().map(read_block).collect::<Result<_>>()?;
         let sql =
             format!("SELECT {HOLE_COLUMNS} FROM gaps WHERE chain_id = $1 AND to_height >= $2 AND from_height <= $3 ORDER BY from_height");
-        let holes = self.db.rows(&sql, cells()).await?;
+        let holes = now.rows(&sql, cells()).await?;
         let holes = holes.iter().map(|row| Ok((read_stream(row)?, read_hole(row)?))).collect::<Result<_>>()?;
-        let known: Vec<&Covered> = self.covered.iter().filter(|covered| covered.range.intersect(&range).is_some()).collect();
-        let evidence = known.iter().map(|covered| covered.evidence).min().unwrap_or(Evidence::Witnessed);
-        let mut streams: Vec<StreamId> = known.iter().map(|covered| covered.stream.clone()).collect();
+        let evidence = covered.iter().map(|covered| covered.evidence).min().unwrap_or(Evidence::Witnessed);
+        let mut streams: Vec<StreamId> = covered.iter().map(|covered| covered.stream.clone()).collect();
         streams.dedup();
         let records = whole(records, &dropped);
-        Ok(Some(RawCapture { chain: self.chain, range, streams, evidence, blocks, records, dropped, holes }))
+        Ok(RawCapture { chain: self.chain, range, streams, evidence, blocks, records, dropped, holes })
+    }
+
+    /// What is covered of a range now.
+    async fn covered(&self, now: &mut Snapshot, range: BlockRange) -> Result<Vec<Covered>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM covered_ranges WHERE chain_id = $1 AND to_height >= $2 AND from_height <= $3 \
+             ORDER BY venue_id, part, version, from_height"
+        );
+        let cells = vec![self.chain.as_i64().into(), height_cell(range.from()), height_cell(range.to())];
+        let covered = now.rows(&sql, cells).await?.iter().map(coverage::read).collect::<Result<Vec<Covered>>>()?;
+        Ok(covered.into_iter().filter_map(|one| one.range.intersect(&range).map(|range| Covered { range, ..one })).collect())
     }
 
     /// Cuts a range behind the height at which it has records enough.
-    async fn split(&self, range: BlockRange) -> Result<(BlockRange, Option<BlockRange>)> {
+    async fn split(&self, now: &mut Snapshot, range: BlockRange) -> Result<(BlockRange, Option<BlockRange>)> {
         let sql = format!(
             "SELECT COALESCE(MAX(height), -1) FROM (SELECT height FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3 \
              ORDER BY height LIMIT {RECORDS_PER_PIECE}) x"
         );
         let cells = |from: u64, to: u64| vec![self.chain.as_i64().into(), height_cell(from), height_cell(to)];
-        let last = first_int(&self.db.rows(&sql, cells(range.from(), range.to())).await?)?;
+        let last = first_int(&now.rows(&sql, cells(range.from(), range.to())).await?)?;
         let Ok(last) = u64::try_from(last) else { return Ok((range, None)) };
         let sql = "SELECT height FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3 ORDER BY height LIMIT 1";
-        let is_last = self.db.rows(sql, cells(last.saturating_add(1), range.to())).await?.is_empty();
+        let is_last = now.rows(sql, cells(last.saturating_add(1), range.to())).await?.is_empty();
         Ok(if is_last { (range, None) } else { range.split_at(last - range.from() + 1) })
     }
 }

@@ -268,7 +268,7 @@ pub(crate) fn gather_failures(batch: &mut Batch<'_>, commit: &Commit, known: &Kn
     for malformed in &commit.malformed {
         // It has no key of its own: where, what and why together are one.
         let rec = derived_id(&["malformed", &malformed.stream.name(), &hex::encode(&malformed.text), &malformed.error.replace('\0', " ")]);
-        let (error, text) = (malformed.error.clone(), malformed.text.replace('\0', "\u{fffd}"));
+        let (error, text) = (malformed.error.clone(), malformed.text.clone());
         batch.fail(&malformed.stream, malformed.height, rec, String::new(), "not_a_record", error, Some(text));
     }
 }

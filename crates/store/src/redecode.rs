@@ -48,11 +48,11 @@ async fn without_raw(db: &Db, chain: ChainId, range: BlockRange) -> Result<Optio
 }
 
 /// Replaces the rows of some venues in the range of a commit by those of its events.
-pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venues: &[VenueSlug]) -> Result<Committed> {
+pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venues: &[VenueSlug], records_read: u64) -> Result<Committed> {
     let mut writer = db.begin().await?;
     let tx = &mut writer;
     let (chain, range) = (commit.chain, commit.range);
-    check_unchanged(tx, &commit).await?;
+    check_unchanged(tx, &commit, records_read).await?;
     // Rare enough that everything may be computed anew; before any market goes, so that its asset is among it.
     dirty::mark_all(tx).await?;
     let mut batch = Batch::new(catalog, chain);
@@ -93,7 +93,7 @@ pub(crate) async fn replace(db: &Db, catalog: &Catalog, mut commit: Commit, venu
 }
 
 /// The records that were decoded must be those that are stored: another process may have written or reverted meanwhile.
-async fn check_unchanged(tx: &mut Tx, commit: &Commit) -> Result<()> {
+async fn check_unchanged(tx: &mut Tx, commit: &Commit, records_read: u64) -> Result<()> {
     let sql = "SELECT height, rec FROM raw_events WHERE chain_id = $1 AND height BETWEEN $2 AND $3";
     let stored: HashSet<(u64, i64)> = tx
         .rows(sql, inside(commit.chain, commit.range))
@@ -101,13 +101,14 @@ async fn check_unchanged(tx: &mut Tx, commit: &Commit) -> Result<()> {
         .iter()
         .map(|row| Ok((row.height(0)?, row.int(1)?)))
         .collect::<Result<_>>()?;
+    let changed =
+        |height, message: &str| Err(Fault::Store(StoreError::Number { chain: commit.chain, height, message: message.to_owned() }));
     match commit.records.iter().find(|(_, record)| !stored.contains(&(record.height, record.rec))) {
+        Some((_, record)) => changed(record.height, "its raw record is gone since it was read: another process writes, run again"),
+        None if stored.len() as u64 != records_read => {
+            changed(commit.range.from(), "raw records have come since it and those behind it were read: another process writes, run again")
+        }
         None => Ok(()),
-        Some((_, record)) => Err(Fault::Store(StoreError::Number {
-            chain: commit.chain,
-            height: record.height,
-            message: "its raw record is gone since it was read: another process writes, run again".to_owned(),
-        })),
     }
 }
 

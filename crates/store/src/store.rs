@@ -355,7 +355,7 @@ impl RedecodeStore for SqlStore {
         redecode::stored_piece(&self.db, &self.place, chain, range).await.map_err(|fault| self.told(fault))
     }
 
-    async fn replace(&self, commit: Commit, venues: &[VenueSlug]) -> Outcome<Committed> {
-        Box::pin(redecode::replace(&self.db, &self.catalog, commit, venues)).await.map_err(|fault| self.told(fault))
+    async fn replace(&self, commit: Commit, venues: &[VenueSlug], records_read: u64) -> Outcome<Committed> {
+        Box::pin(redecode::replace(&self.db, &self.catalog, commit, venues, records_read)).await.map_err(|fault| self.told(fault))
     }
 }

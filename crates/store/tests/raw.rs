@@ -4,10 +4,11 @@ mod support;
 
 use alloy_primitives::Bytes;
 use perpdex_core::{
-    BlockRange, Commit, Evidence, Failure, FailureKind, RawBody, RawRecord, RedecodeStore, Store, StoredRecord, StreamId, VerifyStore,
+    BlockRange, Commit, Evidence, Failure, FailureKind, RangeSet, RawBody, RawRecord, RedecodeStore, Store, StoredRecord, StreamId,
+    VerifyStore,
 };
 use perpdex_store::{SqlStore, StoreOptions, Value};
-use support::history::{Block, CHAIN, GMX, block, blocks, commit, conflict, hash, log, stream, targets};
+use support::history::{self, ASTER, Block, CHAIN, GMX, block, blocks, commit, conflict, hash, log, stream, targets};
 use support::{Database, assert_same, catalog};
 
 on_both_engines! {
@@ -19,6 +20,9 @@ on_both_engines! {
     a_dropped_record_is_verified_as_a_whole_one_is,
     payloads_come_back_where_the_digest_agrees,
     a_damaged_digest_is_told,
+    what_is_withdrawn_meanwhile_is_not_captured,
+    records_that_came_meanwhile_keep_their_rows,
+    a_text_with_a_nul_is_stored_alike,
 }
 
 const COUNT: u64 = 80;
@@ -257,4 +261,48 @@ async fn a_damaged_digest_is_told(database: Database) {
     database.execute(&format!("UPDATE raw_events SET payload = {cut} WHERE height = {height} AND rec = 0")).await.unwrap();
     let error = store.records(CHAIN, BlockRange::new(0, COUNT - 1).unwrap()).await.unwrap_err().to_string();
     assert!(error.ends_with(&format!("raw record 0 at height {height} of arbitrum cannot be read back")), "{error}");
+}
+
+async fn what_is_withdrawn_meanwhile_is_not_captured(database: Database) {
+    let store = begun(&database, Raw::Keep).await;
+    store.commit(commit((0, COUNT - 1), &blocks(5, COUNT, 0))).await.unwrap();
+    let mut captures = store.raw_captures(CHAIN).await.unwrap();
+    store.withdraw(CHAIN, &RangeSet::from_ranges([BlockRange::new(30, 34).unwrap()])).await.unwrap();
+    let mut ranges = Vec::new();
+    while let Some(capture) = captures.next().await.unwrap() {
+        ranges.push((capture.range.from(), capture.range.to()));
+    }
+    assert_eq!(ranges, [(0, 29), (35, COUNT - 1)]);
+}
+
+async fn records_that_came_meanwhile_keep_their_rows(database: Database) {
+    let store = begun(&database, Raw::Keep).await;
+    let mut blocks = blocks(5, COUNT, 0);
+    store.commit(commit((0, COUNT - 1), &blocks)).await.unwrap();
+    let all = BlockRange::new(0, COUNT - 1).unwrap();
+    let piece = store.stored_piece(CHAIN, all).await.unwrap().unwrap();
+    let read = piece.whole[0].records.len() as u64;
+    let anew = |blocks: &[Block]| commit((0, COUNT - 1), blocks);
+    store.replace(anew(&blocks), &[GMX, ASTER], read).await.unwrap();
+    let before = blocks.clone();
+    blocks[40].records.push((stream(GMX), log(40, 50, 0)));
+    blocks[40].events.push(history::event(40, 50, 0, GMX, Some("0xbtc"), history::payment(9)));
+    store.commit(commit((40, 40), &blocks)).await.unwrap();
+    store.reduce().await.unwrap();
+    let dump = store.dump().await.unwrap();
+    let error = store.replace(anew(&before), &[GMX, ASTER], read).await.unwrap_err().to_string();
+    assert!(error.ends_with("another process writes, run again"), "{error}");
+    assert_same(&store.dump().await.unwrap(), &dump, "nothing is written");
+    store.replace(anew(&blocks), &[GMX, ASTER], read + 1).await.unwrap();
+}
+
+/// PostgreSQL has no NUL in a text.
+async fn a_text_with_a_nul_is_stored_alike(database: Database) {
+    let store = begun(&database, Raw::Keep).await;
+    let mut blocks = blocks(5, 3, 0);
+    blocks[1].records.push((stream(GMX), log(1, 50, 0)));
+    blocks[1].events.push(history::event(1, 50, 0, GMX, Some("0xnul"), history::listed(Some("B\0C/USD"), Some(8), true)));
+    store.commit(commit((0, 2), &blocks)).await.unwrap();
+    let symbols = store.query("SELECT symbol FROM markets WHERE market_key = '0xnul'", 2).await.unwrap().rows;
+    assert_eq!(symbols, [[Value::Text("B\u{fffd}C/USD".to_owned())]]);
 }

@@ -258,6 +258,11 @@ impl Endpoints {
         self.with(endpoint, |state| 0 < state.omissions)
     }
 
+    /// Endpoints whose word is worth nothing where another one's is doubted: those that were caught leaving records out, and those named.
+    pub(crate) fn no_witnesses(&self, doubted: &[usize]) -> Vec<usize> {
+        (0..self.sources.len()).filter(|endpoint| doubted.contains(endpoint) || self.is_caught(*endpoint)).collect()
+    }
+
     /// The lowest height that any live endpoint has, where all of them say so.
     pub(crate) fn earliest(&self) -> Option<u64> {
         let live = self.live(Ask::Records);

@@ -127,9 +127,10 @@ impl FetchContext {
         Err(error)
     }
 
-    /// Whether a second endpoint, if one is idle, gives the same records.
+    /// Whether a second endpoint, if one is idle, gives the same records. One that was caught itself is no witness: endpoints of one make
+    /// leave out the same.
     async fn second(&self, first: usize, streams: &[&JobStream], filter: &Filter, batch: &Batch) -> Result<bool, SourceError> {
-        match self.endpoints.idle(Ask::Records, &[first]) {
+        match self.endpoints.idle(Ask::Records, &self.endpoints.no_witnesses(&[first])) {
             Some(permit) => self.ask_second(permit, first, streams, filter, batch).await,
             None => Ok(false),
         }
@@ -137,7 +138,7 @@ impl FetchContext {
 
     /// The same where nothing but another endpoint can settle a doubt: a busy one is waited for.
     async fn second_in_turn(&self, first: usize, streams: &[&JobStream], filter: &Filter, batch: &Batch) -> Result<bool, SourceError> {
-        match self.endpoints.ready(Ask::Records, &[first]).await {
+        match self.endpoints.ready(Ask::Records, &self.endpoints.no_witnesses(&[first])).await {
             Ok(permit) => self.ask_second(permit, first, streams, filter, batch).await,
             Err(_) => Ok(false),
         }
@@ -193,11 +194,14 @@ impl FetchContext {
                     return Ok(Second::Silent);
                 }
             };
-            for (key, hash) in keys(&theirs) {
+            for (key, (hash, digest)) in keys(&theirs) {
+                let (label, (height, rec)) = (self.endpoints.source(second).label(), key);
                 match ours.remove(&key) {
-                    Some(known) if known != hash => {
-                        let (label, height) = (self.endpoints.source(second).label(), key.0);
+                    Some((known, _)) if known != hash => {
                         return Err(format!("block {height} has another hash at {label}: {known:?} and {hash:?}"));
+                    }
+                    Some((_, known)) if known != digest => {
+                        return Err(format!("record {rec} of block {height} has another content at {label}"));
                     }
                     Some(_) => {}
                     None => more.push(key.0),
@@ -255,11 +259,11 @@ pub(super) fn busy(stream: &JobStream, batch: &Batch) -> Vec<u64> {
     heights
 }
 
-/// Keys of a batch's records, with the hash of the block that each names.
-fn keys(batch: &Batch) -> BTreeMap<(u64, i64), Option<B256>> {
+/// Keys of a batch's records, with the hash of the block that each names and its digest.
+fn keys(batch: &Batch) -> BTreeMap<(u64, i64), (Option<B256>, B256)> {
     let hash = |body: &RawBody| match body {
         RawBody::EvmLog(log) => Some(log.block_hash),
         _ => None,
     };
-    batch.records.iter().map(|record| ((record.height, record.rec), hash(&record.body))).collect()
+    batch.records.iter().map(|record| ((record.height, record.rec), (hash(&record.body), record.digest()))).collect()
 }

@@ -30,7 +30,7 @@ impl FetchContext {
         });
         self.count(|report| report.stretches_suspicious += 1);
         let answered: Vec<usize> = silence.parts.iter().map(|(endpoint, _)| *endpoint).collect();
-        if let Some(permit) = self.endpoints.idle(Ask::Records, &answered) {
+        if let Some(permit) = self.endpoints.idle(Ask::Records, &self.endpoints.no_witnesses(&answered)) {
             self.count(|report| report.ranges_second += 1);
             match self.compare(permit, &[stream], &filter, &silent).await? {
                 Second::Agrees => return Ok(Vec::new()),

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use perpdex_core::{
-    Batch, BlockConflict, BlockRange, ChainId, Covered, Difference, DifferenceKind, Evidence, Proof, RangeSet, StoreError, StoredRecord,
-    Verification, VerifyStore,
+    Batch, BlockConflict, BlockRange, ChainId, Covered, Difference, DifferenceKind, Proof, RangeSet, StoredRecord, Verification,
+    VerifyStore,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,22 +26,21 @@ use crate::options::EngineOptions;
 use crate::plan::{Planned, blocks};
 use crate::progress::{ChainProgress, Phase, Progress};
 use crate::report::ChainOutcome;
-use crate::state::decoded;
 
 /// Stored records that one piece compares, at most, unless a single block has more.
 const RECORDS_PER_PIECE_MAX: u64 = 20_000;
 
 /// A chain under verification.
 pub(super) struct VerifyRun {
-    job: VerifyJob,
-    store: Arc<dyn VerifyStore>,
-    cancel: CancellationToken,
-    progress: Arc<dyn Progress>,
-    prover: Prover,
-    report: ChainVerifyReport,
-    shown: ChainProgress,
+    pub(super) job: VerifyJob,
+    pub(super) store: Arc<dyn VerifyStore>,
+    pub(super) cancel: CancellationToken,
+    pub(super) progress: Arc<dyn Progress>,
+    pub(super) prover: Prover,
+    pub(super) report: ChainVerifyReport,
+    pub(super) shown: ChainProgress,
     /// What was covered when the run began: who has to be asked when a height is mended.
-    coverage: Vec<Covered>,
+    pub(super) coverage: Vec<Covered>,
 }
 
 impl VerifyRun {
@@ -123,7 +122,7 @@ impl VerifyRun {
             self.weak(&proof.batch, endpoint);
         }
         let remaining = match self.job.repair && !differences.is_empty() && holes.is_empty() {
-            true => self.mend(&proof, &streams, &differences, endpoint).await?,
+            true => self.mend(&proof, &stored, &streams, &differences, endpoint).await?,
             false => differences,
         };
         if self.job.repair && stored.iter().any(|(_, record)| matches!(record, StoredRecord::Dropped(_))) {
@@ -160,101 +159,9 @@ impl VerifyRun {
         Ok(())
     }
 
-    fn halt(&self, conflict: BlockConflict, endpoint: usize) -> ChainStop {
+    pub(super) fn halt(&self, conflict: BlockConflict, endpoint: usize) -> ChainStop {
         let label = self.prover.endpoints.source(endpoint).label().to_owned();
         ChainStop::Halted(ChainError::BeyondFinality { chain: self.chain(), conflict, label })
-    }
-
-    /// Mends what may be mended; gives the differences that remain.
-    async fn mend(
-        &mut self,
-        proof: &Proof,
-        streams: &[&JobStream],
-        differences: &[Difference],
-        endpoint: usize,
-    ) -> Result<Vec<Difference>, ChainStop> {
-        // An answer without a record is no proof that there is none, unless it is as strong as was asked for.
-        let is_strong = Evidence::Second <= proof.batch.evidence && self.job.level <= proof.batch.evidence;
-        let (mendable, remaining): (Vec<Difference>, Vec<Difference>) =
-            differences.iter().cloned().partition(|difference| is_strong || difference.kind == DifferenceKind::Missing);
-        if mendable.is_empty() {
-            return Ok(remaining);
-        }
-        let heights = RangeSet::from_ranges(mendable.iter().map(|difference| BlockRange::single(difference.height)));
-        let others = self.covering(&heights, streams);
-        let batch = match others.is_empty() {
-            true => proof.batch.clone(),
-            false => {
-                // A height goes as a whole, so that all its streams must be proved before it does.
-                let job = self.job.job.clone();
-                let all: Vec<&JobStream> = streams.iter().copied().chain(others.iter().map(|stream| &job.streams[*stream])).collect();
-                match unless_cancelled(&self.cancel, self.prover.prove(proof.batch.range, &all)).await? {
-                    Proved::Read { proof: whole, .. } if whole.batch.range == proof.batch.range && whole.batch.holes.is_empty() => {
-                        whole.batch
-                    }
-                    Proved::Read { .. } => return Ok(differences.to_vec()),
-                    Proved::Refused { range, reason } => {
-                        self.unproven(range, reason);
-                        return Ok(differences.to_vec());
-                    }
-                }
-            }
-        };
-        let job = self.job.job.clone();
-        let all: Vec<&JobStream> = streams.iter().copied().chain(others.iter().map(|stream| &job.streams[*stream])).collect();
-        let withdrawn = self.store.withdraw(self.chain(), &heights).await?;
-        self.commit(&all, batch, endpoint).await?;
-        // Closes that hung on an open there went with it.
-        for range in withdrawn.heights.without(&heights).ranges() {
-            self.bring_back(*range).await?;
-        }
-        self.report.mended += mendable.len() as u64;
-        let note = format!("mended {} of {} differing records in {}", mendable.len(), differences.len(), proof.batch.range);
-        self.progress.note(self.chain(), &note);
-        Ok(remaining)
-    }
-
-    /// Fetches heights anew that a withdrawal took along. What cannot be had stays a gap, which `sync` fills.
-    async fn bring_back(&mut self, range: BlockRange) -> Result<(), ChainStop> {
-        let job = self.job.job.clone();
-        let mut left = Some(range);
-        while let Some(range) = left {
-            let all: Vec<&JobStream> =
-                self.covering(&RangeSet::from_ranges([range]), &[]).iter().map(|stream| &job.streams[*stream]).collect();
-            match self.prover.prove(range, &all).await {
-                Proved::Read { proof, endpoint } => {
-                    left = range.split_at(proof.batch.range.blocks()).1;
-                    self.commit(&all, proof.batch, endpoint).await?;
-                }
-                Proved::Refused { range: refused, reason } => {
-                    left = range.split_at(refused.blocks()).1;
-                    self.unproven(refused, format!("withdrawn with the open of a position and not had again: {reason}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn commit(&self, streams: &[&JobStream], batch: Batch, endpoint: usize) -> Result<(), ChainStop> {
-        let Some(times) = outer_times(&batch) else { return Ok(()) };
-        let (chain, venues) = (self.chain(), self.job.job.venues);
-        let owned: Vec<JobStream> = streams.iter().map(|stream| (*stream).clone()).collect();
-        let commit = decoded(chain, owned, venues, batch, times, &self.prover.endpoints).await.map_err(ChainStop::Failed)?;
-        match self.store.commit(commit).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::Conflict { conflict, .. }) => Err(self.halt(conflict, endpoint)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Streams of the job that were covered at one of the heights, by position, without those in `known`.
-    fn covering(&self, heights: &RangeSet, known: &[&JobStream]) -> Vec<usize> {
-        let is_covered = |stream: &JobStream| {
-            let mut of_stream = self.coverage.iter().filter(|covered| covered.stream == stream.id);
-            of_stream.any(|covered| heights.ranges().iter().any(|range| covered.range.intersect(range).is_some()))
-        };
-        let all = self.job.job.streams.iter().enumerate();
-        all.filter(|(_, stream)| known.iter().all(|known| known.id != stream.id) && is_covered(stream)).map(|(at, _)| at).collect()
     }
 
     async fn record(&self, batch: &Batch, streams: &[&JobStream], differences: Vec<Difference>) -> Result<(), ChainStop> {
@@ -302,7 +209,7 @@ impl VerifyRun {
     }
 
     /// Notes a range that was not proved as asked; neighbours with the same reason are one.
-    fn unproven(&mut self, range: BlockRange, reason: String) {
+    pub(super) fn unproven(&mut self, range: BlockRange, reason: String) {
         match self.report.unproven.last_mut() {
             Some(last) if last.reason == reason && last.range.to().checked_add(1) == Some(range.from()) => {
                 last.range = BlockRange::new(last.range.from(), range.to()).expect("a union is not empty");
@@ -316,13 +223,13 @@ impl VerifyRun {
         self.progress.update(self.chain(), &self.shown);
     }
 
-    fn chain(&self) -> ChainId {
+    pub(super) fn chain(&self) -> ChainId {
         self.job.job.chain
     }
 }
 
 /// Waits for work that writes nothing; a cancelled run drops it.
-async fn unless_cancelled<T>(cancel: &CancellationToken, work: impl Future<Output = T>) -> Result<T, ChainStop> {
+pub(super) async fn unless_cancelled<T>(cancel: &CancellationToken, work: impl Future<Output = T>) -> Result<T, ChainStop> {
     tokio::select! {
         biased;
         () = cancel.cancelled() => Err(ChainStop::Interrupted),

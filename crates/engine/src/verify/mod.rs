@@ -6,6 +6,7 @@
 
 mod chain;
 mod compare;
+mod mend;
 mod plan;
 mod prove;
 mod report;

@@ -30,18 +30,23 @@ pub(super) enum Proved {
 impl Prover {
     /// Proves the first part of `range` as well as asked, or as well as any endpoint can.
     pub(super) async fn prove(&self, range: BlockRange, streams: &[&JobStream]) -> Proved {
+        self.prove_as(self.level, range, streams).await
+    }
+
+    /// Proves the first part of `range` as well as this, or as well as any endpoint can.
+    pub(super) async fn prove_as(&self, level: Evidence, range: BlockRange, streams: &[&JobStream]) -> Proved {
         let filter = Filter {
             streams: streams.iter().map(|stream| (stream.id.clone(), stream.watch.clone())).collect(),
-            headers: if Evidence::Bloom <= self.level { Headers::All } else { Headers::Needed },
+            headers: if Evidence::Bloom <= level { Headers::All } else { Headers::Needed },
         };
-        if self.level == Evidence::Second {
+        if level == Evidence::Second {
             return self.prove_by_two(range, &filter, streams).await;
         }
         let mut best: Option<(Proof, usize)> = None;
         let mut refusals = Vec::new();
         for endpoint in self.endpoints.live(Ask::Proof) {
-            match self.prove_at(endpoint, range, &filter, streams).await {
-                Ok(proof) if self.level <= proof.batch.evidence => return Proved::Read { proof: Box::new(proof), endpoint },
+            match self.prove_at(endpoint, range, level, &filter, streams).await {
+                Ok(proof) if level <= proof.batch.evidence => return Proved::Read { proof: Box::new(proof), endpoint },
                 Ok(proof) => {
                     let is_better = best.as_ref().is_none_or(|(best, _)| best.batch.evidence < proof.batch.evidence);
                     best = if is_better { Some((proof, endpoint)) } else { best };
@@ -61,7 +66,7 @@ impl Prover {
         let mut refusals = Vec::new();
         let mut asked = range;
         for endpoint in self.endpoints.live(Ask::Proof) {
-            match self.prove_at(endpoint, asked, filter, streams).await {
+            match self.prove_at(endpoint, asked, Evidence::Second, filter, streams).await {
                 Ok(proof) => {
                     asked = proof.batch.range;
                     answers.push((proof, endpoint));
@@ -80,7 +85,14 @@ impl Prover {
     }
 
     /// Asks one endpoint until it answers or will not.
-    async fn prove_at(&self, endpoint: usize, range: BlockRange, filter: &Filter, streams: &[&JobStream]) -> Result<Proof, SourceError> {
+    async fn prove_at(
+        &self,
+        endpoint: usize,
+        range: BlockRange,
+        level: Evidence,
+        filter: &Filter,
+        streams: &[&JobStream],
+    ) -> Result<Proof, SourceError> {
         let others: Vec<usize> = self.endpoints.live(Ask::Proof).into_iter().filter(|other| *other != endpoint).collect();
         let source = self.endpoints.source(endpoint);
         let failed = |kind, message: String| SourceError { label: source.label().to_owned(), kind, message };
@@ -92,7 +104,7 @@ impl Prover {
                 return Err(failed(SourceErrorKind::Permanent, "the endpoint was dropped".to_owned()));
             };
             let asked = range.split_at(self.endpoints.with_sizer(endpoint, |sizer| sizer.ceiling()).min(blocks_max)).0;
-            let answer = source.prove(asked, filter, self.level).await.and_then(|proof| {
+            let answer = source.prove(asked, filter, level).await.and_then(|proof| {
                 check(self.chain, asked, streams, &proof.batch).map_err(|message| failed(SourceErrorKind::Transient, message))?;
                 Ok(proof)
             });

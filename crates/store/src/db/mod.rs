@@ -1,9 +1,11 @@
 //! A database of either engine: its connections and its transactions. Everything above this module is the same text on both.
 
 mod pages;
+mod snapshot;
 mod tx;
 
 pub(crate) use pages::Pages;
+pub(crate) use snapshot::Snapshot;
 pub(crate) use tx::Tx;
 
 use crate::place::Place;
@@ -50,6 +52,14 @@ impl Db {
         match self {
             Db::Sqlite(db) => db.rows(sql, params).await,
             Db::Postgres(db) => db.rows(sql, params).await,
+        }
+    }
+
+    /// Begins to read one state; what is read waits for no writer.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot> {
+        match self {
+            Db::Sqlite(db) => Ok(Snapshot::Sqlite(db.snapshot().await?)),
+            Db::Postgres(db) => Ok(Snapshot::Postgres(db.snapshot().await?)),
         }
     }
 

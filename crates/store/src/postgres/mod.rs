@@ -84,6 +84,11 @@ impl PostgresDb {
         rows(&mut *self.pool.acquire().await?, sql, params).await
     }
 
+    /// Begins to read the state that the first statement meets.
+    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Postgres>> {
+        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+    }
+
     pub(crate) async fn query(&self, sql: &str, rows_max: usize) -> Result<Table> {
         let mut tx = self.pool.begin_with("BEGIN READ ONLY").await?;
         let answer = table(&mut tx, sql, rows_max).await;
@@ -186,7 +191,8 @@ impl PostgresTx {
     }
 }
 
-async fn rows(connection: &mut PgConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
+/// Runs a statement that gives rows.
+pub(crate) async fn rows(connection: &mut PgConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
     let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
     let mut answer = query.fetch(connection);
     let mut out = Vec::new();

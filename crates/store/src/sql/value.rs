@@ -65,20 +65,30 @@ impl From<I256> for Param {
 
 impl From<String> for Param {
     fn from(value: String) -> Param {
-        Param::Text(value)
+        Param::Text(if has_nul(&value) { without_nul(&value) } else { value })
     }
 }
 
 impl From<Text> for Param {
     fn from(value: Text) -> Param {
-        Param::Shared(value)
+        if has_nul(&value) { Param::Text(without_nul(&value)) } else { Param::Shared(value) }
     }
 }
 
 impl From<&str> for Param {
     fn from(value: &str) -> Param {
-        Param::Text(value.to_owned())
+        Param::from(value.to_owned())
     }
+}
+
+/// PostgreSQL has no such character in a text; a chain may have it in any.
+fn has_nul(text: &str) -> bool {
+    text.as_bytes().contains(&0)
+}
+
+/// The text as both engines can hold it.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 impl From<Vec<u8>> for Param {

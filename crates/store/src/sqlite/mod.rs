@@ -94,6 +94,11 @@ impl SqliteDb {
         rows(&mut *self.read.acquire().await?, sql, params).await
     }
 
+    /// Begins to read the state that the first statement meets.
+    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>> {
+        Ok(self.read.begin().await?)
+    }
+
     pub(crate) async fn query(&self, sql: &str, rows_max: usize) -> Result<Table> {
         let mut connection = self.read.acquire().await?;
         connection.execute("PRAGMA query_only = ON").await?;
@@ -205,7 +210,8 @@ impl SqliteTx {
     }
 }
 
-async fn rows(connection: &mut SqliteConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
+/// Runs a statement that gives rows.
+pub(crate) async fn rows(connection: &mut SqliteConnection, sql: &str, params: Vec<Param>) -> Result<Vec<Record>> {
     let query = sqlx::query_with(AssertSqlSafe(sql), arguments(params)?).persistent(sql.len() < 2_000);
     let mut answer = query.fetch(connection);
     let mut out = Vec::new();
