@@ -37,6 +37,16 @@ pub(crate) struct KnownLog<'a> {
 /// Logs that are known of one block.
 pub(crate) type KnownLogs<'a> = Vec<KnownLog<'a>>;
 
+/// How closely a block is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Its header was read for another purpose: a block with some log that was asked for passes, so that blocks full of other
+    /// contracts' logs do not cost their receipts one by one.
+    Passing,
+    /// Its logs are to be proved: of each contract and each named topic that the bloom has, some log must be known.
+    Close,
+}
+
 /// What the headers of some blocks, with their receipts where needed, said.
 #[derive(Debug, Default)]
 pub(crate) struct Tested {
@@ -109,7 +119,7 @@ impl BloomTest {
         &self,
         client: &Client,
         queries: &[LogQuery],
-        headers: &Headers,
+        (headers, look): (&Headers, Look),
         known: impl Fn(u64) -> Option<KnownLogs<'a>>,
     ) -> Result<Tested, SourceError> {
         for header in headers.iter() {
@@ -124,7 +134,11 @@ impl BloomTest {
                 // A bloom of zeros says "no" only where blooms are known to be filled.
                 let is_void = header.bloom == Bloom::ZERO && !confirmed;
                 let told = logs.iter().map(|log| (log.address, log.topics));
-                denied || (is_void && !is_answered()) || query.may_hold_more(&header.bloom, told)
+                let may_hold_more = || match look {
+                    Look::Passing => query.may_be_in(&header.bloom) && !is_answered(),
+                    Look::Close => query.may_hold_more(&header.bloom, told),
+                };
+                denied || (is_void && !is_answered()) || may_hold_more()
             };
             let open: Vec<&LogQuery> = queries.iter().filter(is_open).collect();
             if !open.is_empty() {

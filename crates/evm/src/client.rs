@@ -134,10 +134,14 @@ impl Client {
 
     /// The error of one call of a batch of so many.
     fn failure(&self, call: &Call, calls: usize, failure: &HttpFailure) -> SourceError {
+        let mut kind = http_kind(failure, call.asked);
         if matches!(failure, HttpFailure::Refused(refusal) if refusal.is_batch_limit()) {
-            self.batch_calls_max.fetch_min((calls / 2).max(1), Ordering::Relaxed);
+            let known = self.batch_calls_max.fetch_min((calls / 2).max(1), Ordering::Relaxed);
+            if known < calls {
+                // A request that has to have so many: logs with the headers of both their ends.
+                kind = SourceErrorKind::Permanent;
+            }
         }
-        let kind = http_kind(failure, call.asked);
         match call.asked {
             Some(range) => self.error(kind, format_args!("{} {range}: {failure}", call.method)),
             None => self.error(kind, format_args!("{}: {failure}", call.method)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use perpdex_core::{Batch, BlockRange, BlockRef, Evidence, Filter, Headers as Wanted, SourceError, SourceErrorKind};
 
-use crate::bloom::{Tested, known_of_logs};
+use crate::bloom::{Look, Tested, known_of_logs};
 use crate::client::{Call, Client};
 use crate::headers::{Headers, header_call};
 use crate::logs::Logs;
@@ -27,7 +27,8 @@ pub(crate) async fn fetch(node: &Node, range: BlockRange, filter: &Filter) -> Re
     };
     let purpose = if filter.headers == Wanted::All { Some(Purpose::Tail) } else { None };
     let fetched = Fetched::read(node, range, &queries, purpose).await?;
-    let tested = fetched.test(node, &queries).await?;
+    let look = if filter.headers == Wanted::All { Look::Close } else { Look::Passing };
+    let tested = fetched.test(node, &queries, look).await?;
     if let Some(error) = tested.error(&node.client) {
         return Err(error);
     }
@@ -74,8 +75,8 @@ impl Fetched {
     }
 
     /// Tests the blooms of all headers that were read.
-    pub(crate) async fn test(&self, node: &Node, queries: &[LogQuery]) -> Result<Tested, SourceError> {
-        node.bloom_test.run(&node.client, queries, &self.headers, |block| known_of_logs(&self.logs, block)).await
+    pub(crate) async fn test(&self, node: &Node, queries: &[LogQuery], look: Look) -> Result<Tested, SourceError> {
+        node.bloom_test.run(&node.client, queries, (&self.headers, look), |block| known_of_logs(&self.logs, block)).await
     }
 
     /// One batch a query, each with the headers of both ends: without the end block the endpoint does not have the range,
@@ -109,13 +110,6 @@ impl Fetched {
         client.count_headers(Purpose::Witness, heights.len());
         let mut calls: Vec<Call> = heights.iter().map(|height| header_call(*height)).collect();
         calls.extend(query.map(|query| Call { method: "eth_getLogs", params: query.params(range), asked: Some(range) }));
-        if client.batch_calls_max() < calls.len() {
-            let text = format!(
-                "takes fewer than the {} calls in a batch that logs and the headers of both their ends are: use another endpoint",
-                calls.len()
-            );
-            return Err(client.error(SourceErrorKind::Permanent, text));
-        }
         let mut answers = client.batch(&calls).await?.into_iter();
         let contradiction = |message: String| client.error(SourceErrorKind::Transient, format_args!("eth_getLogs {range}: {message}"));
         for (height, answer) in heights.iter().zip(&mut answers) {

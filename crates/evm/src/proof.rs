@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy::primitives::B256;
 use perpdex_core::{Batch, BlockRange, Evidence, Filter, Probe, Proof, RawBody, SourceError, SourceErrorKind};
 
-use crate::bloom::{Tested, known_of_batch, known_of_logs};
+use crate::bloom::{Look, Tested, known_of_batch, known_of_logs};
 use crate::fetch::{ALL_HEADERS_BLOCKS_MAX, Fetched, filter_queries};
 use crate::headers::{Headers, two_hashes};
 use crate::node::Node;
@@ -24,7 +24,7 @@ pub(crate) async fn probe(node: &Node, heights: &[u64], filter: &Filter, batch: 
         batch.records.first().map(|record| record.height).filter(|height| !node.bloom_test.is_learnt() && !heights.contains(height));
     headers.fetch(&node.client, heights.iter().copied().chain(lesson), Purpose::Probe).await?;
     check_hashes(&headers, batch).map_err(|message| node.client.error(SourceErrorKind::Transient, message))?;
-    let tested = node.bloom_test.run(&node.client, &queries, &headers, |block| known_of_batch(batch, block)).await?;
+    let tested = node.bloom_test.run(&node.client, &queries, (&headers, Look::Close), |block| known_of_batch(batch, block)).await?;
     let (omitted, unsettled) = (tested.omitted_heights(), tested.unsettled);
     Ok(Probe { omitted, unsettled })
 }
@@ -39,9 +39,9 @@ pub(crate) async fn prove(node: &Node, range: BlockRange, filter: &Filter, level
             let known = |block| known_of_logs(&fetched.logs, block);
             let tested = node.bloom_test.run_receipts(&node.client, &queries, fetched.headers.iter(), known).await?;
             // Where receipts are not to be had, blooms are the next best.
-            if tested.unsettled.is_empty() { tested } else { fetched.test(node, &queries).await? }
+            if tested.unsettled.is_empty() { tested } else { fetched.test(node, &queries, Look::Close).await? }
         }
-        _ => beside_omitted(node, &queries, &fetched, fetched.test(node, &queries).await?).await?,
+        _ => beside_omitted(node, &queries, &fetched, fetched.test(node, &queries, Look::Close).await?).await?,
     };
     let (omitted, evidence) = (tested.omitted_heights(), tested.evidence());
     take(node, &mut fetched, &queries, tested)?;

@@ -53,7 +53,7 @@ static INFO: VenueInfo = VenueInfo {
         "creation blocks are not known",
         "the layout on Base and opBNB is not confirmed field by field",
         "AddPair and other configuration events follow the source of 2023",
-        "whether the pnl of a close is before fees is not established: it is stored as it stands",
+        "the pnl of a close is before fees in the source of 2023; the deployed contracts may be newer",
         "layouts of before the holding fee have other selectors: such logs are kept and counted as unknown",
     ],
 };
@@ -96,9 +96,11 @@ fn decode_log(emitter: &mut Emitter<'_>, record: &RawRecord, log: &EvmLog, topic
         layout::CLOSE_TRADE_SUCCESSFUL => emitter.event(record, None, EventBody::Close(close(log, false)?)),
         layout::EXECUTE_CLOSE_SUCCESSFUL => emitter.event(record, None, EventBody::Close(close(log, true)?)),
         layout::UPDATE_PAIR_POSITION_INFO => {
-            let (pair, anchor, index) = position_info(log)?;
+            let (pair, anchor, indexes) = position_info(log)?;
             emitter.event(record, Some(pair.clone()), EventBody::OiAnchor(anchor));
-            emitter.event(record, Some(pair), EventBody::FundingIndex(index));
+            for index in indexes {
+                emitter.event(record, Some(pair.clone()), EventBody::FundingIndex(index));
+            }
         }
         layout::UPDATE_PAIR_ACC_FUNDING_FEE_PER_SHARE => {
             let (pair, index, price) = accumulator(log)?;
@@ -215,8 +217,9 @@ fn reason(execution_type: Option<I256>) -> Result<CloseReason, DecodeError> {
 }
 
 /// `UpdatePairPositionInfo`: levels of both sides and the accumulator. A pair whose last position closes is deleted on
-/// the contract: then `lastBlock` is 0 and the accumulator starts anew.
-fn position_info(log: &EvmLog) -> Result<(Text, OiAnchor, FundingIndex), DecodeError> {
+/// the contract: then `lastBlock` is 0, the accumulator is the last one, copied before, and the next one starts from 0
+/// (apollox-finance/apollox-perp-contracts, `TradingCoreFacet.updatePairPositionInfo`).
+fn position_info(log: &EvmLog) -> Result<(Text, OiAnchor, Vec<FundingIndex>), DecodeError> {
     let [pair] = indexed(log)?;
     let mut data = Reader::new(&log.data);
     let last_block = data.uint(256, "lastBlock")?;
@@ -233,7 +236,14 @@ fn position_info(log: &EvmLog) -> Result<(Text, OiAnchor, FundingIndex), DecodeE
         long_entry_usd: None,
         short_entry_usd: None,
     };
-    Ok((hex(abi::address(pair, "pairBase")?), anchor, index(accumulator, last_block.is_zero())?))
+    let mut indexes = Vec::with_capacity(2);
+    if !last_block.is_zero() || !accumulator.is_zero() {
+        indexes.push(index(accumulator, false)?);
+    }
+    if last_block.is_zero() {
+        indexes.push(index(I256::ZERO, true)?);
+    }
+    Ok((hex(abi::address(pair, "pairBase")?), anchor, indexes))
 }
 
 /// `UpdatePairAccFundingFeePerShare`: the accumulator and the price it was reckoned at.

@@ -116,12 +116,21 @@ async fn proof_finds_and_mends_what_was_left_out() {
         assert_eq!((proof.batch.evidence, proof.omitted), (level, vec![110, 115]), "{level:?}");
         assert_eq!(places, [(103, 1), (103, 2), (110, 1), (115, 1)], "{level:?}");
     }
-    let first_of_two = |logs: &mut Value| logs.as_array_mut().unwrap().retain(|log| log["logIndex"] != json!("0x1"));
-    for (level, wanted) in [(Evidence::Bloom, vec![110, 115]), (Evidence::Receipts, vec![103, 110, 115])] {
+    let first_of_two = |logs: &mut Value| {
+        logs.as_array_mut().unwrap().retain(|log| log["logIndex"] != json!("0x1") || log["blockNumber"] != json!("0x67"));
+    };
+    for (level, wanted) in [(Evidence::Bloom, vec![]), (Evidence::Receipts, vec![103])] {
         let node = Node::start(chain()).await;
         node.rule("eth_getLogs", EVERY, Act::Edit(first_of_two));
         let proof = node.source().prove(whole(), &filter(Headers::Needed), level).await.unwrap();
-        assert_eq!(proof.omitted, wanted, "a bloom cannot tell one log of a block from two");
+        assert_eq!(proof.omitted, wanted, "a bloom cannot tell one log of a contract from two");
+    }
+    let first_of_all = |logs: &mut Value| logs.as_array_mut().unwrap().retain(|log| log["logIndex"] != json!("0x1"));
+    for level in [Evidence::Bloom, Evidence::Receipts] {
+        let node = Node::start(chain()).await;
+        node.rule("eth_getLogs", EVERY, Act::Edit(first_of_all));
+        let proof = node.source().prove(whole(), &filter(Headers::Needed), level).await.unwrap();
+        assert_eq!(proof.omitted, [103, 110, 115], "beside blocks without their logs, receipts are read: {level:?}");
     }
     let mut without = chain();
     without.has_receipts = false;

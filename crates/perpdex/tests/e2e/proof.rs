@@ -1,10 +1,11 @@
 //! What proof by blooms and by receipts finds of holes in `eth_getLogs`, over a simulated node's sockets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use alloy_primitives::Address;
 use perpdex_core::{BlockRange, ChainId, Evidence, Filter, Headers, Source, StreamId};
 use perpdex_evm::{EvmEndpoint, EvmSource};
 use perpdex_simnet::chain::EvmChain;
@@ -23,6 +24,8 @@ enum Hole {
     Blocks(u64, u64),
     /// All logs of a block but the last.
     OneLogPerBlock,
+    /// All logs of the contract with the fewest, in blocks where others have some, too.
+    OneContract,
 }
 
 fn source(node: &EvmNode) -> EvmSource {
@@ -56,6 +59,7 @@ async fn found(chain: &EvmChain, hole: &Hole, level: Evidence) -> (usize, usize)
             .map(|n| busy + n * step)
             .fold(String::new(), |text, at| text + &format!("on eth_getLogs * from={at} to={at} empty\n")),
         Hole::OneLogPerBlock => "on eth_getLogs * one_log_per_block".to_owned(),
+        Hole::OneContract => format!("on eth_getLogs * without={}", rarest(chain)),
     };
     let node = EvmNode::serve_with(chain.clone(), EvmOptions { final_depth: 0, ..EvmOptions::default() }).expect("the node starts");
     let (source, filter) = (source(&node), filter());
@@ -66,7 +70,7 @@ async fn found(chain: &EvmChain, hole: &Hole, level: Evidence) -> (usize, usize)
     asked.sort_by_key(|record| (record.height, record.rec));
     let (mut omitted, mut records, mut rest) = (Vec::new(), Vec::new(), Some(whole));
     while let Some(range) = rest {
-        let proof = source.prove(range, &filter, level).await.expect("the node answers");
+        let proof = source.prove(range, &filter, Evidence::Bloom).await.expect("the node answers");
         assert_eq!(proof.batch.evidence, level);
         rest = range.split_at(proof.batch.range.blocks()).1;
         omitted.extend(proof.omitted);
@@ -80,6 +84,38 @@ async fn found(chain: &EvmChain, hole: &Hole, level: Evidence) -> (usize, usize)
     (lost.len(), found)
 }
 
+/// A silent limit on the logs of an answer, which may end in the midst of a block.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_ends_inside_a_block_is_mended() {
+    let mut chain = World::build(&WorldOptions { seed: 3, hours: 2, events: 8_000, ..WorldOptions::default() }).bnb;
+    chain.blocks.truncate(BLOCKS);
+    let range = BlockRange::new(chain.blocks[0].number, chain.blocks[999].number).expect("the chain has blocks");
+    for logs in (3..40).step_by(4) {
+        let node = EvmNode::serve_with(chain.clone(), EvmOptions { final_depth: 0, ..EvmOptions::default() }).expect("the node starts");
+        let (source, filter) = (source(&node), filter());
+        let truth = source.fetch(range, &filter).await.expect("the node answers");
+        assert!(40 < truth.records.len());
+        node.set_faults(format!("on eth_getLogs * logs_cut={logs}").parse::<Faults>().expect("faults that simnet reads"))
+            .expect("a node's");
+        let proof = source.prove(range, &filter, Evidence::Bloom).await.expect("the node answers");
+        assert_eq!(proof.batch.records, truth.records, "{logs} logs");
+    }
+}
+
+/// The contract with the fewest logs, some of them in blocks with logs of others.
+fn rarest(chain: &EvmChain) -> Address {
+    let mut logs: BTreeMap<Address, (usize, bool)> = BTreeMap::new();
+    for block in &chain.blocks {
+        for log in &block.logs {
+            let (count, is_beside) = logs.entry(log.address).or_default();
+            *count += 1;
+            *is_beside |= block.logs.iter().any(|other| other.address != log.address);
+        }
+    }
+    let beside = logs.iter().filter(|(_, (_, is_beside))| *is_beside);
+    *beside.min_by_key(|(_, (count, _))| *count).expect("some block has logs of two contracts").0
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn blooms_find_every_empty_block_and_receipts_every_log() {
     let holes = [
@@ -88,6 +124,7 @@ async fn blooms_find_every_empty_block_and_receipts_every_log() {
         ("20 blocks, scattered", Hole::Blocks(20, 37)),
         ("500 blocks in one piece", Hole::Blocks(500, 1)),
         ("500 blocks, scattered", Hole::Blocks(500, 3)),
+        ("all logs of one contract", Hole::OneContract),
         ("all logs of a block but one, everywhere", Hole::OneLogPerBlock),
     ];
     let mut text = "| hole | `bloom` | `receipts` |\n| --- | --- | --- |\n".to_owned();

@@ -213,6 +213,8 @@ impl EvmService {
             let is_last = |place: usize| logs.get(place + 1).is_none_or(|next| next.0.number != logs[place].0.number);
             logs = (0..logs.len()).filter(|place| is_last(*place)).map(|place| logs[place]).collect();
         }
+        logs.retain(|(block, index)| !faults.without.contains(&block.logs[*index].address));
+        logs.truncate(faults.logs_cut.unwrap_or(usize::MAX));
         if faults.duplicate_log {
             logs.extend(logs.first().copied());
         }

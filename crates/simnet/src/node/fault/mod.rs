@@ -13,6 +13,8 @@
 //! on eth_getLogs * logs_over=500 error=-32005 message=Too many logs requested.
 //! on eth_getLogs 1 malformed_log
 //! on eth_getLogs * reversed_logs
+//! on eth_getLogs * logs_cut=50
+//! on eth_getLogs * without=0x1b6f2d3844c6ae7d56ceb3c3643b9060ba28feb0
 //! on eth_getBlockByNumber * zero_blooms
 //! on eth_getBlockByNumber * full_blooms
 //! on getSlot * delay_ms=50
@@ -27,6 +29,7 @@ mod text;
 
 use std::fmt;
 
+use alloy_primitives::Address;
 use thiserror::Error;
 
 /// Longest delay a fault may ask for.
@@ -90,6 +93,10 @@ pub enum Effect {
     DuplicateLog,
     /// Every log but the last of its block is left out, where a block has several.
     OneLogPerBlock,
+    /// The logs of a contract are left out.
+    Without(Address),
+    /// The logs behind the first so many are left out.
+    LogsCut(usize),
     /// The logs come in reverse order.
     ReversedLogs,
     /// The logs name no time but zero.
@@ -222,6 +229,8 @@ pub(crate) struct Applied {
     pub(crate) malformed_log: bool,
     pub(crate) duplicate_log: bool,
     pub(crate) one_log_per_block: bool,
+    pub(crate) without: Vec<Address>,
+    pub(crate) logs_cut: Option<usize>,
     pub(crate) reversed_logs: bool,
     pub(crate) zero_timestamps: bool,
     pub(crate) zero_blooms: bool,
@@ -263,7 +272,13 @@ impl Faults {
             match (&fault.effect, method.answers) {
                 (Effect::Empty, Answers::Value) => return lacks("list"),
                 (
-                    Effect::MalformedLog | Effect::DuplicateLog | Effect::OneLogPerBlock | Effect::ReversedLogs | Effect::ZeroTimestamps,
+                    Effect::MalformedLog
+                    | Effect::DuplicateLog
+                    | Effect::OneLogPerBlock
+                    | Effect::Without(_)
+                    | Effect::LogsCut(_)
+                    | Effect::ReversedLogs
+                    | Effect::ZeroTimestamps,
                     Answers::Value | Answers::List,
                 ) => return lacks("logs"),
                 (Effect::ZeroBlooms | Effect::FullBlooms, Answers::List | Answers::Logs) => return lacks("header"),
@@ -308,6 +323,8 @@ impl Applied {
             Effect::MalformedLog => self.malformed_log = true,
             Effect::DuplicateLog => self.duplicate_log = true,
             Effect::OneLogPerBlock => self.one_log_per_block = true,
+            Effect::Without(contract) => self.without.push(*contract),
+            Effect::LogsCut(logs) => self.logs_cut = self.logs_cut.or(Some(*logs)),
             Effect::ReversedLogs => self.reversed_logs = true,
             Effect::ZeroTimestamps => self.zero_timestamps = true,
             Effect::ZeroBlooms => self.zero_blooms = true,

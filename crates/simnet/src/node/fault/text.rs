@@ -128,6 +128,11 @@ fn effect(line: &FaultLine, word: &str, key: &str, value: &str) -> Result<Effect
             let bytes = number(line, "cut_bytes", value, u64::from(u32::MAX))?;
             Ok(Effect::CutBytes(usize::try_from(bytes).expect("32 bits fit")))
         }
+        "logs_cut" => {
+            let logs = number(line, "logs_cut", value, u64::from(u32::MAX))?;
+            Ok(Effect::LogsCut(usize::try_from(logs).expect("32 bits fit")))
+        }
+        "without" => value.parse().map(Effect::Without).map_err(|_| bad_value(line, "without", value, "an address")),
         "delay_ms" => Ok(Effect::DelayMs(number(line, "delay_ms", value, DELAY_MS_MAX)?)),
         "error" => {
             let code = value.parse().map_err(|_| bad_value(line, "error", value, "a JSON-RPC error code"))?;
@@ -164,6 +169,8 @@ fn json_or_string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::Address;
+
     use super::*;
 
     fn one(text: &str) -> Fault {
@@ -188,6 +195,8 @@ mod tests {
             ("  on  eth_getLogs  3  malformed_log ", Effect::MalformedLog),
             ("on eth_getLogs 3 duplicate_log", Effect::DuplicateLog),
             ("on eth_getLogs 3 one_log_per_block", Effect::OneLogPerBlock),
+            ("on eth_getLogs 3 logs_cut=50", Effect::LogsCut(50)),
+            ("on eth_getLogs 3 without=0x1111111111111111111111111111111111111111", Effect::Without(Address::repeat_byte(0x11))),
             ("on eth_getLogs 3 reversed_logs", Effect::ReversedLogs),
             ("on eth_getLogs 3 zero_timestamps", Effect::ZeroTimestamps),
             ("on eth_getLogs 3 zero_blooms", Effect::ZeroBlooms),
@@ -223,6 +232,7 @@ mod tests {
             ("on x 1 statsu=3", "fault line 1 (\"on x 1 statsu=3\"): unknown word \"statsu=3\""),
             ("on x 1 status=9", "fault line 1 (\"on x 1 status=9\"): status cannot be \"9\": an HTTP status is from 200 to 599"),
             ("on x 1 delay_ms=-1", "fault line 1 (\"on x 1 delay_ms=-1\"): delay_ms cannot be \"-1\": a whole number within its bounds"),
+            ("on x 1 without=0x1", "fault line 1 (\"on x 1 without=0x1\"): without cannot be \"0x1\": an address"),
             ("on x 1 from=3 empty", "fault line 1 (\"on x 1 from=3 empty\"): from and to come together"),
             ("on x 1 from=3 to=2 empty", "fault line 1 (\"on x 1 from=3 to=2 empty\"): from is above to"),
             ("on x 1 from=3 to=4", "fault line 1 (\"on x 1 from=3 to=4\"): no effect"),

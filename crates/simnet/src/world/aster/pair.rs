@@ -53,11 +53,8 @@ impl Pair {
         }
         let side = if long { &mut self.long_qty } else { &mut self.short_qty };
         *side += change;
-        self.last_block = block;
-        if self.long_qty + self.short_qty == 0 {
-            // The contract deletes the record with its last position: the sums start anew.
-            (self.last_block, self.long_acc) = (0, 0);
-        }
+        let is_empty = self.long_qty + self.short_qty == 0;
+        self.last_block = if is_empty { 0 } else { block };
         let lp_price = |qty: i128| unsigned(if qty == 0 { 0 } else { price });
         let values = [
             abi::address(self.base),
@@ -69,6 +66,10 @@ impl Pair {
             lp_price(self.long_qty),
         ];
         logs.push(diamond.emit("UpdatePairPositionInfo", &values));
+        if is_empty {
+            // The contract deletes the record with its last position, and tells the sum that it had.
+            self.long_acc = 0;
+        }
     }
 
     /// What longs pay per block, as a fraction times 10^18.
