@@ -301,7 +301,10 @@ pub fn levels(history: &MarketHistory) -> MarketHours {
         }
         let start = running.filter(|_| fills_ppm == FULL_PPM);
         running = match start {
-            Some(level) => failed.told("long_q", delta.map_or(Ok(level), |delta| level.plus(delta))),
+            Some(level) => match delta.map_or(Ok(level), |delta| level.plus(delta)) {
+                Ok(level) => Some(level),
+                Err((column, error)) => failed.told(column, Err(error)),
+            },
             None => {
                 let base = history.bases.iter().find(|base| base.hour_id() == hour_id);
                 base.and_then(|base| failed.told("long_q", base.level_at_hour_end(&fills_covered)).flatten())
@@ -361,13 +364,16 @@ impl Level {
         Level { long_q: 0, short_q: 0, long_usd_e6: Some(0), short_usd_e6: Some(0) }
     }
 
-    fn plus(self, delta: &HourDelta) -> Result<Level, AmountError> {
-        let usd = |level: Option<i64>, delta: Option<i64>| level.zip(delta).map(|(level, delta)| sum(level, delta)).transpose();
+    /// The level behind an hour's changes; the error names the column that cannot be.
+    fn plus(self, delta: &HourDelta) -> Result<Level, (&'static str, AmountError)> {
+        let of = |column, level, delta| sum(level, delta).map_err(|error| (column, error));
+        let usd =
+            |column, level: Option<i64>, delta: Option<i64>| level.zip(delta).map(|(level, delta)| of(column, level, delta)).transpose();
         Ok(Level {
-            long_q: sum(self.long_q, delta.long_q)?,
-            short_q: sum(self.short_q, delta.short_q)?,
-            long_usd_e6: usd(self.long_usd_e6, delta.long_usd_e6)?,
-            short_usd_e6: usd(self.short_usd_e6, delta.short_usd_e6)?,
+            long_q: of("long_q", self.long_q, delta.long_q)?,
+            short_q: of("short_q", self.short_q, delta.short_q)?,
+            long_usd_e6: usd("long_entry_usd_e6", self.long_usd_e6, delta.long_usd_e6)?,
+            short_usd_e6: usd("short_entry_usd_e6", self.short_usd_e6, delta.short_usd_e6)?,
         })
     }
 }

@@ -67,6 +67,8 @@ static INFO: VenueInfo = VenueInfo {
         "a trade's fee includes the borrowing charged with it; the two are not told apart",
         "a liquidation that left collateral is an ordinary decrease on the chain, and here",
         "borrowing rates of shorts are those of their stablecoin, of which there were several: they are left out",
+        "units of a position that was made larger do not add up where its token had a spread or a protection against quick profits: \
+         open interest in units is then off for good; entry dollars are exact",
     ],
 };
 
@@ -271,7 +273,7 @@ fn fill(change: &Change, record: &RawRecord, logs: &[Option<Log>], at: usize) ->
     })?;
     let units = |usd: I256, price: I256| Decimal::new(usd, USD_DECIMALS).div(&Decimal::new(price, USD_DECIMALS), UNIT_DECIMALS);
     let after = units(state.size, state.average_price)?;
-    // The entry price after an increase is the mean over units, so that units add up.
+    // The entry price after an increase is the mean over units but for spreads and small profits, whose bounds the log does not tell.
     let qty = units(change.size_delta, if change.opens { change.price } else { state.average_price })?;
     let before = match (change.opens, before_usd.is_zero()) {
         (true, true) => Decimal::ZERO.rescale(UNIT_DECIMALS)?,

@@ -18,7 +18,7 @@ impl AnchorBase {
         }
         let mut level = self.level()?;
         for delta in &self.tail {
-            level = level.plus(delta)?;
+            level = level.plus(delta).map_err(|(_, error)| error)?;
         }
         Ok(Some(level))
     }

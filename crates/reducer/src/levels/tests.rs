@@ -155,6 +155,9 @@ fn a_level_that_cannot_be_is_null_and_told() {
     assert_eq!(told, [(2, "long_q")]);
     market.deltas = vec![delta(0, 5, 5), delta(1, -2_000, 0)];
     assert_eq!(longs(&market), [Some(5), None, None, None]);
+    market.deltas = vec![delta(0, 5, 5), delta(1, 0, -2_000)];
+    let told: Vec<_> = levels(&market).failures.iter().map(|failure| failure.column).collect();
+    assert_eq!(told, ["short_q"]);
     // Roundings of many positions are no contradiction.
     market.deltas = vec![delta(0, 5, 5), HourDelta { long_usd_e6: Some(-50), ..delta(1, -6, 0) }];
     assert_eq!(longs(&market), [Some(5), Some(0), Some(0), Some(0)]);
@@ -198,6 +201,11 @@ fn an_index_gives_its_differences_and_a_reset_gives_none() {
     market.rates =
         vec![index(0, "0", false), index(30, "0.001", false), index(30, "0.002", false), index(45, "0", true), index(60, "0.00025", false)];
     let funding = levels(&market).funding;
+    // What was told last before the reset and at its moment is the end of what was before; nothing is paid until the next beginning.
+    let mut emptied = history(2);
+    emptied.rates = vec![index(0, "0.001", false), index(60, "0.002", false), index(60, "0", true), index(120, "0", false)];
+    let costs: Vec<_> = levels(&emptied).funding.iter().map(|row| row.cost_long_1h_e12).collect();
+    assert_eq!(costs, [Some(1_000_000_000), Some(0)]);
     // 0.001 in half an hour is 0.002 an hour; 0.00025 in a quarter is 0.001 an hour; the half hour counts twice as much.
     assert_eq!(funding[0].cost_long_1h_e12, Some(1_666_666_667));
     assert_eq!(funding[0].cost_short_1h_e12, Some(-1_666_666_667));

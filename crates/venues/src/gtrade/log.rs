@@ -144,6 +144,8 @@ pub(super) struct Resized {
     pub(super) tokens_delta: Option<Decimal>,
     /// Entry price after, of increases.
     pub(super) new_open_price: Option<Decimal>,
+    /// Size and profit of what an increase met in collateral, told before October 2024.
+    pub(super) worth_before: Option<Decimal>,
     pub(super) price: Decimal,
     /// The oracle's, where told.
     pub(super) oracle_price: Option<Decimal>,

@@ -63,7 +63,11 @@ pub(super) fn resized(trade: &Resized, record: &RawRecord, before: &[Option<Log>
     let collateral = Collateral::of(trade.pair.collateral)?;
     let left = left(trade.id, before);
     let (delta, after) = if trade.is_increase { grown(trade, left)? } else { shrunk(trade, left)? };
-    let before = if trade.is_increase { after.add(&delta.neg())? } else { after.add(&delta)? };
+    let before = match (trade.is_increase, trade.worth_before.filter(|_| trade.side == PositionSide::Short)) {
+        (true, Some(worth)) => tokens_before(trade, &worth)?,
+        (true, None) => after.add(&delta.neg())?,
+        (false, _) => after.add(&delta)?,
+    };
     if before.is_negative() || trade.size_after.is_negative() {
         return Err(DecodeError::invalid(format!("a change of {delta} leaves {after} of a size of {before}")));
     }
@@ -100,6 +104,16 @@ fn grown(trade: &Resized, left: Option<&PositionUpdated>) -> Result<(Decimal, De
         (None, None) => return Err(DecodeError::invalid("an increase without newOpenPrice".to_owned())),
     };
     Ok((delta, after))
+}
+
+/// Tokens of a short before an increase of the time before October 2024. The contract then weighed the old entry price by size and profit
+/// (`newOpen = (worth · oldOpen + delta · price) / (worth + delta)`, quoted by Pashov's review of the diamond, July 2024), by which tokens of
+/// longs add up and those of shorts do not: the old entry price follows from the new one.
+fn tokens_before(trade: &Resized, worth: &Decimal) -> Result<Decimal, DecodeError> {
+    let new_open = trade.new_open_price.ok_or_else(|| DecodeError::invalid("an increase without newOpenPrice".to_owned()))?;
+    let weighed = new_open.mul(&worth.add(&trade.size_delta)?)?.add(&trade.size_delta.mul(&trade.price)?.neg())?;
+    let old_open = weighed.div(worth, TOKEN_DECIMALS)?;
+    Ok(trade.size_before.div(&old_open, TOKEN_DECIMALS)?)
 }
 
 /// Tokens removed, and tokens after: at the entry price, which does not change.

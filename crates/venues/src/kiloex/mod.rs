@@ -48,7 +48,8 @@ static INFO: VenueInfo = VenueInfo {
     gives: &["trades", "liquidations", "borrow", "prices"],
     unverified: &[
         "the creation blocks are not known: open interest, which follows from the trades, has no base",
-        "no log was at hand: margin and leverage of an increase are taken for what was added",
+        "no log was at hand: margin and leverage of an increase are taken for what was added; in PikaPerpV4, whose events these resemble, they are \
+         those of the whole position, and an addition would count the position again",
         "the sign of a decrease's fundingPayment is not confirmed: it makes no payment",
         "events before the V3 layouts are not known: they are counted as unknown",
         "names of products are in the venue's interface alone: a product is named by its number until a table names it",

@@ -52,6 +52,7 @@ static INFO: VenueInfo = VenueInfo {
         "no log of this chain was at hand: the layout is that of the published source",
         "a trade's fee includes the borrowing charged with it; the two are not told apart",
         "a profit of a close that the pool could not pay in full is stated before that cut",
+        "the loss of a liquidation is stated no larger than the collateral that was there",
         "collateral is named by the asset's number, in 18 decimals: it has no dollar value here",
     ],
 };

@@ -48,6 +48,7 @@ pub(super) fn resized(log: &EvmLog, body: Body, is_increase: bool) -> Result<Opt
         size_after,
         tokens_delta: values.tokens_delta.filter(|tokens| !tokens.is_zero()),
         new_open_price: values.new_open_price,
+        worth_before: values.worth_before,
         price: values.price,
         oracle_price: Some(oracle_price),
         collateral_price_usd,
@@ -74,6 +75,8 @@ struct Values {
     size_after: Option<Decimal>,
     tokens_delta: Option<Decimal>,
     new_open_price: Option<Decimal>,
+    /// What an increase met before October 2024: size and profit of what stood, in collateral.
+    worth_before: Option<Decimal>,
     price: Decimal,
     profit: Option<Decimal>,
     fee: I256,
@@ -102,6 +105,7 @@ fn increased_v10(data: &mut Reader<'_>, decimals: u8) -> Result<Values, DecodeEr
         size_after: Some(size_after),
         tokens_delta: Some(impact.tokens),
         new_open_price: Some(new_open_price),
+        worth_before: None,
         price: impact.price,
         profit: None,
         fee,
@@ -115,7 +119,7 @@ fn increased_v9(data: &mut Reader<'_>, decimals: u8, body: Body) -> Result<Value
     data.uint(256, "newCollateralAmount")?;
     data.uint(256, "newLeverage")?;
     let price_after_impact = price(data, 256, "priceAfterImpact")?;
-    data.int(256, "existingPnlCollateral")?;
+    let profit_before = Decimal::new(data.int(256, "existingPnlCollateral")?, decimals);
     if body == Body::V9 {
         data.uint(256, "oldPosSizePlusPnlCollateral")?;
     }
@@ -130,6 +134,7 @@ fn increased_v9(data: &mut Reader<'_>, decimals: u8, body: Body) -> Result<Value
         size_after: Some(size_after),
         tokens_delta: None,
         new_open_price: Some(new_open_price),
+        worth_before: if body == Body::First { Some(size_before.add(&profit_before)?) } else { None },
         price: price_after_impact,
         profit: None,
         fee,
@@ -159,6 +164,7 @@ fn decreased_v10(data: &mut Reader<'_>, decimals: u8) -> Result<Values, DecodeEr
         size_after: None,
         tokens_delta: Some(impact.tokens),
         new_open_price: None,
+        worth_before: None,
         price: impact.price,
         profit: Some(profit),
         fee,
@@ -194,6 +200,7 @@ fn decreased_v9(data: &mut Reader<'_>, decimals: u8, body: Body) -> Result<Value
         size_after: None,
         tokens_delta: None,
         new_open_price: None,
+        worth_before: None,
         price: price_after_impact,
         profit,
         fee,
