@@ -178,6 +178,40 @@ async fn rows_that_no_proof_has_go_and_changed_ones_are_put_right() {
     }
 }
 
+/// The store is whole and the endpoint is not: what it leaves out stays stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_takes_nothing_away_on_a_doubtful_answer() {
+    let chain = world(7);
+    let first = chain.blocks[0].number;
+    let folder = folder();
+    let url = Engine::Sqlite.database(folder.path(), "whole");
+    sync(folder.path(), &url, &serve(chain.clone()), first);
+    let rows = [
+        "SELECT chain_id, height, rec, venue_id, tx_id FROM raw_events ORDER BY 1, 2, 3",
+        "SELECT chain_id, height, rec, sub, qty_native, price, account FROM fills ORDER BY 1, 2, 3, 4",
+    ];
+    let held = |url: &str| rows.iter().map(|sql| query(folder.path(), url, sql)).collect::<Vec<_>>();
+    let whole = held(&url);
+    let contract = chain.blocks.iter().rev().find_map(|block| block.logs.last()).expect("the chain has logs").address;
+    let no_receipts = "on eth_getBlockReceipts * error=-32601 message=the method eth_getBlockReceipts does not exist\n";
+    for (name, faults, code) in [
+        ("a contract left out, which receipts show", format!("on eth_getLogs * without={contract}\n"), 0),
+        ("all logs of a block but one, which blooms do not show", "on eth_getLogs * one_log_per_block\n".to_owned(), 1),
+        ("a contract left out, and no receipts", format!("on eth_getLogs * without={contract}\n{no_receipts}"), 1),
+        ("all logs of a block but one, and no receipts", format!("on eth_getLogs * one_log_per_block\n{no_receipts}"), 1),
+    ] {
+        let node = serve(chain.clone());
+        node.set_faults(faults.parse().expect("faults that simnet reads")).expect("faults of the node");
+        let (found, answer) = run_json(folder.path(), "verify", &url, &[&node], &["--repair", "--again"]);
+        assert_eq!(found, Some(code), "{name}: {answer:#}");
+        assert_eq!(held(&url), whole, "{name}");
+    }
+    let node = serve(chain);
+    let (code, answer) = run_json(folder.path(), "verify", &url, &[&node], &["--repair", "--again"]);
+    assert_eq!(code, Some(0), "{answer:#}");
+    perpdex_ok(folder.path(), &["status", "--check", "--database", &url]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_verified_stays_so() {
     let chain = world(6);
