@@ -70,7 +70,7 @@ async fn found(chain: &EvmChain, hole: &Hole, level: Evidence) -> (usize, usize)
     asked.sort_by_key(|record| (record.height, record.rec));
     let (mut omitted, mut records, mut rest) = (Vec::new(), Vec::new(), Some(whole));
     while let Some(range) = rest {
-        let proof = source.prove(range, &filter, Evidence::Bloom).await.expect("the node answers");
+        let proof = source.prove(range, &filter, level).await.expect("the node answers");
         assert_eq!(proof.batch.evidence, level);
         rest = range.split_at(proof.batch.range.blocks()).1;
         omitted.extend(proof.omitted);
